@@ -1,0 +1,46 @@
+// Logging: one line a message, `TIME LEVEL component: text`, to standard error or a sink of a test.
+//
+// For what an operator must know; never on the way of an event. Text from outside is escaped.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+enum class LogLevel : std::uint8_t { debug, info, warn, error, off };
+
+struct LogLine {
+  LogLevel level;
+  std::string_view component;
+  std::string_view text;
+};
+using LogSink = std::function<void(const LogLine&)>;
+
+/// Lines below `level` are dropped; `info` at the start. Threads: any.
+void set_log_level(LogLevel level);
+LogLevel log_level();
+/// Where lines go from now on; an empty function means standard error. Threads: any.
+void set_log_sink(LogSink sink);
+
+void log(LogLevel level, std::string_view component, std::string_view text);
+inline void log_debug(std::string_view component, std::string_view text) {
+  log(LogLevel::debug, component, text);
+}
+inline void log_info(std::string_view component, std::string_view text) {
+  log(LogLevel::info, component, text);
+}
+inline void log_warn(std::string_view component, std::string_view text) {
+  log(LogLevel::warn, component, text);
+}
+inline void log_error(std::string_view component, std::string_view text) {
+  log(LogLevel::error, component, text);
+}
+
+/// `text` with control characters and bytes that are not UTF-8 written as \xNN, cut at `max_bytes`:
+/// what a peer sends cannot forge a line or fill the disk.
+std::string escape_for_log(std::string_view text, std::size_t max_bytes = 256);
+
+}  // namespace weir
