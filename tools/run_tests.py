@@ -66,18 +66,27 @@ def run_gtest(stage, program, path, names, env, timeout_s):
         started = time.monotonic()
         code, output = house.run(command, timeout_s, dict(os.environ, TMPDIR=folder, **env))
         seconds = time.monotonic() - started
-        outcomes = read_gtest(f"{stage}:{program}", report, output) if report.exists() else []
-    failed = any(o.status == "failed" for o in outcomes)
-    if (code != 0 and not failed) or (not report_complete(outcomes, code) and not names):
+        prefix = f"{stage}:{program}"
+        died = not report.exists()
+        outcomes = read_gtest_text(prefix, output) if died else read_gtest(prefix, report, output)
+    unexplained = code != 0 and not any(o.status == "failed" for o in outcomes)
+    empty = not outcomes and not names  # a program without a single test is a mistake
+    if died or unexplained or empty:
         running = re.findall(r"^\[ RUN      \] (\S+)", output, re.M)
+        ended = {o.name for o in outcomes}
         why = f"no end after {timeout_s} s" if code is None else f"exit code {code}"
-        name = running[-1] if running and code != 0 else "program"
-        outcomes.append(Outcome(f"{stage}:{program}.{name}", "failed", f"{why}\n{output[-8000:]}", seconds))
+        name = f"{prefix}.{running[-1]}" if running else prefix
+        name = f"{prefix}: after its last test" if name in ended else name
+        said = output.rpartition("[ RUN      ]")[2][-8000:]
+        outcomes.append(Outcome(name, "failed", f"{why}\n{said}", seconds))
     return outcomes
 
 
-def report_complete(outcomes, code):
-    return code == 0 and len(outcomes) > 0
+def read_gtest_text(prefix, output):
+    """What a program that died before its report says had ended; the one that was running is not among them."""
+    words = {"      OK": "passed", " FAILED ": "failed"}
+    ends = re.findall(r"^\[ (      OK| FAILED ) \] (\S+) \(\d+ ms\)$", output, re.M)
+    return [Outcome(f"{prefix}.{name}", words[word], test_output(output, name)) for word, name in ends]
 
 
 def read_gtest(prefix, report, output):
