@@ -1,0 +1,41 @@
+// What a program runs on: a loop, a network, files, workers, randomness; real or simulated.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/rng.h"
+#include "io/file.h"
+#include "io/loop.h"
+#include "io/net.h"
+
+namespace weir::io {
+
+/// Owner of the loop and of what hangs on it; outlives everything that uses them.
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+  virtual Loop& loop() = 0;
+  virtual Network& network() = 0;
+  virtual FileSystem& files() = 0;
+  virtual Rng& rng() = 0;
+  /// A worker whose completions come to this runtime's loop. `name` shows in the thread list.
+  virtual std::unique_ptr<Worker> make_worker(const std::string& name) = 0;
+};
+
+/// The machine's own. run() blocks the calling thread, which becomes the loop's.
+class RealRuntime : public Runtime {
+ public:
+  /// Runs until stop(); runs what was posted before it returns.
+  virtual void run() = 0;
+  /// Threads: any.
+  virtual void stop() = 0;
+  /// Calls `task` on the loop at each of these signals (SIGTERM, SIGINT, …) instead of the default.
+  virtual void on_signal(int signal, std::function<void()> task) = 0;
+  static std::unique_ptr<RealRuntime> create();
+};
+
+/// The machine's files alone, for tools that need no loop.
+std::unique_ptr<FileSystem> make_real_file_system();
+
+}  // namespace weir::io
