@@ -119,8 +119,8 @@ def run_system(path, names):
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [house.PYTHON, "tools/unittest_json.py", str(path), str(report), *names]
-        env = dict(os.environ, WEIR_ROOT=str(house.ROOT), PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder,
-                   WEIR_PROGRAM=house.programs("dev", "program").get("weir", ""))
+        env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", TMPDIR=folder,
+                   TESTED_WEIR=house.programs("dev", "program").get("weir", ""))
         started = time.monotonic()
         code, output = house.run(command, PROGRAM_TIMEOUT_S, env)
         rows = json.loads(report.read_text()) if report.exists() else []

@@ -9,8 +9,8 @@ START_DEADLINE_S = 30
 
 
 def program():
-    """The program under test: WEIR_PROGRAM, else that of the dev preset."""
-    path = os.environ.get("WEIR_PROGRAM") or str(ROOT / "build" / "dev" / "src" / "main" / "weir")
+    """The program under test: TESTED_WEIR, else that of the dev preset."""
+    path = os.environ.get("TESTED_WEIR") or str(ROOT / "build" / "dev" / "src" / "main" / "weir")
     if not Path(path).exists():
         raise AssertionError(f"{path}: not built")
     return path
