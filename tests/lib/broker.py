@@ -1,0 +1,51 @@
+"""weir's own program and broker, as a user starts them."""
+import os
+from pathlib import Path
+
+from lib import proc
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_DEADLINE_S = 30
+
+
+def program():
+    """The program under test: TESTED_WEIR, else that of the dev preset."""
+    path = os.environ.get("TESTED_WEIR") or str(ROOT / "build" / "dev" / "src" / "main" / "weir")
+    if not Path(path).exists():
+        raise AssertionError(f"{path}: not built")
+    return path
+
+
+def weir(*args, **kwargs):
+    """Runs `weir ARGS...` to its end; see proc.run for the keywords."""
+    return proc.run([program(), *args], **kwargs)
+
+
+class WeirBroker:
+    """`weir broker` over a data folder, on a port that it picks. Use it in `with`."""
+
+    def __init__(self, data_dir, args=(), env=None, prefix=()):
+        """`prefix`: a command to run it under, such as strace with its options."""
+        command = [*prefix, program(), "broker", "--data", data_dir, "--listen", "127.0.0.1:0", *args]
+        self.process = proc.Process(command, env=env)
+        try:
+            match = self.process.wait_for_line(r"\blistening on ([\w.\-\[\]:]+):(\d+)\b", START_DEADLINE_S)
+        except AssertionError:
+            self.process.kill()
+            raise
+        self.port = int(match.group(2))
+        self.address = f"{match.group(1)}:{self.port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+
+    def terminate(self, deadline_s=30):
+        """SIGTERM; its exit code once it has drained."""
+        return self.process.terminate(deadline_s)
