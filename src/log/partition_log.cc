@@ -21,6 +21,8 @@ PartitionLog::PartitionLog(LogStore& store, PartitionSpec spec)
 
 std::string PartitionLog::stem(Offset base) const { return folder_ + "/" + segment_name(base); }
 
+LeaderEpoch PartitionLog::leader_epoch() const { return store_.leader_epoch(); }
+
 std::uint64_t PartitionLog::size_bytes() const {
   std::uint64_t total = 0;
   for (const auto& segment : segments_) total += segment.assigned_bytes;

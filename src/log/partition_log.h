@@ -78,6 +78,8 @@ class PartitionLog {
   Offset high_watermark() const { return high_watermark_; }
   Offset next_offset() const { return next_offset_; }
   const LeaderEpochs& leader_epochs() const { return epochs_; }
+  /// The epoch that appends are written in: the folder's.
+  LeaderEpoch leader_epoch() const;
   std::uint64_t size_bytes() const;
   /// Set once the partition cannot be written or read; every call answers with it.
   const std::optional<Error>& fenced() const { return fenced_; }
