@@ -1,0 +1,24 @@
+#include "cli/commands.h"
+
+namespace weir::cli {
+
+std::span<const Command* const> commands() {
+  static constexpr const Command* table[] = {
+      &help_command,
+      &explain_command,
+      &completion_command,
+      &version_command,
+  };
+  return table;
+}
+
+std::span<const Noun> nouns() { return {}; }
+
+std::vector<const Command*> commands_of(std::string_view noun) {
+  std::vector<const Command*> found;
+  for (const Command* command : commands())
+    if (command->noun == noun) found.push_back(command);
+  return found;
+}
+
+}  // namespace weir::cli
