@@ -11,7 +11,8 @@ namespace weir::broker {
 namespace {
 
 /// Decodes the body and calls the typed handler; a body that is none closes the connection.
-template <class Request, class Response, void (*handle)(Broker&, RequestInfo, Request, Reply<Response>)>
+template <class Request, class Response,
+          void (*handle)(Broker&, RequestInfo, Request, Reply<Response>)>
 void typed(Broker& broker, RequestInfo info, std::string_view body, AnyReply reply) {
   auto request = kafka::decode_all<Request>(body, info.api_version);
   if (!request) return reply.close(request.error().message());
@@ -19,10 +20,12 @@ void typed(Broker& broker, RequestInfo info, std::string_view body, AnyReply rep
 }
 
 #define ROW(key, Message, handle, min, max) \
-  {kafka::ApiKey::key, min, max, min, typed<kafka::Message##Request, kafka::Message##Response, handle>}
+  {kafka::ApiKey::key, min, max, min,       \
+   typed<kafka::Message##Request, kafka::Message##Response, handle>}
 
 constexpr ApiRow table[] = {
-    {kafka::ApiKey::produce, 3, 13, 0, typed<kafka::ProduceRequest, kafka::ProduceResponse, handle_produce>},
+    {kafka::ApiKey::produce, 3, 13, 0,
+     typed<kafka::ProduceRequest, kafka::ProduceResponse, handle_produce>},
     ROW(fetch, Fetch, handle_fetch, 4, 18),
     ROW(list_offsets, ListOffsets, handle_list_offsets, 1, 11),
     ROW(metadata, Metadata, handle_metadata, 0, 13),
@@ -48,7 +51,8 @@ constexpr ApiRow table[] = {
 std::span<const ApiRow> served_apis() { return table; }
 
 const ApiRow* find_served(kafka::ApiKey key) {
-  const auto found = std::find_if(std::begin(table), std::end(table), [&](const ApiRow& row) { return row.key == key; });
+  const auto found = std::find_if(std::begin(table), std::end(table),
+                                  [&](const ApiRow& row) { return row.key == key; });
   return found == std::end(table) ? nullptr : found;
 }
 
@@ -69,8 +73,8 @@ void dispatch(Broker& broker, RequestInfo info, std::string_view body, AnyReply 
                                  .unknown_tags = {}});
     return Reply<kafka::ApiVersionsResponse>(std::move(reply).take())(response);
   }
-  reply.close(fmt::format("{} version {} is not served, only {} to {}", kafka::name_of(row->key), info.api_version,
-                          row->min_version, row->max_version));
+  reply.close(fmt::format("{} version {} is not served, only {} to {}", kafka::name_of(row->key),
+                          info.api_version, row->min_version, row->max_version));
 }
 
 }  // namespace weir::broker

@@ -16,7 +16,8 @@ struct ApiRow {
   kafka::ApiKey key;
   std::int16_t min_version;
   std::int16_t max_version;
-  std::int16_t advertised_min;  // Produce is advertised from 0 though 0 to 2 are refused (KAFKA-18659)
+  std::int16_t
+      advertised_min;  // Produce is advertised from 0 though 0 to 2 are refused (KAFKA-18659)
   Handler handler;
 };
 

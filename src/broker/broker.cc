@@ -25,9 +25,11 @@ Broker::Broker(io::Runtime& runtime, BrokerOptions options)
   const auto& settings = options_.settings;
   options_.log.node_id = settings.get_int32("node.id");
   options_.log.wal_limit_bytes = static_cast<std::uint64_t>(settings.get_int("weir.wal.max.bytes"));
-  options_.log.checkpoint_bytes = std::min(options_.log.checkpoint_bytes, options_.log.wal_limit_bytes / 4);
+  options_.log.checkpoint_bytes =
+      std::min(options_.log.checkpoint_bytes, options_.log.wal_limit_bytes / 4);
   options_.log.retention_interval = settings.get_ms("log.retention.check.interval.ms");
   options_.log.producer_expiration = settings.get_ms("producer.id.expiration.ms");
+  memory_ = std::make_shared<RequestMemory>(options_.request_memory_bytes);
   idle_ms_ = settings.get_int("connections.max.idle.ms");
   max_connections_ = static_cast<std::size_t>(settings.get_int("max.connections"));
   allow_remote_ = settings.get_bool("weir.allow.unauthenticated.remote.peers");
@@ -36,7 +38,8 @@ Broker::Broker(io::Runtime& runtime, BrokerOptions options)
 Broker::~Broker() {
   runtime_.loop().cancel(sweep_timer_);
   runtime_.loop().cancel(drain_timer_);
-  for (const auto& connection : std::exchange(connections_, {})) connection->close("the broker is gone");
+  for (const auto& connection : std::exchange(connections_, {}))
+    connection->close("the broker is gone");
 }
 
 Result<std::unique_ptr<Broker>> Broker::start(io::Runtime& runtime, BrokerOptions options) {
@@ -44,7 +47,8 @@ Result<std::unique_ptr<Broker>> Broker::start(io::Runtime& runtime, BrokerOption
   broker->fetch_waiters_ = std::make_unique<FetchWaiters>(*broker);
   if (auto r = broker->open_log(); !r) return fail(r.error());
   if (auto r = broker->listen(); !r) return fail(r.error());
-  broker->sweep_timer_ = runtime.loop().call_after(sweep_interval, [b = broker.get()] { b->sweep(); });
+  broker->sweep_timer_ =
+      runtime.loop().call_after(sweep_interval, [b = broker.get()] { b->sweep(); });
   return broker;
 }
 
@@ -75,8 +79,9 @@ Result<void> Broker::listen() {
 }
 
 Result<void> Broker::listen_at(std::size_t index, const io::Endpoint& at) {
-  auto listener = runtime_.network().listen(
-      at, [this, index](std::unique_ptr<io::Stream> stream) { accept_stream(index, std::move(stream)); });
+  auto listener = runtime_.network().listen(at, [this, index](std::unique_ptr<io::Stream> stream) {
+    accept_stream(index, std::move(stream));
+  });
   if (!listener) return fail(listener.error());
   listeners_.push_back(std::move(*listener));
   return {};
@@ -97,17 +102,21 @@ void Broker::accept_stream(std::size_t listener, std::unique_ptr<io::Stream> str
                     "weir.allow.unauthenticated.remote.peers=true would let others in");
   }
   if (connections_.size() >= max_connections_)
-    return log_peer(peer.to_string(), fmt::format("refused: max.connections={} reached", max_connections_));
-  const auto limit = static_cast<std::size_t>(options_.settings.get_int("socket.request.max.bytes"));
+    return log_peer(peer.to_string(),
+                    fmt::format("refused: max.connections={} reached", max_connections_));
+  const auto limit =
+      static_cast<std::size_t>(options_.settings.get_int("socket.request.max.bytes"));
   add(io::make_stream_channel(runtime_.loop(), std::move(stream), limit), listener);
 }
 
-void Broker::accept(std::unique_ptr<io::FrameChannel> channel) { add(std::move(channel), SIZE_MAX); }
+void Broker::accept(std::unique_ptr<io::FrameChannel> channel) {
+  add(std::move(channel), SIZE_MAX);
+}
 
 void Broker::add(std::unique_ptr<io::FrameChannel> channel, std::size_t listener) {
   if (stopping_) return;
   ++counters_.connections;
-  auto connection = std::make_shared<Connection>(*this, std::move(channel), listener);
+  auto connection = std::make_shared<Connection>(*this, memory_, std::move(channel), listener);
   connections_.insert(connection);
   connection->start();
 }
@@ -124,25 +133,6 @@ io::Endpoint Broker::advertised(const RequestInfo& info) const {
   return info.local;
 }
 
-bool Broker::reserve_memory(std::size_t bytes) {
-  if (memory_used_ > 0 && memory_used_ + bytes > options_.request_memory_bytes) return false;
-  memory_used_ += bytes;
-  return true;
-}
-
-void Broker::release_memory(std::size_t bytes) {
-  if (bytes == 0) return;
-  check(bytes <= memory_used_, "more memory released than reserved");
-  memory_used_ -= bytes;
-  if (waiting_for_memory_.empty()) return;
-  for (const auto& weak : std::exchange(waiting_for_memory_, {}))
-    if (const auto connection = weak.lock()) connection->try_again();
-}
-
-void Broker::wait_for_memory(std::shared_ptr<Connection> connection) {
-  waiting_for_memory_.push_back(std::move(connection));
-}
-
 void Broker::forget(const std::shared_ptr<Connection>& connection) {
   // Later: the connection is still on the stack.
   runtime_.loop().post([connection] {});
@@ -154,7 +144,9 @@ void Broker::log_peer(const std::string& peer, std::string_view what) {
   if (peer_logs_.size() >= peers_remembered) peer_logs_.clear();
   PeerLog& known = peer_logs_[host_of(peer)];
   if (now() - known.since >= std::chrono::seconds(1)) {
-    if (known.dropped > 0) log_warn("broker", fmt::format("{}: {} more lines of the last second left out", host_of(peer), known.dropped));
+    if (known.dropped > 0)
+      log_warn("broker", fmt::format("{}: {} more lines of the last second left out", host_of(peer),
+                                     known.dropped));
     known = {.since = now(), .lines = 0, .dropped = 0};
   }
   if (++known.lines > peer_lines_a_second) {
@@ -170,7 +162,8 @@ void Broker::sweep() {
     const auto silent = now() - connection->last_activity();
     if (connection->stalled() && silent > options_.write_stall) {
       connection->close("took none of its replies for too long");
-    } else if (idle_ms_ >= 0 && connection->idle() && silent > std::chrono::milliseconds(idle_ms_)) {
+    } else if (idle_ms_ >= 0 && connection->idle() &&
+               silent > std::chrono::milliseconds(idle_ms_)) {
       connection->close("idle longer than connections.max.idle.ms");
     }
   }
@@ -189,14 +182,16 @@ void Broker::stop(std::function<void(Result<void>)> done) {
 
 // Waits until every request that came in is answered and sent, but not for ever.
 void Broker::drain() {
-  const bool busy = std::any_of(connections_.begin(), connections_.end(), [](const auto& c) { return !c->idle(); });
+  const bool busy = std::any_of(connections_.begin(), connections_.end(),
+                                [](const auto& c) { return !c->idle(); });
   if (busy && now() < drain_deadline_) {
     fetch_waiters_->answer_all();
     drain_timer_ = runtime_.loop().call_after(drain_poll, [this] { drain(); });
     return;
   }
   log_->close([this](Result<void> result) {
-    for (const auto& connection : std::exchange(connections_, {})) connection->close("the broker stops");
+    for (const auto& connection : std::exchange(connections_, {}))
+      connection->close("the broker stops");
     stop_done_(result);
   });
 }

@@ -56,9 +56,6 @@ class Broker {
   io::Endpoint advertised(const RequestInfo& info) const;
 
   // For connections.
-  bool reserve_memory(std::size_t bytes);
-  void release_memory(std::size_t bytes);
-  void wait_for_memory(std::shared_ptr<Connection> connection);
   void forget(const std::shared_ptr<Connection>& connection);
   void count_request() { ++counters_.requests; }
   /// One line that names the peer; at most ten a second from one address, then a count.
@@ -87,9 +84,8 @@ class Broker {
   std::unique_ptr<FetchWaiters> fetch_waiters_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
-  std::vector<std::weak_ptr<Connection>> waiting_for_memory_;
+  std::shared_ptr<RequestMemory> memory_;
   std::unordered_map<std::string, PeerLog> peer_logs_;
-  std::size_t memory_used_ = 0;
   std::int64_t idle_ms_ = 0;
   std::size_t max_connections_ = 0;
   bool allow_remote_ = false;

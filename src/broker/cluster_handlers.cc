@@ -14,13 +14,16 @@ namespace {
 // What all of Kafka's client code counts as a legal name of software (KIP-511).
 bool legal_software(std::string_view text) {
   if (text.empty()) return false;
-  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+  const auto alnum = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
   if (!alnum(text.front()) || !alnum(text.back())) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) { return alnum(c) || c == '-' || c == '.'; });
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return alnum(c) || c == '-' || c == '.'; });
 }
 
 // Operations that everybody may do while there is no authorisation, as Kafka's bit fields say them.
-constexpr std::int32_t all_topic_operations = 0x0df8;    // read … alter configs, and describe
+constexpr std::int32_t all_topic_operations = 0x0df8;  // read … alter configs, and describe
 constexpr std::int32_t all_cluster_operations = 0x1f10 | 0x20 | 0x80;
 
 template <class Partition>
@@ -52,8 +55,10 @@ struct PendingMetadata {
     out.topic_id = topic.id;
     out.is_internal = is_internal_topic(topic.name);
     for (std::int32_t p = 0; p < topic.partitions; ++p)
-      out.partitions.push_back(describe_partition<kafka::MetadataResponse::MetadataResponsePartition>(broker, topic, p));
-    if (request.include_topic_authorized_operations) out.topic_authorized_operations = all_topic_operations;
+      out.partitions.push_back(
+          describe_partition<kafka::MetadataResponse::MetadataResponsePartition>(broker, topic, p));
+    if (request.include_topic_authorized_operations)
+      out.topic_authorized_operations = all_topic_operations;
   }
 
   void finish_one() {
@@ -66,12 +71,14 @@ struct PendingMetadata {
     response.brokers.push_back(std::move(self));
     response.cluster_id = response.keep(broker.log().cluster_id().to_string());
     response.controller_id = broker.node_id();
-    if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = all_cluster_operations;
+    if (request.include_cluster_authorized_operations)
+      response.cluster_authorized_operations = all_cluster_operations;
     reply(response);
   }
 };
 
-void resolve_by_name(const std::shared_ptr<PendingMetadata>& pending, std::size_t index, std::string_view name) {
+void resolve_by_name(const std::shared_ptr<PendingMetadata>& pending, std::size_t index,
+                     std::string_view name) {
   auto& out = pending->response.topics[index];
   out.name = name;
   Broker& broker = pending->broker;
@@ -82,28 +89,33 @@ void resolve_by_name(const std::shared_ptr<PendingMetadata>& pending, std::size_
     return;
   }
   const bool allowed = pending->request.allow_auto_topic_creation || pending->info.api_version < 4;
-  if (!allowed || !broker.metadata().broker_settings().get_bool("auto.create.topics.enable") || is_internal_topic(name)) {
+  if (!allowed || !broker.metadata().broker_settings().get_bool("auto.create.topics.enable") ||
+      is_internal_topic(name)) {
     out.error_code = wire_code(Errc::unknown_topic_or_partition);
     return;
   }
   ++pending->waiting;
-  broker.metadata().create_automatically(std::string(name), [pending, index, name](Result<void> created) {
-    auto& made = pending->response.topics[index];
-    const Topic* topic = pending->broker.metadata().find(name);
-    if (created && topic != nullptr) {
-      pending->fill(made, *topic);
-    } else {
-      made.error_code = wire_code(created ? Errc::unknown_topic_or_partition : created.error().code());
-    }
-    pending->finish_one();
-  });
+  broker.metadata().create_automatically(
+      std::string(name), [pending, index, name](Result<void> created) {
+        auto& made = pending->response.topics[index];
+        const Topic* topic = pending->broker.metadata().find(name);
+        if (created && topic != nullptr) {
+          pending->fill(made, *topic);
+        } else {
+          made.error_code =
+              wire_code(created ? Errc::unknown_topic_or_partition : created.error().code());
+        }
+        pending->finish_one();
+      });
 }
 
 }  // namespace
 
-void handle_api_versions(Broker&, RequestInfo info, kafka::ApiVersionsRequest request, Reply<kafka::ApiVersionsResponse> reply) {
+void handle_api_versions(Broker&, RequestInfo info, kafka::ApiVersionsRequest request,
+                         Reply<kafka::ApiVersionsResponse> reply) {
   kafka::ApiVersionsResponse response;
-  if (info.api_version >= 3 && (!legal_software(request.client_software_name) || !legal_software(request.client_software_version)))
+  if (info.api_version >= 3 && (!legal_software(request.client_software_name) ||
+                                !legal_software(request.client_software_version)))
     response.error_code = wire_code(Errc::invalid_request);
   for (const auto& row : served_apis()) {
     kafka::ApiVersionsResponse::ApiVersion version;
@@ -116,10 +128,14 @@ void handle_api_versions(Broker&, RequestInfo info, kafka::ApiVersionsRequest re
   reply(response);
 }
 
-void handle_metadata(Broker& broker, RequestInfo info, kafka::MetadataRequest request, Reply<kafka::MetadataResponse> reply) {
+void handle_metadata(Broker& broker, RequestInfo info, kafka::MetadataRequest request,
+                     Reply<kafka::MetadataResponse> reply) {
   const bool version_0_all = info.api_version == 0 && request.topics && request.topics->empty();
-  auto pending = std::make_shared<PendingMetadata>(
-      PendingMetadata{.broker = broker, .info = std::move(info), .request = std::move(request), .reply = std::move(reply), .response = {}});
+  auto pending = std::make_shared<PendingMetadata>(PendingMetadata{.broker = broker,
+                                                                   .info = std::move(info),
+                                                                   .request = std::move(request),
+                                                                   .reply = std::move(reply),
+                                                                   .response = {}});
   auto& topics = pending->response.topics;
   if (!pending->request.topics || version_0_all) {
     topics.resize(broker.metadata().topics().size());
@@ -146,12 +162,15 @@ void handle_metadata(Broker& broker, RequestInfo info, kafka::MetadataRequest re
   pending->finish_one();
 }
 
-void handle_describe_cluster(Broker& broker, RequestInfo info, kafka::DescribeClusterRequest request, Reply<kafka::DescribeClusterResponse> reply) {
+void handle_describe_cluster(Broker& broker, RequestInfo info,
+                             kafka::DescribeClusterRequest request,
+                             Reply<kafka::DescribeClusterResponse> reply) {
   kafka::DescribeClusterResponse response;
   response.endpoint_type = request.endpoint_type;
   if (info.api_version >= 1 && request.endpoint_type != 1) {
     const bool controllers = request.endpoint_type == 2;
-    response.error_code = wire_code(controllers ? Errc::mismatched_endpoint_type : Errc::unsupported_endpoint_type);
+    response.error_code =
+        wire_code(controllers ? Errc::mismatched_endpoint_type : Errc::unsupported_endpoint_type);
     response.error_message = "this is a broker: ask for endpoint type 1";
     return reply(response);
   }
@@ -163,11 +182,13 @@ void handle_describe_cluster(Broker& broker, RequestInfo info, kafka::DescribeCl
   self.host = response.keep(here.host);
   self.port = here.port;
   response.brokers.push_back(std::move(self));
-  if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = all_cluster_operations;
+  if (request.include_cluster_authorized_operations)
+    response.cluster_authorized_operations = all_cluster_operations;
   reply(response);
 }
 
-void handle_describe_topic_partitions(Broker& broker, RequestInfo, kafka::DescribeTopicPartitionsRequest request,
+void handle_describe_topic_partitions(Broker& broker, RequestInfo,
+                                      kafka::DescribeTopicPartitionsRequest request,
                                       Reply<kafka::DescribeTopicPartitionsResponse> reply) {
   using Response = kafka::DescribeTopicPartitionsResponse;
   constexpr std::int32_t most = 2000;
@@ -185,7 +206,8 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo, kafka::Descri
     out.name = response.keep(std::string(name));
     const Topic* topic = broker.metadata().find(name);
     if (topic == nullptr) {
-      out.error_code = wire_code(topic_name_fault(name).empty() ? Errc::unknown_topic_or_partition : Errc::invalid_topic_exception);
+      out.error_code = wire_code(topic_name_fault(name).empty() ? Errc::unknown_topic_or_partition
+                                                                : Errc::invalid_topic_exception);
       response.topics.push_back(std::move(out));
       continue;
     }
@@ -193,7 +215,8 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo, kafka::Descri
     out.is_internal = is_internal_topic(name);
     out.topic_authorized_operations = all_topic_operations;
     std::int32_t p = 0;
-    if (request.cursor && request.cursor->topic_name == name) p = std::max(0, request.cursor->partition_index);
+    if (request.cursor && request.cursor->topic_name == name)
+      p = std::max(0, request.cursor->partition_index);
     if (left == 0) {
       response.next_cursor.emplace();
       response.next_cursor->topic_name = *out.name;
@@ -201,7 +224,9 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo, kafka::Descri
       break;
     }
     for (; p < topic->partitions && left > 0; ++p, --left)
-      out.partitions.push_back(describe_partition<Response::DescribeTopicPartitionsResponsePartition>(broker, *topic, p));
+      out.partitions.push_back(
+          describe_partition<Response::DescribeTopicPartitionsResponsePartition>(broker, *topic,
+                                                                                 p));
     const bool more = p < topic->partitions;
     response.topics.push_back(std::move(out));
     if (more) {
@@ -214,7 +239,8 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo, kafka::Descri
   reply(response);
 }
 
-void handle_describe_log_dirs(Broker& broker, RequestInfo, kafka::DescribeLogDirsRequest request, Reply<kafka::DescribeLogDirsResponse> reply) {
+void handle_describe_log_dirs(Broker& broker, RequestInfo, kafka::DescribeLogDirsRequest request,
+                              Reply<kafka::DescribeLogDirsResponse> reply) {
   kafka::DescribeLogDirsResponse response;
   kafka::DescribeLogDirsResponse::DescribeLogDirsResult dir;
   dir.log_dir = broker.options().log.folder;
@@ -222,10 +248,12 @@ void handle_describe_log_dirs(Broker& broker, RequestInfo, kafka::DescribeLogDir
     kafka::DescribeLogDirsResponse::DescribeLogDirsTopic out;
     out.name = topic.name;
     for (std::int32_t p = 0; p < topic.partitions; ++p) {
-      if (wanted != nullptr && std::find(wanted->begin(), wanted->end(), p) == wanted->end()) continue;
+      if (wanted != nullptr && std::find(wanted->begin(), wanted->end(), p) == wanted->end())
+        continue;
       kafka::DescribeLogDirsResponse::DescribeLogDirsPartition row;
       row.partition_index = p;
-      row.partition_size = static_cast<std::int64_t>(topic.logs[static_cast<std::size_t>(p)]->size_bytes());
+      row.partition_size =
+          static_cast<std::int64_t>(topic.logs[static_cast<std::size_t>(p)]->size_bytes());
       out.partitions.push_back(std::move(row));
     }
     if (!out.partitions.empty()) dir.topics.push_back(std::move(out));
@@ -244,7 +272,8 @@ void handle_describe_log_dirs(Broker& broker, RequestInfo, kafka::DescribeLogDir
   reply(response);
 }
 
-void handle_find_coordinator(Broker&, RequestInfo info, kafka::FindCoordinatorRequest request, Reply<kafka::FindCoordinatorResponse> reply) {
+void handle_find_coordinator(Broker&, RequestInfo info, kafka::FindCoordinatorRequest request,
+                             Reply<kafka::FindCoordinatorResponse> reply) {
   kafka::FindCoordinatorResponse response;
   const auto answer = [&](auto& out) {
     out.node_id = -1;

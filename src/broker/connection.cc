@@ -21,7 +21,8 @@ void AnyReply::close(std::string_view why) {
   if (const auto connection = slot->connection.lock()) connection->close(why);
 }
 
-void AnyReply::finish(std::string out, const std::vector<kafka::Splice>& splices, Externals externals) {
+void AnyReply::finish(std::string out, const std::vector<kafka::Splice>& splices,
+                      Externals externals) {
   check(splices.size() == externals.size(), "every splice has its bytes");
   std::vector<io::OutPiece> pieces;
   const Slice whole = Slice::copy_of(out);
@@ -46,8 +47,25 @@ void AnyReply::ready(std::vector<io::OutPiece> pieces) {
   }
 }
 
-Connection::Connection(Broker& broker, std::unique_ptr<io::FrameChannel> channel, std::size_t listener)
+bool RequestMemory::reserve(std::size_t bytes) {
+  if (used_ > 0 && used_ + bytes > limit_) return false;
+  used_ += bytes;
+  return true;
+}
+
+void RequestMemory::release(std::size_t bytes) {
+  if (bytes == 0) return;
+  check(bytes <= used_, "more memory released than reserved");
+  used_ -= bytes;
+  if (waiting_.empty()) return;
+  for (const auto& weak : std::exchange(waiting_, {}))
+    if (const auto connection = weak.lock()) connection->try_again();
+}
+
+Connection::Connection(Broker& broker, std::shared_ptr<RequestMemory> memory,
+                       std::unique_ptr<io::FrameChannel> channel, std::size_t listener)
     : broker_(broker),
+      memory_(std::move(memory)),
       channel_(std::move(channel)),
       listener_(listener),
       peer_(channel_->peer().to_string()),
@@ -56,19 +74,19 @@ Connection::Connection(Broker& broker, std::unique_ptr<io::FrameChannel> channel
 
 Connection::~Connection() {
   for (const auto& slot : slots_) release(*slot);
-  broker_.release_memory(reserved_for_frame_);
+  memory_->release(reserved_for_frame_);
 }
 
 void Connection::start() { channel_->set_handler(this); }
 
 void Connection::release(ReplySlot& slot) {
-  broker_.release_memory(std::exchange(slot.reserved_bytes, 0));
+  memory_->release(std::exchange(slot.reserved_bytes, 0));
 }
 
 bool Connection::reserve(std::size_t size) {
-  if (!broker_.reserve_memory(size)) {
+  if (!memory_->reserve(size)) {
     waiting_for_memory_ = true;
-    broker_.wait_for_memory(shared_from_this());
+    memory_->wait(weak_from_this());
     return false;
   }
   reserved_for_frame_ = size;
@@ -88,7 +106,7 @@ void Connection::on_frame(Slice frame) {
   kafka::Decoder decoder(frame.view());
   auto header = kafka::decode_request_header(decoder);
   if (!header) {
-    broker_.release_memory(reserved);
+    memory_->release(reserved);
     return close(header.error().message());
   }
   auto slot = std::make_shared<ReplySlot>();
@@ -112,7 +130,8 @@ void Connection::on_frame(Slice frame) {
 void Connection::hold_back() {
   if (channel_ == nullptr || held_back_) return;
   const auto& options = broker_.options();
-  if (slots_.size() < options.requests_in_flight && queued_bytes() <= options.reply_buffer_bytes) return;
+  if (slots_.size() < options.requests_in_flight && queued_bytes() <= options.reply_buffer_bytes)
+    return;
   held_back_ = true;
   channel_->pause_reading();
 }

@@ -18,14 +18,31 @@ namespace weir::broker {
 class Broker;
 class Connection;
 
+/// Memory of frames that are being read or served, bounded over all connections. Shared by the
+/// broker and its connections, which may outlive it for a moment.
+class RequestMemory {
+ public:
+  explicit RequestMemory(std::size_t limit) : limit_(limit) {}
+  /// False: no room now. One frame is let in whatever its size when nothing else is held.
+  bool reserve(std::size_t bytes);
+  void release(std::size_t bytes);
+  void wait(std::weak_ptr<Connection> connection) { waiting_.push_back(std::move(connection)); }
+  std::size_t used() const { return used_; }
+
+ private:
+  std::size_t limit_;
+  std::size_t used_ = 0;
+  std::vector<std::weak_ptr<Connection>> waiting_;
+};
+
 /// A request as a handler gets it. Copies share the frame, which every view of the request borrows.
 struct RequestInfo {
   Slice frame;
   std::int16_t api_version = 0;
   std::string client_id;
-  std::string peer;                 // for log lines
-  std::size_t listener = 0;         // index into the broker's options; SIZE_MAX: in this process
-  io::Endpoint local;               // where the client connected to
+  std::string peer;          // for log lines
+  std::size_t listener = 0;  // index into the broker's options; SIZE_MAX: in this process
+  io::Endpoint local;        // where the client connected to
 };
 
 /// A place in a connection's queue of replies.
@@ -34,7 +51,7 @@ struct ReplySlot {
   kafka::ApiKey api{};
   std::int16_t version = 0;
   std::int32_t correlation_id = 0;
-  std::size_t reserved_bytes = 0;   // of the request's frame
+  std::size_t reserved_bytes = 0;  // of the request's frame
   bool ready = false;
   std::vector<io::OutPiece> pieces;
 };
@@ -91,7 +108,8 @@ class Reply final : public AnyReply {
 /// Owner: the broker. Threads: its loop.
 class Connection final : public io::FrameHandler, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Broker& broker, std::unique_ptr<io::FrameChannel> channel, std::size_t listener);
+  Connection(Broker& broker, std::shared_ptr<RequestMemory> memory,
+             std::unique_ptr<io::FrameChannel> channel, std::size_t listener);
   ~Connection() override;
 
   void start();
@@ -116,7 +134,8 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   void on_closed(const Error& why) override;
   void hold_back();
 
-  Broker& broker_;
+  Broker& broker_;  // not touched once the channel is closed
+  std::shared_ptr<RequestMemory> memory_;
   std::unique_ptr<io::FrameChannel> channel_;
   std::size_t listener_;
   std::string peer_;

@@ -13,7 +13,7 @@ namespace weir::broker {
 class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
  public:
   struct Part {
-    std::size_t topic = 0;      // where it stands in the request
+    std::size_t topic = 0;  // where it stands in the request
     std::size_t partition = 0;
     TopicId topic_id;
     Errc error = Errc::none;
@@ -21,8 +21,12 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     std::uint64_t bytes = 0;
   };
 
-  PendingFetch(Broker& broker, RequestInfo info, kafka::FetchRequest request, Reply<kafka::FetchResponse> reply)
-      : broker_(broker), info_(std::move(info)), request_(std::move(request)), reply_(std::move(reply)) {
+  PendingFetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
+               Reply<kafka::FetchResponse> reply)
+      : broker_(broker),
+        info_(std::move(info)),
+        request_(std::move(request)),
+        reply_(std::move(reply)) {
     const auto most = broker_.metadata().broker_settings().get_int("fetch.max.bytes");
     bytes_left_ = static_cast<std::uint64_t>(std::clamp<std::int64_t>(request_.max_bytes, 0, most));
     resolve();
@@ -45,7 +49,9 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
       const auto& asked_part = asked(part);
       const Offset offset(asked_part.fetch_offset);
       if (offset < log->log_start() || offset > log->next_offset()) return true;
-      if (check_epoch(*log, asked_part) != Errc::none || diverging(*log, asked_part).epoch.value >= 0) return true;
+      if (check_epoch(*log, asked_part) != Errc::none ||
+          diverging(*log, asked_part).epoch.value >= 0)
+        return true;
       const auto most = static_cast<std::uint64_t>(std::max(asked_part.partition_max_bytes, 1));
       total += log->readable_bytes(offset, std::min(most, std::max<std::uint64_t>(wanted, 1)));
     }
@@ -73,9 +79,15 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     for (std::size_t t = 0; t < request_.topics.size(); ++t) {
       const auto& topic = request_.topics[t];
       const bool by_id = info_.api_version >= 13;
-      const Topic* found = by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.topic);
+      const Topic* found =
+          by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.topic);
       for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
-        Part part{.topic = t, .partition = p, .topic_id = {}, .error = Errc::none, .pieces = {}, .bytes = 0};
+        Part part{.topic = t,
+                  .partition = p,
+                  .topic_id = {},
+                  .error = Errc::none,
+                  .pieces = {},
+                  .bytes = 0};
         if (found != nullptr) part.topic_id = found->id;
         const auto index = topic.partitions[p].partition;
         if (found == nullptr) {
@@ -83,14 +95,16 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
         } else if (index < 0 || index >= found->partitions) {
           part.error = Errc::unknown_topic_or_partition;
         } else if (request_.replica_id >= 0 || request_.replica_state.replica_id >= 0) {
-          part.error = Errc::topic_authorization_failed;  // nobody may pose as a replica (CVE-2018-1288)
+          part.error =
+              Errc::topic_authorization_failed;  // nobody may pose as a replica (CVE-2018-1288)
         }
         parts_.push_back(std::move(part));
       }
     }
   }
 
-  static Errc check_epoch(const log::PartitionLog& log, const kafka::FetchRequest::FetchPartition& asked) {
+  static Errc check_epoch(const log::PartitionLog& log,
+                          const kafka::FetchRequest::FetchPartition& asked) {
     if (asked.current_leader_epoch < 0) return Errc::none;
     const auto present = log.leader_epoch().value;
     if (asked.current_leader_epoch < present) return Errc::fenced_leader_epoch;
@@ -98,11 +112,14 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   }
 
   /// Where the reader's last epoch ended here, if that is before where it wants to read on.
-  static log::LeaderEpochs::End diverging(const log::PartitionLog& log, const kafka::FetchRequest::FetchPartition& asked) {
+  static log::LeaderEpochs::End diverging(const log::PartitionLog& log,
+                                          const kafka::FetchRequest::FetchPartition& asked) {
     if (asked.last_fetched_epoch < 0) return {};
-    const auto end = log.leader_epochs().end_of(LeaderEpoch(asked.last_fetched_epoch), log.next_offset());
+    const auto end =
+        log.leader_epochs().end_of(LeaderEpoch(asked.last_fetched_epoch), log.next_offset());
     if (end.epoch.value < 0) return {};
-    if (end.epoch.value < asked.last_fetched_epoch || end.end.value < asked.fetch_offset) return end;
+    if (end.epoch.value < asked.last_fetched_epoch || end.end.value < asked.fetch_offset)
+      return end;
     return {};
   }
 
@@ -149,7 +166,8 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     kafka::FetchResponse response;
     Externals externals;
     for (const auto& topic : request_.topics)
-      response.responses.push_back({.topic_id = topic.topic_id, .topic = topic.topic, .partitions = {}, .unknown_tags = {}});
+      response.responses.push_back(
+          {.topic_id = topic.topic_id, .topic = topic.topic, .partitions = {}, .unknown_tags = {}});
     for (auto& part : parts_) {
       kafka::FetchResponse::PartitionData out;
       out.partition_index = asked(part).partition;
@@ -158,13 +176,18 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
       if (info_.api_version >= 11) out.preferred_read_replica = -1;
       if (request_.isolation_level == 1) out.aborted_transactions.emplace();
       auto* log = broker_.log().find({.topic = part.topic_id, .partition = asked(part).partition});
-      if (log != nullptr && part.error != Errc::topic_authorization_failed && part.error != Errc::offset_out_of_range) {
+      if (log != nullptr && part.error != Errc::topic_authorization_failed &&
+          part.error != Errc::offset_out_of_range) {
         out.high_watermark = out.last_stable_offset = log->high_watermark().value;
         out.log_start_offset = log->log_start().value;
-        const auto end = part.error == Errc::none ? diverging(*log, asked(part)) : log::LeaderEpochs::End{};
-        if (end.epoch.value >= 0) out.diverging_epoch = {.epoch = end.epoch.value, .end_offset = end.end.value, .unknown_tags = {}};
+        const auto end =
+            part.error == Errc::none ? diverging(*log, asked(part)) : log::LeaderEpochs::End{};
+        if (end.epoch.value >= 0)
+          out.diverging_epoch = {
+              .epoch = end.epoch.value, .end_offset = end.end.value, .unknown_tags = {}};
       }
-      out.records = part.bytes > 0 ? kafka::Records::external(part.bytes) : kafka::Records(std::string_view());
+      out.records = part.bytes > 0 ? kafka::Records::external(part.bytes)
+                                   : kafka::Records(std::string_view());
       if (part.bytes > 0) externals.push_back(std::move(part.pieces));
       response.responses[part.topic].partitions.push_back(std::move(out));
     }
@@ -180,7 +203,11 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   bool any_bytes_ = false;
 };
 
-FetchWaiters::~FetchWaiters() = default;
+FetchWaiters::~FetchWaiters() {
+  for (auto& [id, list] : waiting_)
+    for (const auto& weak : list)
+      if (const auto fetch = weak.lock()) broker_.loop().cancel(fetch->timer);
+}
 
 void FetchWaiters::start(std::shared_ptr<PendingFetch> fetch) {
   if (fetch->ready()) return answer(fetch);
@@ -217,7 +244,8 @@ void FetchWaiters::on_change(log::PartitionLog& partition) {
   }
   if (still.empty()) return;
   auto& now = waiting_[partition.spec().id];
-  now.insert(now.end(), std::make_move_iterator(still.begin()), std::make_move_iterator(still.end()));
+  now.insert(now.end(), std::make_move_iterator(still.begin()),
+             std::make_move_iterator(still.end()));
 }
 
 void FetchWaiters::answer_all() {
@@ -226,7 +254,8 @@ void FetchWaiters::answer_all() {
       if (const auto fetch = weak.lock(); fetch != nullptr && !fetch->answered) answer(fetch);
 }
 
-void handle_fetch(Broker& broker, RequestInfo info, kafka::FetchRequest request, Reply<kafka::FetchResponse> reply) {
+void handle_fetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
+                  Reply<kafka::FetchResponse> reply) {
   std::size_t count = 0;
   for (const auto& topic : request.topics) count += topic.partitions.size();
   // No sessions yet: a fetch inside one is told so, and the client starts anew without (KIP-227).
@@ -236,9 +265,10 @@ void handle_fetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
     return reply(response);
   }
   if (count > limits::partitions_per_request)
-    return reply.close(fmt::format("a Fetch of {} partitions, at most {} are served", count, limits::partitions_per_request));
-  broker.fetch_waiters().start(
-      std::make_shared<PendingFetch>(broker, std::move(info), std::move(request), std::move(reply)));
+    return reply.close(fmt::format("a Fetch of {} partitions, at most {} are served", count,
+                                   limits::partitions_per_request));
+  broker.fetch_waiters().start(std::make_shared<PendingFetch>(
+      broker, std::move(info), std::move(request), std::move(reply)));
 }
 
 }  // namespace weir::broker

@@ -23,8 +23,9 @@
 
 namespace weir::broker {
 
-#define WEIR_HANDLER(name, message) \
-  void name(Broker& broker, RequestInfo info, kafka::message##Request request, Reply<kafka::message##Response> reply)
+#define WEIR_HANDLER(name, message)                                            \
+  void name(Broker& broker, RequestInfo info, kafka::message##Request request, \
+            Reply<kafka::message##Response> reply)
 
 // produce_handlers.cc
 WEIR_HANDLER(handle_produce, Produce);

@@ -16,7 +16,12 @@ namespace weir::broker {
 namespace {
 
 // Kinds of records: the first two bytes of a key.
-enum class Kind : std::int16_t { topic = 0, topic_setting = 1, broker_setting = 2, producer_block = 3 };
+enum class Kind : std::int16_t {
+  topic = 0,
+  topic_setting = 1,
+  broker_setting = 2,
+  producer_block = 3
+};
 constexpr std::int16_t value_version = 0;
 constexpr std::int64_t producer_block_size = 1000;
 
@@ -40,7 +45,9 @@ Result<std::string_view> body_of(std::string_view value) {
   if (value.size() < 2) return fail(Errc::damaged, "metadata log: a value without a version");
   const auto version = load_be<std::int16_t>(value.data());
   if (version != value_version)
-    return fail(Errc::newer_format, fmt::format("metadata log: value version {}, this program reads {}", version, value_version));
+    return fail(Errc::newer_format,
+                fmt::format("metadata log: value version {}, this program reads {}", version,
+                            value_version));
   return value.substr(2);
 }
 
@@ -55,11 +62,15 @@ Uuid uuid_at(std::string_view bytes) {
 std::string topic_name_fault(std::string_view name) {
   if (name.empty()) return "a topic name cannot be empty";
   if (name == "." || name == "..") return "a topic cannot be named '.' or '..'";
-  if (name.size() > 249) return fmt::format("a topic name has at most 249 characters, this one {}", name.size());
+  if (name.size() > 249)
+    return fmt::format("a topic name has at most 249 characters, this one {}", name.size());
   const bool legal = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
-  if (!legal) return fmt::format("topic name '{}': only a-z, A-Z, 0-9, '.', '_' and '-' are legal", escape_for_log(name));
+  if (!legal)
+    return fmt::format("topic name '{}': only a-z, A-Z, 0-9, '.', '_' and '-' are legal",
+                       escape_for_log(name));
   return {};
 }
 
@@ -74,7 +85,8 @@ bool names_collide(std::string_view a, std::string_view b) {
 }
 
 bool is_internal_topic(std::string_view name) {
-  return name == "__consumer_offsets" || name == "__transaction_state" || name == "__share_group_state";
+  return name == "__consumer_offsets" || name == "__transaction_state" ||
+         name == "__share_group_state";
 }
 
 Metadata::Metadata(log::LogStore& log, const config::Settings& broker_settings)
@@ -83,22 +95,27 @@ Metadata::Metadata(log::LogStore& log, const config::Settings& broker_settings)
 log::PartitionSpec Metadata::log_spec() {
   Uuid id;
   id.bytes[15] = 1;  // the id that Kafka reserves for its own metadata log
-  log::PartitionSpec spec{.id = {.topic = id, .partition = 0}, .topic = "__cluster_metadata", .settings = {}};
+  log::PartitionSpec spec{
+      .id = {.topic = id, .partition = 0}, .topic = "__cluster_metadata", .settings = {}};
   spec.settings.retention_ms = -1;
   spec.settings.segment_bytes = 64U << 20U;
   return spec;
 }
 
-MetadataRecord Metadata::topic_record(const TopicId& id, std::string_view name, std::int32_t partitions) {
+MetadataRecord Metadata::topic_record(const TopicId& id, std::string_view name,
+                                      std::int32_t partitions) {
   std::string value = versioned();
   append_be<std::int32_t>(value, partitions);
   value += name;
   return {.key = key_of(Kind::topic, id), .value = std::move(value)};
 }
 
-MetadataRecord Metadata::topic_deleted(const TopicId& id) { return {.key = key_of(Kind::topic, id), .value = {}}; }
+MetadataRecord Metadata::topic_deleted(const TopicId& id) {
+  return {.key = key_of(Kind::topic, id), .value = {}};
+}
 
-MetadataRecord Metadata::topic_setting(const TopicId& id, std::string_view name, std::optional<std::string> value) {
+MetadataRecord Metadata::topic_setting(const TopicId& id, std::string_view name,
+                                       std::optional<std::string> value) {
   MetadataRecord record{.key = key_of(Kind::topic_setting, id) + std::string(name), .value = {}};
   if (value) record.value = versioned() + *value;
   return record;
@@ -157,7 +174,8 @@ Result<void> Metadata::apply(std::string_view key, std::optional<std::string_vie
       if (!body) {
         topic.settings.unset(setting);
       } else if (auto set = topic.settings.set(setting, *body); !set) {
-        log_warn("broker", fmt::format("topic {}: {} is ignored", topic.name, set.error().message()));
+        log_warn("broker",
+                 fmt::format("topic {}: {} is ignored", topic.name, set.error().message()));
       }
       push_settings(topic);
       return {};
@@ -177,7 +195,8 @@ Result<void> Metadata::apply(std::string_view key, std::optional<std::string_vie
       producer_block_end_ = load_be<std::int64_t>(body->data());
       return {};
   }
-  return fail(Errc::damaged, fmt::format("metadata log: record of kind {} is malformed or unknown", static_cast<int>(kind)));
+  return fail(Errc::damaged, fmt::format("metadata log: record of kind {} is malformed or unknown",
+                                         static_cast<int>(kind)));
 }
 
 Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_view> value) {
@@ -186,7 +205,8 @@ Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_
     if (known == names_.end()) return {};
     const auto at = topics_.find(known->second);
     if (attached_)
-      for (std::int32_t p = 0; p < at->second.partitions; ++p) log_.remove({.topic = id, .partition = p});
+      for (std::int32_t p = 0; p < at->second.partitions; ++p)
+        log_.remove({.topic = id, .partition = p});
     topics_.erase(at);
     names_.erase(known);
     return {};
@@ -194,17 +214,24 @@ Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_
   if (value->size() < 5) return fail(Errc::damaged, "metadata log: a topic record is too short");
   const auto partitions = load_be<std::int32_t>(value->data());
   const std::string name(value->substr(4));
-  if (partitions < 1 || partitions > limits::partitions_per_topic || !topic_name_fault(name).empty())
+  if (partitions < 1 || partitions > limits::partitions_per_topic ||
+      !topic_name_fault(name).empty())
     return fail(Errc::damaged, "metadata log: a topic record makes no sense");
   if (known == names_.end()) {
-    topics_.emplace(name, Topic{.id = id, .name = name, .partitions = 0, .settings = config::Settings(config::topic_settings()), .logs = {}});
+    topics_.emplace(name, Topic{.id = id,
+                                .name = name,
+                                .partitions = 0,
+                                .settings = config::Settings(config::topic_settings()),
+                                .logs = {}});
     names_.emplace(id, name);
   }
   Topic& topic = topics_.find(name)->second;
   topic.partitions = std::max(topic.partitions, partitions);
   if (attached_) {
     for (auto p = static_cast<std::int32_t>(topic.logs.size()); p < topic.partitions; ++p)
-      topic.logs.push_back(&log_.add({.id = {.topic = id, .partition = p}, .topic = name, .settings = partition_settings(topic)}));
+      topic.logs.push_back(&log_.add({.id = {.topic = id, .partition = p},
+                                      .topic = name,
+                                      .settings = partition_settings(topic)}));
   }
   return {};
 }
@@ -213,7 +240,9 @@ std::vector<log::PartitionSpec> Metadata::partition_specs() const {
   std::vector<log::PartitionSpec> specs;
   for (const auto& [name, topic] : topics_)
     for (std::int32_t p = 0; p < topic.partitions; ++p)
-      specs.push_back({.id = {.topic = topic.id, .partition = p}, .topic = name, .settings = partition_settings(topic)});
+      specs.push_back({.id = {.topic = topic.id, .partition = p},
+                       .topic = name,
+                       .settings = partition_settings(topic)});
   return specs;
 }
 
@@ -256,7 +285,8 @@ log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
   out.segment_bytes = static_cast<std::uint64_t>(effective_int(topic, "segment.bytes"));
   out.segment_ms = effective_int(topic, "segment.ms");
   out.segment_index_bytes = static_cast<std::uint64_t>(effective_int(topic, "segment.index.bytes"));
-  out.index_interval_bytes = static_cast<std::uint64_t>(effective_int(topic, "index.interval.bytes"));
+  out.index_interval_bytes =
+      static_cast<std::uint64_t>(effective_int(topic, "index.interval.bytes"));
   out.retention_ms = effective_int(topic, "retention.ms");
   out.retention_bytes = effective_int(topic, "retention.bytes");
   return out;
@@ -289,14 +319,15 @@ void Metadata::run_next() {
                    record.value ? std::optional<std::string_view>(*record.value) : std::nullopt);
   auto batch = builder.finish({});
   if (!batch) return finish(fail(batch.error()));
-  log_.metadata().append(std::move(*batch), [this, records, finish](Result<log::Appended> appended) {
-    if (!appended) return finish(fail(appended.error()));
-    for (const auto& record : *records) {
-      auto applied = apply(record.key, record.value);
-      check(applied.has_value(), "a record made here can be applied");
-    }
-    finish({});
-  });
+  log_.metadata().append(std::move(*batch),
+                         [this, records, finish](Result<log::Appended> appended) {
+                           if (!appended) return finish(fail(appended.error()));
+                           for (const auto& record : *records) {
+                             auto applied = apply(record.key, record.value);
+                             check(applied.has_value(), "a record made here can be applied");
+                           }
+                           finish({});
+                         });
 }
 
 void Metadata::new_producer_id(std::move_only_function<void(Result<ProducerId>)> done) {
@@ -320,7 +351,8 @@ void Metadata::give_out_ids() {
          });
 }
 
-void Metadata::create_automatically(std::string name, std::move_only_function<void(Result<void>)> done) {
+void Metadata::create_automatically(std::string name,
+                                    std::move_only_function<void(Result<void>)> done) {
   auto shared_name = std::make_shared<std::string>(std::move(name));
   auto refused = std::make_shared<std::optional<Error>>();
   mutate(
@@ -328,10 +360,12 @@ void Metadata::create_automatically(std::string name, std::move_only_function<vo
         if (find(*shared_name) != nullptr) return {};
         for (const auto& [other, topic] : topics_)
           if (names_collide(other, *shared_name)) {
-            *refused = Error(Errc::invalid_topic_exception, fmt::format("topic {} collides with {}", *shared_name, other));
+            *refused = Error(Errc::invalid_topic_exception,
+                             fmt::format("topic {} collides with {}", *shared_name, other));
             return {};
           }
-        return {topic_record(log_.runtime().rng().uuid(), *shared_name, broker_settings_.get_int32("num.partitions"))};
+        return {topic_record(log_.runtime().rng().uuid(), *shared_name,
+                             broker_settings_.get_int32("num.partitions"))};
       },
       [refused, done = std::move(done)](Result<void> result) mutable {
         if (*refused) return done(fail(std::move(**refused)));

@@ -24,7 +24,7 @@ struct Topic {
   TopicId id;
   std::string name;
   std::int32_t partitions = 0;
-  config::Settings settings;          // what is set on it; the rest comes from the broker
+  config::Settings settings;  // what is set on it; the rest comes from the broker
   std::vector<log::PartitionLog*> logs;
 };
 
@@ -71,9 +71,11 @@ class Metadata {
   void create_automatically(std::string name, std::move_only_function<void(Result<void>)> done);
 
   // Records.
-  static MetadataRecord topic_record(const TopicId& id, std::string_view name, std::int32_t partitions);
+  static MetadataRecord topic_record(const TopicId& id, std::string_view name,
+                                     std::int32_t partitions);
   static MetadataRecord topic_deleted(const TopicId& id);
-  static MetadataRecord topic_setting(const TopicId& id, std::string_view name, std::optional<std::string> value);
+  static MetadataRecord topic_setting(const TopicId& id, std::string_view name,
+                                      std::optional<std::string> value);
   static MetadataRecord broker_setting(std::string_view name, std::optional<std::string> value);
   static MetadataRecord producer_block(std::int64_t next);
 
@@ -98,8 +100,8 @@ class Metadata {
   std::deque<Pending> pending_;
   bool busy_ = false;
   bool attached_ = false;
-  std::int64_t next_producer_id_ = 0;     // of the block in hand
-  std::int64_t producer_block_end_ = 0;   // durable: ids below are spoken for
+  std::int64_t next_producer_id_ = 0;    // of the block in hand
+  std::int64_t producer_block_end_ = 0;  // durable: ids below are spoken for
   std::deque<std::move_only_function<void(Result<ProducerId>)>> id_waiters_;
   bool asking_for_ids_ = false;
 };

@@ -9,7 +9,8 @@ namespace {
 constexpr std::int64_t latest = -1, earliest = -2, max_timestamp = -3, earliest_local = -4;
 
 /// The first record of the batch that is not older than `timestamp`.
-Result<std::optional<log::TimeMatch>> first_record_at(std::string_view bytes, std::int64_t timestamp) {
+Result<std::optional<log::TimeMatch>> first_record_at(std::string_view bytes,
+                                                      std::int64_t timestamp) {
   auto batch = kafka::BatchView::parse(bytes);
   if (!batch) return fail(batch.error());
   auto reader = kafka::RecordReader::open(*batch);
@@ -17,7 +18,9 @@ Result<std::optional<log::TimeMatch>> first_record_at(std::string_view bytes, st
   kafka::RecordView record;
   while (reader->next(record))
     if (record.timestamp >= timestamp)
-      return log::TimeMatch{.offset = Offset(record.offset), .timestamp = record.timestamp, .epoch = LeaderEpoch(batch->leader_epoch())};
+      return log::TimeMatch{.offset = Offset(record.offset),
+                            .timestamp = record.timestamp,
+                            .epoch = LeaderEpoch(batch->leader_epoch())};
   if (reader->error() != nullptr) return fail(*reader->error());
   return std::nullopt;
 }
@@ -40,7 +43,8 @@ Errc check_epoch(std::int32_t asked, LeaderEpoch present) {
   return asked < present.value ? Errc::fenced_leader_epoch : Errc::unknown_leader_epoch;
 }
 
-void look_up(const std::shared_ptr<PendingListOffsets>& pending, log::PartitionLog& log, std::int64_t timestamp, Out& out) {
+void look_up(const std::shared_ptr<PendingListOffsets>& pending, log::PartitionLog& log,
+             std::int64_t timestamp, Out& out) {
   const auto note = [pending, &out](Result<std::optional<log::TimeMatch>> match) {
     if (!match) {
       out.error_code = wire_code(match.error().code());
@@ -63,9 +67,13 @@ void look_up(const std::shared_ptr<PendingListOffsets>& pending, log::PartitionL
 
 }  // namespace
 
-void handle_list_offsets(Broker& broker, RequestInfo info, kafka::ListOffsetsRequest request, Reply<kafka::ListOffsetsResponse> reply) {
-  auto pending = std::make_shared<PendingListOffsets>(
-      PendingListOffsets{.info = std::move(info), .request = std::move(request), .reply = std::move(reply), .response = {}});
+void handle_list_offsets(Broker& broker, RequestInfo info, kafka::ListOffsetsRequest request,
+                         Reply<kafka::ListOffsetsResponse> reply) {
+  auto pending =
+      std::make_shared<PendingListOffsets>(PendingListOffsets{.info = std::move(info),
+                                                              .request = std::move(request),
+                                                              .reply = std::move(reply),
+                                                              .response = {}});
   auto& response = pending->response;
   for (const auto& topic : pending->request.topics) {
     kafka::ListOffsetsResponse::ListOffsetsTopicResponse out;
@@ -80,7 +88,8 @@ void handle_list_offsets(Broker& broker, RequestInfo info, kafka::ListOffsetsReq
       const auto& asked = topic.partitions[p];
       Out& out = response.topics[t].partitions[p];
       out.partition_index = asked.partition_index;
-      if (found == nullptr || asked.partition_index < 0 || asked.partition_index >= found->partitions) {
+      if (found == nullptr || asked.partition_index < 0 ||
+          asked.partition_index >= found->partitions) {
         out.error_code = wire_code(Errc::unknown_topic_or_partition);
         continue;
       }
@@ -93,7 +102,8 @@ void handle_list_offsets(Broker& broker, RequestInfo info, kafka::ListOffsetsReq
   pending->finish_one();
 }
 
-void handle_offset_for_leader_epoch(Broker& broker, RequestInfo, kafka::OffsetForLeaderEpochRequest request,
+void handle_offset_for_leader_epoch(Broker& broker, RequestInfo,
+                                    kafka::OffsetForLeaderEpochRequest request,
                                     Reply<kafka::OffsetForLeaderEpochResponse> reply) {
   kafka::OffsetForLeaderEpochResponse response;
   for (const auto& topic : request.topics) {
@@ -109,7 +119,8 @@ void handle_offset_for_leader_epoch(Broker& broker, RequestInfo, kafka::OffsetFo
         auto& log = *found->logs[static_cast<std::size_t>(asked.partition)];
         out.error_code = wire_code(check_epoch(asked.current_leader_epoch, log.leader_epoch()));
         if (out.error_code == 0) {
-          const auto end = log.leader_epochs().end_of(LeaderEpoch(asked.leader_epoch), log.next_offset());
+          const auto end =
+              log.leader_epochs().end_of(LeaderEpoch(asked.leader_epoch), log.next_offset());
           out.leader_epoch = end.epoch.value;
           out.end_offset = end.end.value;
         }

@@ -12,8 +12,8 @@ struct NamedEndpoint {
 
 Result<NamedEndpoint> parse_listener(std::string_view setting, const std::string& text) {
   const auto bad = [&](std::string_view why) {
-    return fail(Errc::invalid_setting, std::string(setting) + ": '" + text + "': " + std::string(why) +
-                                           "; want NAME://HOST:PORT");
+    return fail(Errc::invalid_setting, std::string(setting) + ": '" + text +
+                                           "': " + std::string(why) + "; want NAME://HOST:PORT");
   };
   const std::size_t colon = text.find("://");
   if (colon == std::string::npos || colon == 0) return bad("no name");
@@ -34,13 +34,16 @@ Result<std::vector<ListenerOptions>> listeners_from(const config::Settings& sett
         return fail(Errc::invalid_setting, "listeners: the name " + parsed->name + " comes twice");
     out.push_back({.name = std::move(parsed->name), .at = std::move(parsed->at), .advertised = {}});
   }
-  if (out.empty()) return fail(Errc::invalid_setting, "listeners: want at least one NAME://HOST:PORT");
+  if (out.empty())
+    return fail(Errc::invalid_setting, "listeners: want at least one NAME://HOST:PORT");
   for (const auto& text : settings.get_list("advertised.listeners")) {
     auto parsed = parse_listener("advertised.listeners", text);
     if (!parsed) return fail(parsed.error());
-    const auto found = std::find_if(out.begin(), out.end(), [&](const auto& l) { return l.name == parsed->name; });
+    const auto found =
+        std::find_if(out.begin(), out.end(), [&](const auto& l) { return l.name == parsed->name; });
     if (found == out.end())
-      return fail(Errc::invalid_setting, "advertised.listeners: no listener is named " + parsed->name);
+      return fail(Errc::invalid_setting,
+                  "advertised.listeners: no listener is named " + parsed->name);
     found->advertised = std::move(parsed->at);
   }
   return out;

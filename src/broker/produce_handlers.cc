@@ -12,8 +12,12 @@ namespace {
 /// One Produce request: every partition's verdict is gathered, then the reply leaves.
 class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
  public:
-  PendingProduce(Broker& broker, RequestInfo info, kafka::ProduceRequest request, Reply<kafka::ProduceResponse> reply)
-      : broker_(broker), info_(std::move(info)), request_(std::move(request)), reply_(std::move(reply)) {}
+  PendingProduce(Broker& broker, RequestInfo info, kafka::ProduceRequest request,
+                 Reply<kafka::ProduceResponse> reply)
+      : broker_(broker),
+        info_(std::move(info)),
+        request_(std::move(request)),
+        reply_(std::move(reply)) {}
 
   void run() {
     for (const auto& topic : request_.topic_data) {
@@ -28,7 +32,8 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
     for (std::size_t t = 0; t < request_.topic_data.size(); ++t) {
       const auto& topic = request_.topic_data[t];
       const bool by_id = info_.api_version >= 13;
-      const Topic* found = by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.name);
+      const Topic* found =
+          by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.name);
       for (std::size_t p = 0; p < topic.partition_data.size(); ++p) {
         auto& out = response_.responses[t].partition_responses[p];
         out.index = topic.partition_data[p].index;
@@ -41,31 +46,39 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
  private:
   using Out = kafka::ProduceResponse::PartitionProduceResponse;
 
-  void produce(const Topic* topic, const kafka::ProduceRequest::PartitionProduceData& data, Out& out, bool by_id) {
+  void produce(const Topic* topic, const kafka::ProduceRequest::PartitionProduceData& data,
+               Out& out, bool by_id) {
     if (topic == nullptr)
-      return refuse(out, {by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition, "there is no such topic"});
+      return refuse(out, {by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition,
+                          "there is no such topic"});
     if (data.index < 0 || data.index >= topic->partitions)
       return refuse(out, {Errc::unknown_topic_or_partition,
-                          fmt::format("topic {} has {} partitions, there is no {}", topic->name, topic->partitions, data.index)});
+                          fmt::format("topic {} has {} partitions, there is no {}", topic->name,
+                                      topic->partitions, data.index)});
     if (request_.acks < -1 || request_.acks > 1)
-      return refuse(out, {Errc::invalid_required_acks, fmt::format("acks={}; want -1, 0 or 1", request_.acks)});
-    if (is_internal_topic(topic->name)) return refuse(out, {Errc::invalid_topic_exception, topic->name + " is internal"});
+      return refuse(out, {Errc::invalid_required_acks,
+                          fmt::format("acks={}; want -1, 0 or 1", request_.acks)});
+    if (is_internal_topic(topic->name))
+      return refuse(out, {Errc::invalid_topic_exception, topic->name + " is internal"});
     const auto checks = checks_for(*topic);
     auto produced = kafka::validate_produced(data.records.bytes(), checks);
     if (!produced) return refuse(out, produced.error());
     if (produced->batch.is_transactional() || request_.transactional_id)
-      return refuse(out, {Errc::invalid_txn_state, "transactions are not served yet: produce without transactional.id"});
+      return refuse(out, {Errc::invalid_txn_state,
+                          "transactions are not served yet: produce without transactional.id"});
     append(*topic, *produced, out);
   }
 
   kafka::ProduceChecks checks_for(const Topic& topic) const {
     const auto& metadata = broker_.metadata();
     kafka::ProduceChecks checks;
-    checks.max_batch_bytes = static_cast<std::size_t>(
-        std::min(metadata.effective_int(topic, "max.message.bytes"), metadata.effective_int(topic, "segment.bytes")));
+    checks.max_batch_bytes =
+        static_cast<std::size_t>(std::min(metadata.effective_int(topic, "max.message.bytes"),
+                                          metadata.effective_int(topic, "segment.bytes")));
     checks.check_timestamps = metadata.effective(topic, "message.timestamp.type") == "CreateTime";
     checks.now_ms = broker_.wall_ms();
-    checks.timestamp_before_max_ms = metadata.effective_int(topic, "message.timestamp.before.max.ms");
+    checks.timestamp_before_max_ms =
+        metadata.effective_int(topic, "message.timestamp.before.max.ms");
     checks.timestamp_after_max_ms = metadata.effective_int(topic, "message.timestamp.after.max.ms");
     checks.zstd_allowed = info_.api_version >= 7;
     return checks;
@@ -73,7 +86,8 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
 
   void append(const Topic& topic, const kafka::ProducedBatch& produced, Out& out) {
     Slice batch = info_.frame.sub(produced.batch.bytes());
-    const bool append_time = broker_.metadata().effective(topic, "message.timestamp.type") == "LogAppendTime";
+    const bool append_time =
+        broker_.metadata().effective(topic, "message.timestamp.type") == "LogAppendTime";
     if (append_time) {
       kafka::rewrite_log_append_time(batch.mutable_data(), batch.size(), broker_.wall_ms());
     } else if (!produced.max_timestamp_is_right()) {
@@ -81,11 +95,13 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
       kafka::rewrite_max_timestamp(batch.mutable_data(), batch.size(), produced.max_timestamp);
     }
     log::PartitionLog* log = topic.logs[static_cast<std::size_t>(out.index)];
-    log->append(std::move(batch), [self = shared_from_this(), &out, id = log->spec().id, append_time](Result<log::Appended> appended) {
+    log->append(std::move(batch), [self = shared_from_this(), &out, id = log->spec().id,
+                                   append_time](Result<log::Appended> appended) {
       if (!appended) return self->refuse(out, appended.error());
       out.base_offset = appended->base_offset.value;
       if (append_time) out.log_append_time_ms = appended->timestamp;
-      if (const auto* there = self->broker_.log().find(id)) out.log_start_offset = there->log_start().value;
+      if (const auto* there = self->broker_.log().find(id))
+        out.log_start_offset = there->log_start().value;
       self->finish_one();
     });
   }
@@ -127,18 +143,24 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
 
 }  // namespace
 
-void handle_produce(Broker& broker, RequestInfo info, kafka::ProduceRequest request, Reply<kafka::ProduceResponse> reply) {
+void handle_produce(Broker& broker, RequestInfo info, kafka::ProduceRequest request,
+                    Reply<kafka::ProduceResponse> reply) {
   std::size_t count = 0;
   for (const auto& topic : request.topic_data) count += topic.partition_data.size();
   if (count > limits::partitions_per_request)
-    return reply.close(fmt::format("a Produce of {} partitions, at most {} are served", count, limits::partitions_per_request));
-  std::make_shared<PendingProduce>(broker, std::move(info), std::move(request), std::move(reply))->run();
+    return reply.close(fmt::format("a Produce of {} partitions, at most {} are served", count,
+                                   limits::partitions_per_request));
+  std::make_shared<PendingProduce>(broker, std::move(info), std::move(request), std::move(reply))
+      ->run();
 }
 
-void handle_init_producer_id(Broker& broker, RequestInfo, kafka::InitProducerIdRequest request, Reply<kafka::InitProducerIdResponse> reply) {
+void handle_init_producer_id(Broker& broker, RequestInfo, kafka::InitProducerIdRequest request,
+                             Reply<kafka::InitProducerIdResponse> reply) {
   if (request.transactional_id) {
     kafka::InitProducerIdResponse response;
-    const Errc code = request.transactional_id->empty() ? Errc::invalid_request : Errc::transactional_id_authorization_failed;
+    const Errc code = request.transactional_id->empty()
+                          ? Errc::invalid_request
+                          : Errc::transactional_id_authorization_failed;
     response.error_code = wire_code(code);
     return reply(response);
   }

@@ -32,7 +32,9 @@ Result<config::Settings> read_settings(const Arguments& arguments) {
       return fail(Errc::usage, fmt::format("--set {}: want NAME=VALUE", escape_for_log(pair, 64)));
     sources.flags.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
   }
-  if (arguments.given("listen")) sources.flags.emplace_back("listeners", fmt::format("PLAINTEXT://{}", arguments.text("listen")));
+  if (arguments.given("listen"))
+    sources.flags.emplace_back("listeners",
+                               fmt::format("PLAINTEXT://{}", arguments.text("listen")));
   return config::load_settings(config::broker_settings(), sources);
 }
 
@@ -45,7 +47,8 @@ Result<broker::BrokerOptions> read_options(const Arguments& arguments) {
   if (options.log.folder.empty()) {
     const auto folders = options.settings.get_list("log.dirs");
     if (folders.size() != 1)
-      return fail(Errc::usage, "where is the data? give --data DIR, or one folder as log.dirs in --config FILE");
+      return fail(Errc::usage,
+                  "where is the data? give --data DIR, or one folder as log.dirs in --config FILE");
     options.log.folder = folders.front();
   }
   auto listeners = broker::listeners_from(options.settings);
@@ -65,7 +68,8 @@ Result<Exit> run_broker(Context& context) {
   auto broker = std::move(*started);
 
   std::string where;
-  for (const auto& address : broker->addresses()) where += (where.empty() ? "" : ", ") + address.to_string();
+  for (const auto& address : broker->addresses())
+    where += (where.empty() ? "" : ", ") + address.to_string();
   context.console.out(fmt::format("listening on {}\n", where));
   context.console.flush_out();
   io::notify_supervisor("READY=1");
@@ -92,9 +96,15 @@ Result<Exit> run_broker(Context& context) {
 
 constexpr Option options[] = {
     {.name = "data", .value = "DIR", .doc = "The data folder; made if it is missing."},
-    {.name = "listen", .value = "HOST:PORT", .doc = "Where to accept connections; port 0 picks one. The default is 127.0.0.1:9092."},
+    {.name = "listen",
+     .value = "HOST:PORT",
+     .doc = "Where to accept connections; port 0 picks one. The default is 127.0.0.1:9092."},
     {.name = "config", .value = "FILE", .doc = "A settings file in Kafka's form, key=value."},
-    {.name = "set", .letter = 'X', .value = "NAME=VALUE", .doc = "A setting, stronger than file and environment.", .repeated = true},
+    {.name = "set",
+     .letter = 'X',
+     .value = "NAME=VALUE",
+     .doc = "A setting, stronger than file and environment.",
+     .repeated = true},
 };
 
 }  // namespace
@@ -103,15 +113,19 @@ const Command broker_command = {
     .noun = "broker",
     .summary = "Run the event broker",
     .help =
-        "Serves Kafka's protocol from one data folder. An event that is acknowledged is on the disk:\n"
+        "Serves Kafka's protocol from one data folder. An event that is acknowledged is on the "
+        "disk:\n"
         "it survives kill -9 and a power cut. Once the broker listens, it prints one line,\n"
         "`listening on HOST:PORT`; everything else it says goes to standard error.\n"
         "\n"
         "A listener without authentication answers this machine only, unless\n"
         "weir.allow.unauthenticated.remote.peers=true says otherwise. SIGTERM and SIGINT stop the\n"
         "broker after answering what is under way. Settings have Kafka's names; they come from\n"
-        "--config, then WEIR_* variables (WEIR_NUM_PARTITIONS=6), then --set, the last the strongest.",
-    .example = "weir broker --data ./data --listen 127.0.0.1:9092\nweir broker --config broker.properties --set num.partitions=6",
+        "--config, then WEIR_* variables (WEIR_NUM_PARTITIONS=6), then --set, the last the "
+        "strongest.",
+    .example =
+        "weir broker --data ./data --listen 127.0.0.1:9092\nweir broker --config broker.properties "
+        "--set num.partitions=6",
     .options = options,
     .run = run_broker,
 };

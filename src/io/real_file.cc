@@ -224,7 +224,7 @@ class PosixFileSystem final : public FileSystem {
 
  private:
   static Result<struct statvfs> statistics(const std::string& path) {
-    struct statvfs info {};
+    struct statvfs info{};
     if (::statvfs(path.c_str(), &info) != 0) return failed(path, "free space", errno);
     return info;
   }

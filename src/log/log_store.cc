@@ -154,7 +154,7 @@ void LogStore::undo(std::vector<Append>& failed, const Error& error) {
     PartitionLog& partition = *it->partition;
     partition.next_offset_ = it->base;
     partition.epochs_.cut(it->base);
-    if (it->idempotent) partition.producers_.restore(it->producer, it->producer_before);
+    if (it->idempotent) partition.producers_.restore(it->sequence, it->producer_before);
     if (std::find(touched.begin(), touched.end(), it->partition) == touched.end())
       touched.push_back(it->partition);
   }

@@ -119,7 +119,7 @@ class LogStore {
     std::int64_t max_timestamp = -1;
     Slice bytes;
     bool idempotent = false;
-    ProducerId producer{-1};
+    ProducedSequence sequence;
     std::optional<ProducerEntry> producer_before;
   };
   struct FlushJob;

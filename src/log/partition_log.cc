@@ -67,7 +67,7 @@ void PartitionLog::append(Slice batch, AppendDone done) {
   epochs_.add(store_.leader_epoch(), append.base);
   if (idempotent) {
     append.idempotent = true;
-    append.producer = sequence.producer;
+    append.sequence = sequence;
     append.producer_before = producers_.saved(sequence.producer);
     producers_.apply(sequence, append.last, append.max_timestamp, store_.runtime().loop().now());
   }

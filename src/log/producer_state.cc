@@ -53,6 +53,11 @@ Result<ProducerStates::Checked> ProducerStates::check(const ProducedSequence& ba
   }
   if (mutant(Mutant::forget_last_batches)) return Checked{};
   const ProducerBatch* last = entry.last();
+  if (last == nullptr && entry.awaited_sequence >= 0 &&
+      batch.first_sequence != entry.awaited_sequence)
+    return fail(Errc::out_of_order_sequence_number,
+                fmt::format("producer {}: sequence {} after one that was refused, want {}",
+                            batch.producer.value, batch.first_sequence, entry.awaited_sequence));
   if (last == nullptr || batch.first_sequence == sequence_after(last->last_sequence, 1))
     return Checked{};
   return fail(Errc::out_of_order_sequence_number,
@@ -82,12 +87,18 @@ std::optional<ProducerEntry> ProducerStates::saved(ProducerId id) const {
   return found->second;
 }
 
-void ProducerStates::restore(ProducerId id, const std::optional<ProducerEntry>& entry) {
+void ProducerStates::restore(const ProducedSequence& undone,
+                             const std::optional<ProducerEntry>& entry) {
   if (entry) {
-    entries_[id] = *entry;
-  } else {
-    entries_.erase(id);
+    entries_[undone.producer] = *entry;
+    return;
   }
+  ProducerEntry& fresh = entries_[undone.producer];
+  const MonoTime written = fresh.last_write;
+  fresh = {};
+  fresh.epoch = undone.epoch;
+  fresh.last_write = written;
+  fresh.awaited_sequence = undone.first_sequence;
 }
 
 void ProducerStates::expire(MonoTime before) {

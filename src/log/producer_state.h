@@ -33,7 +33,8 @@ struct ProducerEntry {
   ProducerEpoch epoch{-1};
   std::array<ProducerBatch, batches_kept> batches{};
   std::size_t count = 0;
-  MonoTime last_write{};  // when it last appended here, or this process learnt of it
+  MonoTime last_write{};               // when it last appended here, or this process learnt of it
+  std::int32_t awaited_sequence = -1;  // without batches: the first that was tried and refused
 
   const ProducerBatch* last() const { return count == 0 ? nullptr : &batches[count - 1]; }
   void add(const ProducerBatch& batch);
@@ -68,7 +69,9 @@ class ProducerStates {
 
   /// The entry as it stands, to put back if an append is undone.
   std::optional<ProducerEntry> saved(ProducerId id) const;
-  void restore(ProducerId id, const std::optional<ProducerEntry>& entry);
+  /// Puts back what saved() gave before `undone` was applied. A producer that was new is not
+  /// forgotten: what it sent behind the refused batch must not be taken for its first.
+  void restore(const ProducedSequence& undone, const std::optional<ProducerEntry>& entry);
 
   /// Forgets producers that have not appended since `before`. (Kafka compares record timestamps,
   /// which forgets every producer of historical data at once.)
