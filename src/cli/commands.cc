@@ -4,6 +4,7 @@ namespace weir::cli {
 
 std::span<const Command* const> commands() {
   static constexpr const Command* table[] = {
+      &broker_command,
       &help_command,
       &explain_command,
       &completion_command,

@@ -22,6 +22,7 @@ std::span<const Noun> nouns();
 std::vector<const Command*> commands_of(std::string_view noun);
 
 // The rows. Each is defined in the file of its noun.
+extern const Command broker_command;
 extern const Command help_command;
 extern const Command version_command;
 extern const Command completion_command;

@@ -21,6 +21,8 @@ class Console {
   virtual ~Console() = default;
   /// Writes data. False once the reader has gone (`weir ... | head`): the command should end.
   virtual bool out(std::string_view bytes) = 0;
+  /// Lets what was written be seen at once. False as for out().
+  virtual bool flush_out() { return true; }
   /// Writes a message.
   virtual void err(std::string_view text) = 0;
   /// Asks a person on standard error and reads a line of the answer. nullopt, without a word,
@@ -34,7 +36,6 @@ class Console {
 /// when it must be seen at once.
 class StandardConsole : public Console {
  public:
-  virtual bool flush_out() = 0;
   static std::unique_ptr<StandardConsole> create();
 };
 

@@ -71,7 +71,9 @@ class FileSystem {
   virtual Result<void> remove_all(const std::string& path) = 0;
   /// Makes the names in the directory durable.
   virtual Result<void> sync_directory(const std::string& path) = 0;
+  /// Of the file system that holds `path`: what is left, and how much there is in all.
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
+  virtual Result<std::uint64_t> total_bytes(const std::string& path) = 0;
   virtual Result<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) = 0;
 };
 

@@ -195,9 +195,15 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::uint64_t> free_bytes(const std::string& path) override {
-    struct statvfs info{};
-    if (::statvfs(path.c_str(), &info) != 0) return failed(path, "free space", errno);
-    return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    auto info = statistics(path);
+    if (!info) return fail(info.error());
+    return static_cast<std::uint64_t>(info->f_bavail) * info->f_frsize;
+  }
+
+  Result<std::uint64_t> total_bytes(const std::string& path) override {
+    auto info = statistics(path);
+    if (!info) return fail(info.error());
+    return static_cast<std::uint64_t>(info->f_blocks) * info->f_frsize;
   }
 
   Result<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override {
@@ -214,6 +220,13 @@ class PosixFileSystem final : public FileSystem {
       return failed(file, "lock", error);
     }
     return std::make_unique<PosixLock>(fd);
+  }
+
+ private:
+  static Result<struct statvfs> statistics(const std::string& path) {
+    struct statvfs info {};
+    if (::statvfs(path.c_str(), &info) != 0) return failed(path, "free space", errno);
+    return info;
   }
 };
 

@@ -69,6 +69,7 @@ class SimFileSystem final : public FileSystem {
   Result<void> remove_all(const std::string& path) override;
   Result<void> sync_directory(const std::string& path) override;
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+  Result<std::uint64_t> total_bytes(const std::string&) override { return capacity_; }
   Result<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override;
 
   /// The power fails: open files are dead, un-synced operations are decided by `Rng`.
