@@ -54,6 +54,7 @@ enum Common : std::uint8_t {
   common_none = 0,
   common_output = 1,      // -o, --columns: see cli/output.h
   common_connection = 2,  // --bootstrap, --timeout
+  common_change = 4,      // --dry-run, --yes: see cli/plan.h
 };
 
 class Arguments;
@@ -80,7 +81,8 @@ struct Command {
   std::string name() const;
 };
 
-/// The options of a command: its own, then those of its groups, then those of every command.
+/// The options of a command: its own, then those of its groups, then those of every command. One of
+/// its own replaces a shared one of the same name, for another default.
 std::vector<const Option*> all_options(const Command& command);
 
 /// What was given to a command, checked: every value is of its kind. Names and views live as long

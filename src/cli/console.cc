@@ -34,6 +34,14 @@ class RealConsole final : public StandardConsole {
     flush_out();  // so that the two come in their order where both are one terminal
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
+  std::optional<std::string> ask(std::string_view question) override {
+    if (!err_.is_terminal || isatty(fileno(stdin)) != 1) return std::nullopt;
+    err(question);
+    std::string line;
+    for (int c = std::getc(stdin); c != EOF && c != '\n'; c = std::getc(stdin))
+      line += static_cast<char>(c);
+    return line;
+  }
   bool flush_out() override {
     if (!gone_ && std::fflush(stdout) != 0) gone_ = true;
     return !gone_;

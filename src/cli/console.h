@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ class Console {
   virtual bool flush_out() { return true; }
   /// Writes a message.
   virtual void err(std::string_view text) = 0;
+  /// Asks a person on standard error and reads a line of the answer. nullopt, without a word,
+  /// unless both standard input and standard error are terminals: a script is never asked.
+  virtual std::optional<std::string> ask(std::string_view question) = 0;
   virtual Screen out_screen() const = 0;
   virtual Screen err_screen() const = 0;
 };
@@ -43,11 +47,17 @@ class StringConsole : public Console {
     return true;
   }
   void err(std::string_view text) override { text_err += text; }
+  std::optional<std::string> ask(std::string_view question) override {
+    if (answer) text_err += question;
+    return answer;
+  }
   Screen out_screen() const override { return screen; }
   Screen err_screen() const override { return screen; }
 
   std::string text_out;
   std::string text_err;
+  std::optional<std::string>
+      answer;  // what the person at the terminal types; nullopt: nobody is there
   Screen screen;
 };
 

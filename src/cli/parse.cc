@@ -33,6 +33,15 @@ constexpr Option connection_options[] = {
      .default_value = "30s",
      .doc = "How long to wait for the broker's answer."},
 };
+constexpr Option change_options[] = {
+    {.name = "dry-run",
+     .kind = OptionKind::flag,
+     .doc = "Print what would be done, and do nothing."},
+    {.name = "yes",
+     .letter = 'y',
+     .kind = OptionKind::flag,
+     .doc = "Do it without asking; needed to delete where there is no terminal."},
+};
 constexpr Option every_command[] = {
     {.name = "log-level",
      .value = "LEVEL",
@@ -166,10 +175,13 @@ std::string Command::name() const {
 std::vector<const Option*> all_options(const Command& command) {
   std::vector<const Option*> all;
   const auto add = [&](std::span<const Option> group) {
-    for (const Option& option : group) all.push_back(&option);
+    for (const Option& option : group)
+      if (std::ranges::find(all, option.name, [](const Option* o) { return o->name; }) == all.end())
+        all.push_back(&option);
   };
   add(command.options);
   if ((command.common & common_connection) != 0) add(connection_options);
+  if ((command.common & common_change) != 0) add(change_options);
   if ((command.common & common_output) != 0) add(output_options);
   add(every_command);
   return all;
