@@ -360,7 +360,9 @@ class Bodies:
                 return [f"{n}.decode(d, v);"]
             if nullable != "true":
                 raise SystemExit(f"{f.path}: a struct that is nullable in part")
-            return [f"if (d.struct_follows({quoted})) {{", f"  {n}.emplace().decode(d, v);", "} else {",
+            # Not emplace(): inside its message a struct does not count as constructible yet, for clang.
+            return [f"if (d.struct_follows({quoted})) {{", f"  {n} = {f.struct.name}();",
+                    f"  {n}->decode(d, v);", "} else {",
                     f"  {n}.reset();", "}"]
         if f.scalar in SCALARS:
             cpp, call, _ = SCALARS[f.scalar]
