@@ -147,22 +147,36 @@ bool Output::row(json::Array values) {
   }
 }
 
-bool Output::end() {
-  if (format_ == Format::json) return console_->out(rows_ == 0 ? "[]\n" : "\n]\n");
-  if (format_ == Format::yaml && rows_ == 0) return console_->out("[]\n");
+bool Output::show() {
   if (format_ != Format::table) return true;
   std::vector<Column> columns;
   for (const std::size_t i : shown_) columns.push_back(all_[i]);
-  return console_->out(render_table(columns, cells_, console_->out_screen()));
+  const bool read =
+      console_->out(render_table_part(columns, cells_, console_->out_screen(), widths_));
+  cells_.clear();
+  return read;
+}
+
+bool Output::end() {
+  if (format_ == Format::json) return console_->out(rows_ == 0 ? "[]\n" : "\n]\n");
+  if (format_ == Format::yaml && rows_ == 0) return console_->out("[]\n");
+  return show();
 }
 
 std::string render_table(std::span<const Column> columns,
                          std::span<const std::vector<std::string>> rows, const Screen& screen) {
-  std::vector<std::string> head;
   std::vector<std::size_t> widths;
+  return render_table_part(columns, rows, screen, widths);
+}
+
+std::string render_table_part(std::span<const Column> columns,
+                              std::span<const std::vector<std::string>> rows, const Screen& screen,
+                              std::vector<std::size_t>& widths) {
+  const bool first = widths.empty();
+  std::vector<std::string> head;
   for (const Column& column : columns) {
     head.push_back(head_of(column.name));
-    widths.push_back(width_of(head.back()));
+    if (first) widths.push_back(width_of(head.back()));
   }
   for (const auto& row : rows)
     for (std::size_t i = 0; i < columns.size(); ++i)
@@ -180,7 +194,7 @@ std::string render_table(std::span<const Column> columns,
     text.erase(text.find_last_not_of(' ') + 1);
     return text;
   };
-  out += screen.colour ? "\x1b[1m" + line(head) + "\x1b[0m\n" : line(head) + "\n";
+  if (first) out += screen.colour ? "\x1b[1m" + line(head) + "\x1b[0m\n" : line(head) + "\n";
   for (const auto& row : rows) out += line(row) + "\n";
   return out;
 }

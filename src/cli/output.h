@@ -35,11 +35,16 @@ class Output {
 
   /// A value for each column, in their order. False once the reader has gone.
   bool row(json::Array values);
+  /// Lets the rows so far be seen: of rows that come without an end, a table shows these with
+  /// columns at least as wide as before.
+  bool show();
   /// To be called once, after the last row.
   bool end();
   /// True if `-o help` was asked for: open() has printed the columns, there is nothing to do.
   bool only_help() const { return only_help_; }
   Format format() const { return format_; }
+  /// How many came.
+  std::size_t rows() const { return rows_; }
 
  private:
   Output(Console& console, std::span<const Column> columns) : console_(&console), all_(columns) {}
@@ -52,12 +57,18 @@ class Output {
   bool only_help_ = false;
   std::size_t rows_ = 0;
   std::vector<std::vector<std::string>> cells_;
+  std::vector<std::size_t> widths_;  // of a table whose head was shown
 };
 
 /// Lines of a table: a head in capitals, columns two blanks apart. Where `screen` is a terminal,
 /// the widest columns of text are cut until a line fits it.
 std::string render_table(std::span<const Column> columns,
                          std::span<const std::vector<std::string>> rows, const Screen& screen);
+/// A part of a table: the first, for which `widths` is empty, has the head. Keeps the widths, which
+/// only grow.
+std::string render_table_part(std::span<const Column> columns,
+                              std::span<const std::vector<std::string>> rows, const Screen& screen,
+                              std::vector<std::size_t>& widths);
 
 /// YAML of a value, two blanks deeper for each level, beginning at `indent`.
 std::string to_yaml(const json::Value& value, std::size_t indent = 0);

@@ -43,6 +43,24 @@ TEST(output, a_table_aligns_and_escapes) {
             "a \"b\"\\x0a           3\n");
 }
 
+TEST(output, a_table_without_an_end_is_shown_in_parts_under_one_head) {
+  StringConsole console;
+  const auto arguments = parse(list, Words{});
+  Context context{console, *arguments};
+  auto output = Output::open(context, columns).value();
+  output.row({"orders", 12, nullptr});
+  output.show();
+  output.row({"a", 7, nullptr});
+  output.show();
+  output.row({"payments", 100, nullptr});
+  output.end();
+  EXPECT_EQ(console.text_out,
+            "TOPIC   PARTITIONS\n"
+            "orders          12\n"
+            "a                7\n"
+            "payments         100\n");
+}
+
 TEST(output, columns_choose_what_is_shown_and_in_which_order) {
   EXPECT_EQ(printed({"--columns", "settings, topic"}),
             "SETTINGS             TOPIC\n"
