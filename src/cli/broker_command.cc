@@ -13,6 +13,8 @@ namespace weir::cli {
 namespace {
 
 constexpr std::size_t largest_settings_file = 1024U * 1024;
+/// Variables of the program that are no settings of the broker.
+constexpr std::string_view other_variables[] = {"WEIR_BOOTSTRAP"};
 
 Result<config::Settings> read_settings(const Arguments& arguments) {
   config::SettingsSources sources;
@@ -25,7 +27,7 @@ Result<config::Settings> read_settings(const Arguments& arguments) {
     sources.file_text = text;
     sources.file_name = arguments.text("config");
   }
-  sources.environment = config::weir_environment(environ);
+  sources.environment = config::weir_environment(environ, other_variables);
   for (const auto pair : arguments.all("set")) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos || equals == 0)
