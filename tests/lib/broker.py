@@ -24,9 +24,10 @@ def weir(*args, **kwargs):
 class WeirBroker:
     """`weir broker` over a data folder, on a port that it picks. Use it in `with`."""
 
-    def __init__(self, data_dir, args=(), env=None, prefix=()):
-        """`prefix`: a command to run it under, such as strace with its options."""
-        command = [*prefix, program(), "broker", "--data", data_dir, "--listen", "127.0.0.1:0", *args]
+    def __init__(self, data_dir, args=(), env=None, prefix=(), port=0, listen=None):
+        """`prefix`: a command to run it under, such as strace with its options. `listen`: HOST:PORT; "" leaves --listen out."""
+        where = f"127.0.0.1:{port}" if listen is None else listen
+        command = [*prefix, program(), "broker", "--data", data_dir, *(["--listen", where] if where else []), *args]
         self.process = proc.Process(command, env=env)
         try:
             match = self.process.wait_for_line(r"\blistening on ([\w.\-\[\]:]+):(\d+)\b", START_DEADLINE_S)
@@ -45,6 +46,15 @@ class WeirBroker:
     def kill(self):
         """kill -9."""
         self.process.kill()
+
+    def log(self):
+        """What it has logged so far."""
+        return self.process.output("err")
+
+    def rss_mib(self):
+        """Its resident memory now."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
 
     def terminate(self, deadline_s=30):
         """SIGTERM; its exit code once it has drained."""
