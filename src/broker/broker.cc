@@ -27,6 +27,8 @@ Broker::Broker(io::Runtime& runtime, BrokerOptions options)
   options_.log.wal_limit_bytes = static_cast<std::uint64_t>(settings.get_int("weir.wal.max.bytes"));
   options_.log.checkpoint_bytes =
       std::min(options_.log.checkpoint_bytes, options_.log.wal_limit_bytes / 4);
+  options_.log.wal_file_bytes =
+      std::min(options_.log.wal_file_bytes, options_.log.wal_limit_bytes / 8);
   options_.log.retention_interval = settings.get_ms("log.retention.check.interval.ms");
   options_.log.producer_expiration = settings.get_ms("producer.id.expiration.ms");
   memory_ = std::make_shared<RequestMemory>(options_.request_memory_bytes);

@@ -154,6 +154,9 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   void note(Part& part, Result<log::ReadData> data) {
     if (!data) {
       part.error = data.error().code();
+      // What is wrong with the disk is the operator's concern too.
+      if (part.error != Errc::offset_out_of_range)
+        broker_.log_peer(info_.peer, "fetch: " + data.error().message());
       return;
     }
     part.bytes = data->bytes;

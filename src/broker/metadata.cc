@@ -177,7 +177,7 @@ Result<void> Metadata::apply(std::string_view key, std::optional<std::string_vie
         log_warn("broker",
                  fmt::format("topic {}: {} is ignored", topic.name, set.error().message()));
       }
-      push_settings(topic);
+      settings_changed(topic);
       return {};
     }
     case Kind::broker_setting: {
@@ -187,7 +187,7 @@ Result<void> Metadata::apply(std::string_view key, std::optional<std::string_vie
       if (body)
         if (auto set = broker_settings_.set(key, *body); !set)
           log_warn("broker", set.error().message() + " (in the metadata log; ignored)");
-      for (const auto& [name, topic] : topics_) push_settings(topic);
+      for (auto& [name, topic] : topics_) settings_changed(topic);
       return {};
     }
     case Kind::producer_block:
@@ -222,11 +222,13 @@ Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_
                                 .name = name,
                                 .partitions = 0,
                                 .settings = config::Settings(config::topic_settings()),
-                                .logs = {}});
+                                .logs = {},
+                                .rules = {}});
     names_.emplace(id, name);
   }
   Topic& topic = topics_.find(name)->second;
   topic.partitions = std::max(topic.partitions, partitions);
+  settings_changed(topic);
   if (attached_) {
     for (auto p = static_cast<std::int32_t>(topic.logs.size()); p < topic.partitions; ++p)
       topic.logs.push_back(&log_.add({.id = {.topic = id, .partition = p},
@@ -292,7 +294,12 @@ log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
   return out;
 }
 
-void Metadata::push_settings(const Topic& topic) {
+void Metadata::settings_changed(Topic& topic) {
+  topic.rules.max_batch_bytes = static_cast<std::size_t>(
+      std::min(effective_int(topic, "max.message.bytes"), effective_int(topic, "segment.bytes")));
+  topic.rules.timestamp_before_max_ms = effective_int(topic, "message.timestamp.before.max.ms");
+  topic.rules.timestamp_after_max_ms = effective_int(topic, "message.timestamp.after.max.ms");
+  topic.rules.log_append_time = effective(topic, "message.timestamp.type") == "LogAppendTime";
   for (auto* log : topic.logs) log->change_settings(partition_settings(topic));
 }
 

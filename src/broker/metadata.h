@@ -19,6 +19,14 @@
 
 namespace weir::broker {
 
+/// The settings in force that every Produce looks at, read once.
+struct ProduceRules {
+  std::size_t max_batch_bytes = 0;
+  std::int64_t timestamp_before_max_ms = 0;
+  std::int64_t timestamp_after_max_ms = 0;
+  bool log_append_time = false;
+};
+
 /// One topic as the metadata log says. `logs` in the order of partitions.
 struct Topic {
   TopicId id;
@@ -26,6 +34,7 @@ struct Topic {
   std::int32_t partitions = 0;
   config::Settings settings;  // what is set on it; the rest comes from the broker
   std::vector<log::PartitionLog*> logs;
+  ProduceRules rules;
 };
 
 /// A record of the metadata log; see docs/formats/metadata-log.md. An absent value deletes.
@@ -89,7 +98,7 @@ class Metadata {
   Result<void> apply(std::string_view key, std::optional<std::string_view> value);
   Result<void> apply_topic(const TopicId& id, std::optional<std::string_view> value);
   log::PartitionSettings partition_settings(const Topic& topic) const;
-  void push_settings(const Topic& topic);
+  void settings_changed(Topic& topic);
   void give_out_ids();
 
   log::LogStore& log_;

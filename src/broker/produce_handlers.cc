@@ -70,24 +70,19 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
   }
 
   kafka::ProduceChecks checks_for(const Topic& topic) const {
-    const auto& metadata = broker_.metadata();
     kafka::ProduceChecks checks;
-    checks.max_batch_bytes =
-        static_cast<std::size_t>(std::min(metadata.effective_int(topic, "max.message.bytes"),
-                                          metadata.effective_int(topic, "segment.bytes")));
-    checks.check_timestamps = metadata.effective(topic, "message.timestamp.type") == "CreateTime";
+    checks.max_batch_bytes = topic.rules.max_batch_bytes;
+    checks.check_timestamps = !topic.rules.log_append_time;
     checks.now_ms = broker_.wall_ms();
-    checks.timestamp_before_max_ms =
-        metadata.effective_int(topic, "message.timestamp.before.max.ms");
-    checks.timestamp_after_max_ms = metadata.effective_int(topic, "message.timestamp.after.max.ms");
+    checks.timestamp_before_max_ms = topic.rules.timestamp_before_max_ms;
+    checks.timestamp_after_max_ms = topic.rules.timestamp_after_max_ms;
     checks.zstd_allowed = info_.api_version >= 7;
     return checks;
   }
 
   void append(const Topic& topic, const kafka::ProducedBatch& produced, Out& out) {
     Slice batch = info_.frame.sub(produced.batch.bytes());
-    const bool append_time =
-        broker_.metadata().effective(topic, "message.timestamp.type") == "LogAppendTime";
+    const bool append_time = topic.rules.log_append_time;
     if (append_time) {
       kafka::rewrite_log_append_time(batch.mutable_data(), batch.size(), broker_.wall_ms());
     } else if (!produced.max_timestamp_is_right()) {

@@ -123,7 +123,8 @@ std::vector<MetadataRecord> plan_creation(PendingCreate& pending) {
                     .name = std::string(asked.name),
                     .partitions = partitions,
                     .settings = std::move(*settings),
-                    .logs = {}};
+                    .logs = {},
+                    .rules = {}};
     if (!pending.request.validate_only) out.topic_id = described.id;
     describe_created(metadata, described, pending.response, out);
     if (pending.request.validate_only) continue;

@@ -12,12 +12,6 @@
 
 namespace weir::log {
 
-namespace {
-
-constexpr auto retry_pause = std::chrono::seconds(1);
-
-}  // namespace
-
 /// Everything a checkpoint does on the background worker; touches only itself.
 struct LogStore::CheckpointJob {
   struct SegmentSync {
@@ -48,9 +42,8 @@ struct LogStore::CheckpointJob {
     for (auto& sync : syncs) {
       sync.result = sync.log->sync();
       if (sync.result && sync.rolled) {
-        // Caches, but a rolled one is not looked at again before it is needed.
-        (void)sync.index->sync();
-        (void)sync.time_index->sync();
+        for (const auto& index : {sync.index, sync.time_index})
+          if (auto r = index->sync(); !r && result) result = r;
       }
       if (!sync.result && mutant(Mutant::believe_failed_sync)) sync.result = {};
       if (!sync.result && result) result = sync.result;
@@ -115,13 +108,26 @@ std::shared_ptr<LogStore::CheckpointJob> LogStore::plan_checkpoint(std::uint64_t
   OffsetCheckpoint start_points;
   for (const auto& [id, partition] : partitions_) {
     const auto key = std::pair(partition->spec_.topic, id.partition);
+    if (partition->fenced_) {
+      const auto known = last_checkpoint_.partitions.find(id);
+      if (known != last_checkpoint_.partitions.end()) job->checkpoint.partitions.insert(*known);
+      continue;
+    }
     if (partition->segments_.empty()) continue;
     const Offset end = partition->segments_.back().next;
-    job->checkpoint.partitions[id] = {.recovery_point = end, .log_start = partition->log_start_};
+    const Segment& active = partition->segments_.back();
+    job->checkpoint.partitions[id] = {.recovery_point = end,
+                                      .log_start = partition->log_start_,
+                                      .active_base = active.base,
+                                      .max_timestamp = active.max_timestamp,
+                                      .max_timestamp_offset = active.max_timestamp_offset};
     recovery_points[key] = end;
     if (partition->log_start_.value > 0) start_points[key] = partition->log_start_;
     for (const auto& segment : partition->segments_) {
-      if (segment.readable_bytes == segment.synced_bytes || segment.log == nullptr) continue;
+      // One that was rolled since is looked at once more: its indexes must be durable.
+      const bool rolled = &segment != &active;
+      if (segment.log == nullptr || (segment.readable_bytes == segment.synced_bytes && !rolled))
+        continue;
       job->syncs.push_back({.partition = partition,
                             .base = segment.base,
                             .bytes = segment.readable_bytes,
@@ -129,7 +135,7 @@ std::shared_ptr<LogStore::CheckpointJob> LogStore::plan_checkpoint(std::uint64_t
                             .log = segment.log,
                             .index = segment.index,
                             .time_index = segment.time_index,
-                            .rolled = &segment != &partition->segments_.back(),
+                            .rolled = rolled,
                             .result = {}});
     }
     if (partition->names_unsynced_) {
@@ -191,17 +197,17 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
                     removals_.begin() + static_cast<std::ptrdiff_t>(job.removals.size()));
     if (!job.removals.empty()) remove_later(std::move(job.removals));
   } else {
-    if (!trouble_)
-      log_error("log", "checkpoint: " + job.result.error().message() + "; trying again");
-    trouble_ = job.result.error();
-    retry_at_ = runtime_.loop().now() + retry_pause;
-    runtime_.loop().cancel(retry_timer_);
-    retry_timer_ = runtime_.loop().call_at(retry_at_, [this] { checkpoint(); });
+    note_trouble("checkpoint", job.result.error());
     for (const auto& sync : job.syncs) {
       if (sync.result || sync.partition->deleted_ || sync.partition->repairing_) continue;
       const Segment* segment = sync.partition->segment_for(sync.base);
       if (segment != nullptr) repair(sync.partition, segment->synced_next);
     }
+  }
+  if (!job.result && wal_->held_bytes() >= options_.wal_limit_bytes && !cycle_running_) {
+    // What waits for room would wait as long as the trouble lasts: it is refused.
+    std::vector<Append> none;
+    undo(none, job.result.error());
   }
   for (auto& waiter : waiters) waiter(job.result);
   if (closing_) return;
@@ -216,6 +222,7 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
 void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset from) {
   struct Repair {
     std::vector<std::pair<std::string, std::string>> aside;
+    std::vector<std::pair<std::string, std::uint64_t>> cut;
     std::vector<std::pair<Offset, Slice>> batches;
     Result<void> result;
   };
@@ -223,6 +230,8 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
   partition->repairing_ = true;
   auto job = std::make_shared<Repair>();
   for (const auto& segment : partition->segments_) {
+    if (segment.synced_bytes > 0 && segment.readable_bytes > segment.synced_bytes)
+      job->cut.emplace_back(segment.stem + ".log", segment.synced_bytes);
     if (segment.base < from || segment.synced_bytes > 0) continue;
     for (const char* suffix : {".log", ".index", ".timeindex"})
       job->aside.emplace_back(segment.stem + suffix, fmt::format("{}{}.unsynced-{}", segment.stem,
@@ -248,6 +257,10 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
                 job->batches.emplace_back(entry.header.base_offset, Slice::copy_of(entry.bytes));
             });
           }
+          // For Kafka's tools; weir itself knows where the batches end.
+          for (const auto& [path, size] : job->cut)
+            if (auto file = files.open(path, io::OpenMode::read_write))
+              (void)(*file)->truncate(size);
           for (const auto& [old_path, new_path] : job->aside) {
             auto there = files.exists(old_path);
             if (!there) return fail(there.error());

@@ -47,8 +47,9 @@ std::string encode(const Checkpoint& checkpoint) {
   std::string out = fmt::format("0\n{}\nsequence {}\nepoch {}\n", checkpoint.partitions.size() + 2,
                                 checkpoint.sequence, checkpoint.epoch.value);
   for (const auto& [id, row] : checkpoint.partitions)
-    out += fmt::format("partition {} {} {} {}\n", id.topic.to_string(), id.partition,
-                       row.recovery_point.value, row.log_start.value);
+    out += fmt::format("partition {} {} {} {} {} {} {}\n", id.topic.to_string(), id.partition,
+                       row.recovery_point.value, row.log_start.value, row.active_base.value,
+                       row.max_timestamp, row.max_timestamp_offset.value);
   return out;
 }
 
@@ -57,21 +58,30 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
   if (!rows) return fail(rows.error());
   Checkpoint out;
   for (const auto& row : *rows) {
-    std::int64_t a = 0;
-    std::int64_t b = 0;
-    std::int64_t c = 0;
+    std::vector<std::int64_t> numbers;
     Uuid topic;
-    if (row.size() == 2 && row[0] == "sequence" && parse_number(row[1], a) && a >= 0) {
-      out.sequence = static_cast<std::uint64_t>(a);
-    } else if (row.size() == 2 && row[0] == "epoch" && parse_number(row[1], a) && a >= 0 &&
-               a < INT32_MAX) {
-      out.epoch = LeaderEpoch(static_cast<std::int32_t>(a));
-    } else if (row.size() == 5 && row[0] == "partition" && Uuid::parse(row[1], topic) &&
-               parse_number(row[2], a) && parse_number(row[3], b) && parse_number(row[4], c) &&
-               a >= 0 && a <= INT32_MAX && b >= 0 && c >= 0) {
-      out.partitions[{topic, static_cast<std::int32_t>(a)}] = {Offset(b), Offset(c)};
-    } else {
+    const bool is_partition =
+        row.size() == 8 && row[0] == "partition" && Uuid::parse(row[1], topic);
+    bool fine = is_partition || (row.size() == 2 && (row[0] == "sequence" || row[0] == "epoch"));
+    for (std::size_t i = is_partition ? 2 : 1; fine && i < row.size(); ++i) {
+      fine = parse_number(row[i], numbers.emplace_back());
+      // Only timestamps and their offsets may be absent, as -1.
+      if (!is_partition || i < 6) fine = fine && numbers.back() >= 0;
+    }
+    if (fine && row[0] != "sequence") fine = numbers[0] < INT32_MAX;
+    if (!fine)
       return fail(Errc::malformed, "checkpoint: want rows of sequence, epoch and partition");
+    if (is_partition) {
+      out.partitions[{topic, static_cast<std::int32_t>(numbers[0])}] = {
+          .recovery_point = Offset(numbers[1]),
+          .log_start = Offset(numbers[2]),
+          .active_base = Offset(numbers[3]),
+          .max_timestamp = numbers[4],
+          .max_timestamp_offset = Offset(numbers[5])};
+    } else if (row[0] == "sequence") {
+      out.sequence = static_cast<std::uint64_t>(numbers[0]);
+    } else {
+      out.epoch = LeaderEpoch(static_cast<std::int32_t>(numbers[0]));
     }
   }
   return out;

@@ -31,6 +31,10 @@ struct Checkpoint {
   struct Row {
     Offset recovery_point{0};
     Offset log_start{0};
+    /// Of the segment that was written then: the indexes of those before it are synced.
+    Offset active_base{0};
+    std::int64_t max_timestamp = -1;  // of that segment; its time index may be torn
+    Offset max_timestamp_offset{-1};
   };
   std::uint64_t sequence = 0;  // WAL records up to it are not needed
   LeaderEpoch epoch{0};

@@ -204,11 +204,7 @@ void LogStore::start_flush(std::function<void(Result<void>)> done) {
                      flushing_ = false;
                      auto result = finish_flush(*job);
                      if (!result) {
-                       if (!trouble_)
-                         log_error("log", "writing segments: " + result.error().message() +
-                                              "; nothing is lost, trying again");
-                       trouble_ = result.error();
-                       retry_at_ = runtime_.loop().now() + retry_pause;
+                       note_trouble("writing segments", result.error());
                      } else if (trouble_ && !done) {
                        trouble_.reset();
                        log_info("log", "writing segments works again");
@@ -217,6 +213,15 @@ void LogStore::start_flush(std::function<void(Result<void>)> done) {
                      if (checkpoint_wanted_) return start_checkpoint();
                      maybe_flush();
                    });
+}
+
+void LogStore::note_trouble(std::string_view what, const Error& error) {
+  if (!trouble_)
+    log_error("log", fmt::format("{}: {}; nothing is lost, trying again", what, error.message()));
+  trouble_ = error;
+  retry_at_ = runtime_.loop().now() + retry_pause;
+  runtime_.loop().cancel(retry_timer_);
+  retry_timer_ = runtime_.loop().call_at(retry_at_, [this] { checkpoint(); });
 }
 
 Result<void> LogStore::flush_now() {

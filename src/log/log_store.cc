@@ -10,6 +10,12 @@
 #include "log/batch.h"
 
 namespace weir::log {
+namespace {
+
+// After a record that could not be written at all: refused at once for so long, then tried again.
+constexpr auto failed_cycle_pause = std::chrono::milliseconds(100);
+
+}  // namespace
 
 LogStore::LogStore(io::Runtime& runtime, LogOptions options)
     : runtime_(runtime), options_(std::move(options)) {
@@ -21,6 +27,7 @@ LogStore::~LogStore() {
   runtime_.loop().cancel(checkpoint_timer_);
   runtime_.loop().cancel(retention_timer_);
   runtime_.loop().cancel(retry_timer_);
+  runtime_.loop().cancel(cycle_timer_);
 }
 
 std::shared_ptr<PartitionLog> LogStore::shared(const PartitionId& id) {
@@ -40,6 +47,9 @@ PartitionLog& LogStore::add(PartitionSpec spec) {
 
 std::optional<Error> LogStore::refuse_append() const {
   if (closing_) return Error(Errc::kafka_storage_error, "the broker is shutting down");
+  if (last_failure_ && runtime_.loop().now() < refuse_until_)
+    return Error(Errc::kafka_storage_error,
+                 "the write-ahead log cannot be written: " + last_failure_->message());
   if (trouble_ && wal_->held_bytes() + gathering_bytes_ >= options_.wal_limit_bytes)
     return Error(
         Errc::kafka_storage_error,
@@ -64,6 +74,20 @@ void LogStore::start_cycle() {
     checkpoint();  // its end starts the cycle
     return;
   }
+  const MonoTime now = runtime_.loop().now();
+  const MonoTime earliest = cycle_began_ + options_.cycle_pause;
+  if (last_cycle_bytes_ >= options_.paced_bytes && now < earliest &&
+      gathering_bytes_ < options_.cycle_bytes && !closing_) {
+    if (cycle_timer_ == io::TimerId::none)
+      cycle_timer_ = runtime_.loop().call_at(earliest, [this] {
+        cycle_timer_ = io::TimerId::none;
+        last_cycle_bytes_ = 0;
+        start_cycle();
+      });
+    return;
+  }
+  runtime_.loop().cancel(std::exchange(cycle_timer_, io::TimerId::none));
+  cycle_began_ = now;
   cycle_running_ = true;
   std::uint64_t bytes = 0;
   std::size_t count = 0;
@@ -75,6 +99,7 @@ void LogStore::start_cycle() {
       std::make_move_iterator(gathering_.begin() + static_cast<std::ptrdiff_t>(count)));
   gathering_.erase(gathering_.begin(), gathering_.begin() + static_cast<std::ptrdiff_t>(count));
   gathering_bytes_ -= bytes;
+  last_cycle_bytes_ = bytes;
   ++counters_.cycles;
   counters_.batches += count;
   counters_.bytes += bytes;
@@ -112,6 +137,8 @@ void LogStore::cycle_done(std::vector<Append> appends, const Result<void>& resul
   cycle_running_ = false;
   if (!result) {
     ++counters_.failed_cycles;
+    refuse_until_ = runtime_.loop().now() + failed_cycle_pause;
+    last_failure_ = result.error();
     undo(appends, result.error());
     if (closing_) finish_close();
     return;

@@ -32,7 +32,11 @@ struct LogOptions {
   std::uint64_t wal_first_file_bytes = 1U << 20U;
   std::uint64_t checkpoint_bytes = 64U << 20U;  // WAL bytes after which a checkpoint begins
   Duration checkpoint_interval = std::chrono::seconds(60);
-  std::uint64_t cycle_bytes = 16U << 20U;    // of one WAL record, but for a single larger batch
+  std::uint64_t cycle_bytes = 16U << 20U;  // of one WAL record, but for a single larger batch
+  /// After a cycle of at least `paced_bytes` the next begins no sooner than `cycle_pause` after it
+  /// began: under load fewer, larger syncs cost less; a lone append never waits.
+  Duration cycle_pause = std::chrono::milliseconds(1);
+  std::uint64_t paced_bytes = 32U << 10U;
   std::uint64_t gather_bytes = 128U << 20U;  // waiting for a cycle; beyond it appends are refused
   std::uint64_t flush_bytes = 4U << 20U;     // of the tail, before it goes to segments
   std::uint64_t tail_cache_bytes = 16U << 20U;            // of batches kept in memory for readers
@@ -144,6 +148,8 @@ class LogStore {
   void plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>& partition);
   Result<void> finish_flush(FlushJob& job);
   Result<void> flush_now();
+  /// Says it once, remembers it, and tries again soon.
+  void note_trouble(std::string_view what, const Error& error);
 
   // checkpoint.cc
   void start_checkpoint();
@@ -159,6 +165,7 @@ class LogStore {
   Result<void> clear_foreign_folder(const PartitionSpec& spec);
   Result<void> name_unknown_folders(const std::set<std::string>& known);
   void arm_checkpoint_timer();
+  void fence(PartitionLog& partition, const Error& why);
 
   // retention.cc
   void retention_tick();
@@ -190,6 +197,11 @@ class LogStore {
   std::vector<Append> gathering_;
   std::uint64_t gathering_bytes_ = 0;
   bool cycle_running_ = false;
+  MonoTime cycle_began_{};
+  std::uint64_t last_cycle_bytes_ = 0;
+  io::TimerId cycle_timer_ = io::TimerId::none;
+  std::optional<Error> last_failure_;  // of a cycle
+  MonoTime refuse_until_{};
   std::vector<std::shared_ptr<PartitionLog>> flush_list_;  // with batches not in segments
   std::uint64_t unflushed_bytes_ = 0;
   std::deque<std::pair<std::weak_ptr<PartitionLog>, std::uint64_t>>

@@ -112,6 +112,7 @@ TEST(log_store, an_append_whose_syncs_fail_is_refused_and_its_offset_used_again)
       {.op = io::FileOp::sync, .path = ".wal", .skip = 0, .count = 0});
   EXPECT_EQ(machine.append_idempotent(0, "b", 1, 0, 1).error().code(), Errc::kafka_storage_error);
   machine.world().files().clear_faults();
+  machine.world().run_for(200ms);  // refused at once for a moment, without asking the disk
   const Appended again = machine.append_idempotent(0, "b", 1, 0, 1).value();
   EXPECT_FALSE(again.duplicate);
   EXPECT_EQ(again.base_offset, Offset(1));
@@ -180,15 +181,15 @@ TEST(log_store, a_flipped_bit_in_an_acknowledged_record_is_damage_and_not_a_torn
   machine.open();
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(machine.append(0, "value-" + std::to_string(i)));
   machine.kill();
-  // Records lie at multiples of 512 behind the file's header; the fourth one is hit.
-  machine.world().files().damage("data/wal/00000001.wal", 512 * 4 + 100, "X");
+  // Records lie at multiples of 4096 behind the file's header; the third one is hit.
+  machine.world().files().damage("data/wal/00000001.wal", 4096 * 3 + 100, "X");
   machine.open();
   ASSERT_EQ(machine.store().recovery().damage.size(), 2U);
   EXPECT_NE(machine.store().recovery().damage[0].find("records"), std::string::npos);
-  const auto lost = machine.read(0, Offset(3));
+  const auto lost = machine.read(0, Offset(2));
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().code(), Errc::corrupt_message);
-  EXPECT_EQ(machine.read_all(0, Offset(4)), (std::vector<std::string>{"4:value-4"}));
+  EXPECT_EQ(machine.read_all(0, Offset(3)), (std::vector<std::string>{"3:value-3", "4:value-4"}));
   EXPECT_EQ(machine.append(0, "next").value().base_offset, Offset(5));
 }
 

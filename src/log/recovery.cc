@@ -42,8 +42,11 @@ class Recovery {
   Recovery(LogStore& store, PartitionLog& partition)
       : store_(store), files_(store.runtime().files()), partition_(partition) {}
 
-  /// Segments up to `recovery_point` are believed, what is behind it is cut.
-  Result<void> load(Offset recovery_point, Offset log_start) {
+  /// Segments up to the recovery point are believed, what is behind it is cut.
+  Result<void> load(const Checkpoint::Row& row) {
+    row_ = row;
+    const Offset recovery_point = row.recovery_point;
+    const Offset log_start = row.log_start;
     partition_.log_start_ = log_start;
     auto found = list();
     if (!found) return found;
@@ -127,11 +130,13 @@ class Recovery {
     auto index = index_file(base, ".index", index_entry_bytes);
     auto times = index_file(base, ".timeindex", time_index_entry_bytes);
     if (!index || !times) return fail(index ? times.error() : index.error());
+    // Rolled after the checkpoint: nobody has synced its indexes.
     const bool missing =
-        times->empty() ||
+        base >= row_.active_base || times->empty() ||
         (index->empty() && *size > 2 * partition_.spec_.settings.index_interval_bytes + 65536);
     if (missing) return rebuild(**log, std::move(segment));
     segment.index_entries = index->size() / index_entry_bytes;
+    if (auto r = find_end(**log, segment, *index); !r) return r;
     segment.time_index_entries = times->size() / time_index_entry_bytes;
     segment.max_timestamp =
         load_be<std::int64_t>(times->data() + times->size() - time_index_entry_bytes);
@@ -141,14 +146,32 @@ class Recovery {
     return {};
   }
 
+  // A segment that was given up after a failed sync may hold more than its batches.
+  static Result<void> find_end(const io::File& log, Segment& segment, const std::string& index) {
+    const std::uint64_t from =
+        index.empty() ? 0 : load_be<std::uint32_t>(index.data() + index.size() - 4);
+    if (!starts_batch(log, from, segment.readable_bytes, index, segment.base)) return {};
+    SegmentScanner scanner(log, from, segment.readable_bytes);
+    std::uint64_t end = from;
+    for (;;) {
+      auto found = scanner.next(false);
+      if (!found) return fail(found.error());
+      if (!*found || BatchHeader((*found)->bytes).base_offset() >= segment.next) break;
+      end = scanner.position();
+    }
+    segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = end;
+    return {};
+  }
+
   Result<void> rebuild(const io::File& log, Segment segment) {
-    log_info("log", segment.stem + ": its index is missing and is built again");
-    auto built = build_index(log, segment.base, segment.readable_bytes,
+    auto built = build_index(log, segment.base, segment.next, segment.readable_bytes,
                              partition_.spec_.settings.index_interval_bytes);
     if (!built) return fail(built.error());
     for (const auto& [suffix, bytes] :
          {std::pair(".index", &built->index), std::pair(".timeindex", &built->time_index)})
       if (auto r = io::write_file_durably(files_, segment.stem + suffix, *bytes); !r) return r;
+    // A segment that was given up after a failed sync may hold more than its batches.
+    segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = built->bytes;
     segment.index_entries = built->index.size() / index_entry_bytes;
     segment.time_index_entries = built->time_index.size() / time_index_entry_bytes;
     segment.max_timestamp = segment.last_indexed_timestamp = built->max_timestamp;
@@ -187,8 +210,14 @@ class Recovery {
       note_batch(segment, header, scanner.position() - (*found)->at);
       cut = scanner.position();
     }
-    if (cut < *size) {
+    if (segment.next < end && cut < *size) {
+      segment.sealed = true;  // damage below the durable end: nothing of it is cut or overwritten
+    } else if (cut < *size) {
       if (auto r = (*log)->truncate(cut); !r) return r;
+    }
+    if (base == row_.active_base && row_.max_timestamp > segment.max_timestamp) {
+      segment.max_timestamp = row_.max_timestamp;
+      segment.max_timestamp_offset = row_.max_timestamp_offset;
     }
     segment.bytes_since_index = cut - at;
     segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = cut;
@@ -391,6 +420,7 @@ class Recovery {
   LogStore& store_;
   io::FileSystem& files_;
   PartitionLog& partition_;
+  Checkpoint::Row row_;
   std::vector<Offset> bases_;
   std::vector<Offset> snapshots_;
 };
@@ -444,6 +474,8 @@ Result<std::unique_ptr<LogStore>> LogStore::open(io::Runtime& runtime, LogOption
     if (auto r = files.sync_directory(io::parent_of(store->options_.folder)); !r)
       return fail(r.error());
     if (auto r = files.sync_directory(store->options_.folder); !r) return fail(r.error());
+    // A file that an earlier process made may be used again: its name must be durable by then.
+    if (auto r = files.sync_directory(store->path("wal")); !r) return fail(r.error());
   }
   if (auto r = store->write_identity(); !r) return fail(r.error());
   if (auto r = store->read_checkpoints(); !r) return fail(r.error());
@@ -507,6 +539,7 @@ Result<void> LogStore::make_wal_believable() {
   wal.folder_id = directory_id_;
   wal.file_bytes = options_.wal_file_bytes;
   wal.first_file_bytes = options_.wal_first_file_bytes;
+  wal.spare_files = options_.wal_limit_bytes / options_.wal_file_bytes;
   const bool again = !scan_.records.empty() &&
                      scan_.records.back().header.sequence == scan_.last_sequence &&
                      !mutant(Mutant::recovery_without_sync);
@@ -535,7 +568,13 @@ Result<void> LogStore::recover(const std::vector<std::shared_ptr<PartitionLog>>&
     const Checkpoint::Row row =
         known == last_checkpoint_.partitions.end() ? Checkpoint::Row{} : known->second;
     auto [at, fresh] = recoveries.try_emplace(partition->spec_.id, *this, *partition);
-    if (auto r = at->second.load(row.recovery_point, row.log_start); !r) return r;
+    if (auto r = at->second.load(row); !r) {
+      const Errc code = r.error().code();
+      if (code != Errc::corrupt_message && code != Errc::damaged && code != Errc::malformed)
+        return r;
+      fence(*partition, r.error());
+      recoveries.erase(partition->spec_.id);
+    }
   }
   WalReader reader(runtime_.files(), scan_);
   for (const auto& place : scan_.records) {
@@ -552,6 +591,16 @@ Result<void> LogStore::recover(const std::vector<std::shared_ptr<PartitionLog>>&
       if (auto r = flush_now(); !r) return r;
   }
   return {};
+}
+
+// One partition that cannot be read does not keep the others from being served. What the WAL holds
+// of it is kept for a person to look at.
+void LogStore::fence(PartitionLog& partition, const Error& why) {
+  partition.fenced_ = Error(Errc::kafka_storage_error, why.message());
+  log_error("log", fmt::format("{}: fenced, neither read nor written: {}",
+                               partition.spec_.folder_name(), why.message()));
+  report_.damage.push_back(why.message());
+  for (const auto& file : scan_.files) wal_->keep(file.path);
 }
 
 Result<void> LogStore::start(std::vector<PartitionSpec> specs) {

@@ -245,7 +245,7 @@ Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
   }
 }
 
-Result<BuiltIndex> build_index(const io::File& log, Offset base, std::uint64_t bytes,
+Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std::uint64_t bytes,
                                std::uint64_t interval) {
   BuiltIndex built{.index = {},
                    .time_index = {},
@@ -261,7 +261,7 @@ Result<BuiltIndex> build_index(const io::File& log, Offset base, std::uint64_t b
     if (!found) return fail(found.error());
     if (!*found) break;
     const BatchHeader header((*found)->bytes);
-    if (header.base_offset() < built.next) break;
+    if (header.base_offset() < built.next || header.base_offset() >= end) break;
     if (header.max_timestamp() > built.max_timestamp) {
       built.max_timestamp = header.max_timestamp();
       built.max_timestamp_offset = header.last_offset();

@@ -123,7 +123,8 @@ struct BuiltIndex {
   Offset next{-1};
   std::uint64_t bytes = 0;  // up to the first byte that is no batch
 };
-Result<BuiltIndex> build_index(const io::File& log, Offset base, std::uint64_t bytes,
+/// Batches from `end` on do not count.
+Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std::uint64_t bytes,
                                std::uint64_t interval);
 
 }  // namespace weir::log

@@ -1,7 +1,7 @@
-// The write-ahead log's bytes: a file header, then records at multiples of 512. See
+// The write-ahead log's bytes: a file header, then records at multiples of 4096. See
 // docs/formats/wal.md.
 //
-//   file header (512 bytes)                 record (48 bytes + entries)
+//   file header (4096 bytes)                record (48 bytes + entries)
 //    0  "weirwal1"                           0  magic "WREC"
 //    8  version u32 = 1                      4  crc-32c of bytes 8 to the end of the entries
 //   12  crc-32c of bytes 16..64              8  length u32: bytes of the entries
@@ -29,7 +29,7 @@
 
 namespace weir::log {
 
-inline constexpr std::uint64_t wal_alignment = 512;
+inline constexpr std::uint64_t wal_alignment = 4096;
 inline constexpr std::size_t wal_record_header_bytes = 48;
 inline constexpr std::size_t wal_entry_header_bytes = 32;
 inline constexpr std::uint32_t wal_version = 1;
@@ -66,7 +66,7 @@ constexpr std::uint64_t wal_align(std::uint64_t at) {
   return (at + wal_alignment - 1) / wal_alignment * wal_alignment;
 }
 
-/// 512 bytes.
+/// 4096 bytes.
 std::string encode(const WalFileHeader& header);
 /// 48 bytes with the crc left zero.
 std::string encode(const WalRecordHeader& header);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -22,6 +23,7 @@ struct WalWriter::Job {
   std::uint64_t sequence = 0;
   std::string path;
   std::shared_ptr<io::File> file;
+  io::AlignedBuffer* buffer = nullptr;  // the writer's; one job at a time
   bool make_file = false;
   Result<void> result;
 
@@ -35,34 +37,41 @@ struct WalWriter::Job {
  private:
   Result<void> write(io::FileSystem& files) {
     if (make_file) {
-      auto made = files.open(path, io::OpenMode::create_new);
+      auto made = files.open_direct(path, io::OpenMode::create_new);
       if (!made) return fail(made.error());
       file = std::move(*made);
     }
-    const std::vector<std::string_view> pieces = pieces_with_crc();
-    if (auto r = file->write_at(write_at, pieces); !r) return r;
+    if (auto r = file->write_at(write_at, assemble()); !r) return r;
     if (auto r = file->sync(); !r) return r;
     if (make_file && !mutant(Mutant::no_directory_sync))
       return files.sync_directory(io::parent_of(path));
     return {};
   }
 
-  std::vector<std::string_view> pieces_with_crc() {
-    std::vector<std::string_view> pieces;
-    pieces.reserve(items.size() * 2 + 1);
-    const std::string_view all = headers;
-    std::size_t at = record_header_at + wal_record_header_bytes;
-    pieces.push_back(all.substr(0, at));
-    std::uint32_t crc = crc32c(all.substr(record_header_at + 8, wal_record_header_bytes - 8));
+  // One aligned run of bytes: written past the page cache, which would only be in the way.
+  std::string_view assemble() {
+    const std::size_t size = end - write_at;
+    char* const start = buffer->reserve(size);
+    char* at = start;
+    const auto put = [&](std::string_view bytes) {
+      std::memcpy(at, bytes.data(), bytes.size());
+      at += bytes.size();
+    };
+    std::string_view entries = headers;
+    const std::size_t front = record_header_at + wal_record_header_bytes;
+    put(entries.substr(0, front));
+    entries.remove_prefix(front);
     for (const auto& item : items) {
-      const std::string_view entry = all.substr(at, wal_entry_header_bytes);
-      at += wal_entry_header_bytes;
-      pieces.push_back(entry);
-      pieces.push_back(item.bytes.view());
-      crc = crc32c_extend(crc32c_extend(crc, entry), item.bytes.view());
+      put(entries.substr(0, wal_entry_header_bytes));
+      entries.remove_prefix(wal_entry_header_bytes);
+      put(item.bytes.view());
     }
-    store_be<std::uint32_t>(headers.data() + record_header_at + 4, crc);
-    return pieces;
+    const char* const record = start + record_header_at;
+    const std::uint32_t crc =
+        crc32c(std::string_view(record + 8, static_cast<std::size_t>(at - record) - 8));
+    store_be<std::uint32_t>(start + record_header_at + 4, crc);
+    std::memset(at, 0, size - static_cast<std::size_t>(at - start));
+    return {start, size};
   }
 };
 
@@ -74,13 +83,15 @@ WalWriter::WalWriter(io::Runtime& runtime, io::Worker& writer, io::Worker& backg
       options_(std::move(options)),
       next_sequence_(next_sequence),
       last_file_id_(scan.last_file_id) {
+  options_.file_bytes = wal_align(options_.file_bytes);
+  options_.first_file_bytes = wal_align(options_.first_file_bytes);
   for (const auto& found : scan.files) {
     std::int64_t number = 0;
     const std::string name = found.path.substr(found.path.rfind('/') + 1);
     if (parse_number(name.substr(0, name.size() - 4), number))
       last_path_number_ = std::max(last_path_number_, static_cast<std::uint64_t>(number));
     if (found.blank && found.size >= options_.file_bytes && spares_.size() < options_.spare_files) {
-      if (auto file = runtime_.files().open(found.path, io::OpenMode::read_write)) {
+      if (auto file = runtime_.files().open_direct(found.path, io::OpenMode::read_write)) {
         spares_.push_back({.path = found.path, .file = std::move(*file), .capacity = found.size});
         continue;
       }
@@ -100,7 +111,7 @@ std::string WalWriter::next_path() {
 }
 
 std::uint64_t WalWriter::held_bytes() const {
-  std::uint64_t total = current_.position;
+  std::uint64_t total = current_.position - current_.released;
   for (const auto& file : sealed_) total += file.bytes;
   return total;
 }
@@ -109,7 +120,7 @@ void WalWriter::seal_current() {
   if (current_.file != nullptr)
     sealed_.push_back({.path = std::move(current_.path),
                        .file = std::move(current_.file),
-                       .bytes = current_.position,
+                       .bytes = current_.position - current_.released,
                        .capacity = current_.capacity,
                        .last_sequence = current_.last_sequence,
                        .reusable = !current_.failed});
@@ -169,6 +180,7 @@ std::shared_ptr<WalWriter::Job> WalWriter::plan(std::vector<WalItem> items, bool
   job->items = std::move(items);
   job->path = current_.path;
   job->file = current_.file;
+  job->buffer = &buffer_;
   job->make_file = current_.file == nullptr;
   return job;
 }
@@ -177,11 +189,19 @@ bool WalWriter::finish(const Job& job) {
   current_.file = job.file;
   if (!job.result) {
     current_.failed = true;
-    log_error("wal", fmt::format("record {}: {}; nothing of it was acknowledged", job.sequence,
-                                 job.result.error().message()));
-    if (current_.file == nullptr) current_ = {};  // it could not even be made
+    if (!failing_)
+      log_error("wal", fmt::format("record {}: {}; nothing of it was acknowledged", job.sequence,
+                                   job.result.error().message()));
+    failing_ = true;
+    if (job.make_file) {
+      // It holds nothing that anybody was told of.
+      current_ = {};
+      auto& files = runtime_.files();
+      background_.run([path = job.path, &files] { (void)files.remove(path); }, {});
+    }
     return false;
   }
+  if (std::exchange(failing_, false)) log_info("wal", "writing works again");
   current_.position = job.end;
   current_.last_sequence = job.sequence;
   ++next_sequence_;
@@ -237,16 +257,17 @@ void WalWriter::prepare_spare() {
   background_.run(
       [made, &files] {
         made->result = [&]() -> Result<void> {
-          auto file = files.open(made->spare.path, io::OpenMode::create_new);
+          auto file = files.open_direct(made->spare.path, io::OpenMode::create_new);
           if (!file) return fail(file.error());
           made->spare.file = std::move(*file);
           // Written space is cheap to sync later; space only allocated costs a journal commit.
-          const std::string zeros(256U * 1024, '\0');
-          for (std::uint64_t at = 0; at < made->spare.capacity; at += zeros.size()) {
-            const std::uint64_t n =
-                std::min<std::uint64_t>(zeros.size(), made->spare.capacity - at);
-            if (auto r = made->spare.file->write_at(at, std::string_view(zeros).substr(0, n)); !r)
-              return r;
+          constexpr std::uint64_t step = 256U * 1024;
+          io::AlignedBuffer buffer;
+          char* const zeros = buffer.reserve(step);
+          std::memset(zeros, 0, step);
+          for (std::uint64_t at = 0; at < made->spare.capacity; at += step) {
+            const std::uint64_t n = std::min(step, made->spare.capacity - at);
+            if (auto r = made->spare.file->write_at(at, std::string_view(zeros, n)); !r) return r;
           }
           if (auto r = made->spare.file->sync(); !r) return r;
           if (mutant(Mutant::no_directory_sync)) return {};
@@ -262,7 +283,8 @@ void WalWriter::prepare_spare() {
         if (made->result) {
           spares_.push_back(std::move(made->spare));
         } else {
-          log_warn("wal", "preparing a file: " + made->result.error().message());
+          // The next record makes its own file, or says what is wrong.
+          log_debug("wal", "preparing a file: " + made->result.error().message());
         }
       });
 }
@@ -275,6 +297,7 @@ void WalWriter::keep(const std::string& path) {
 
 void WalWriter::release_through(std::uint64_t sequence) {
   auto& files = runtime_.files();
+  if (current_.last_sequence <= sequence) current_.released = current_.position;
   while (!sealed_.empty() && sealed_.front().last_sequence <= sequence) {
     Sealed old = std::move(sealed_.front());
     sealed_.pop_front();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "io/aligned_buffer.h"
 #include "io/loop.h"
 #include "io/runtime.h"
 #include "log/wal_format.h"
@@ -30,7 +31,7 @@ struct WalOptions {
   Uuid folder_id;
   std::uint64_t file_bytes = 32U * 1024 * 1024;   // of a prepared file
   std::uint64_t first_file_bytes = 1024U * 1024;  // of the first one: a fresh start is quick
-  std::size_t spare_files = 2;                    // kept for reuse; more are removed
+  std::size_t spare_files = 8;                    // kept for reuse; more are removed
 };
 
 /// Owner: a LogStore. Threads: the loop; writes run on the store's writer worker, preparation and
@@ -71,6 +72,7 @@ class WalWriter {
     std::uint64_t file_id = 0;
     std::uint64_t capacity = 0;
     std::uint64_t position = 0;  // 0: the header is still to be written
+    std::uint64_t released = 0;  // its front that no recovery needs
     std::uint64_t last_sequence = 0;
     bool failed = false;
   };
@@ -108,8 +110,10 @@ class WalWriter {
   std::uint64_t next_sequence_;
   std::uint64_t last_file_id_;
   std::uint64_t last_path_number_ = 0;
+  io::AlignedBuffer buffer_;  // of the write under way
   bool busy_ = false;
   bool preparing_ = false;
+  bool failing_ = false;  // the last record could not be written; said once
 };
 
 }  // namespace weir::log

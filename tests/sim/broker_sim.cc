@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -669,8 +670,9 @@ std::string SimCounters::to_string() const {
 }
 
 SimResult run_broker_simulation(std::uint64_t seed) {
+  // A seed that is looked at alone (WEIR_SIM_LOG=1) shows what the broker says.
   const LogLevel level = log_level();
-  if (level < LogLevel::off && level > LogLevel::debug) set_log_level(LogLevel::off);
+  if (std::getenv("WEIR_SIM_LOG") == nullptr) set_log_level(LogLevel::off);
   SimResult result;
   {
     World world(seed);
