@@ -16,6 +16,14 @@ def program():
     return path
 
 
+def helper(name):
+    """A helper program of the tests, built beside the program under test."""
+    path = Path(program()).parents[2] / "tests" / name
+    if not path.exists():
+        raise AssertionError(f"{path}: not built")
+    return path
+
+
 def weir(*args, **kwargs):
     """Runs `weir ARGS...` to its end; see proc.run for the keywords."""
     return proc.run([program(), *args], **kwargs)
