@@ -1,5 +1,6 @@
 """weir's own program and broker, as a user starts them."""
 import os
+import signal
 from pathlib import Path
 
 from lib import proc
@@ -37,6 +38,7 @@ class WeirBroker:
         where = f"127.0.0.1:{port}" if listen is None else listen
         command = [*prefix, program(), "broker", "--data", data_dir, *(["--listen", where] if where else []), *args]
         self.process = proc.Process(command, env=env)
+        self._prefixed = bool(prefix)
         try:
             match = self.process.wait_for_line(r"\blistening on ([\w.\-\[\]:]+):(\d+)\b", START_DEADLINE_S)
         except AssertionError:
@@ -61,9 +63,18 @@ class WeirBroker:
 
     def rss_mib(self):
         """Its resident memory now."""
-        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
 
+    @property
+    def pid(self):
+        """Of the broker itself, also where it runs under another program."""
+        if not self._prefixed:
+            return self.process.pid
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        return int(children.split()[0])
+
     def terminate(self, deadline_s=30):
-        """SIGTERM; its exit code once it has drained."""
-        return self.process.terminate(deadline_s)
+        """SIGTERM; the exit code once it has drained."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.process.wait(deadline_s)
