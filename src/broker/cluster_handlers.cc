@@ -223,10 +223,14 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo,
       response.next_cursor->partition_index = p;
       break;
     }
-    for (; p < topic->partitions && left > 0; ++p, --left)
-      out.partitions.push_back(
-          describe_partition<Response::DescribeTopicPartitionsResponsePartition>(broker, *topic,
-                                                                                 p));
+    for (; p < topic->partitions && left > 0; ++p, --left) {
+      auto partition =
+          describe_partition<Response::DescribeTopicPartitionsResponsePartition>(broker, *topic, p);
+      // The protocol allows null here; Kafka's own admin client falls over it.
+      partition.eligible_leader_replicas.emplace();
+      partition.last_known_elr.emplace();
+      out.partitions.push_back(std::move(partition));
+    }
     const bool more = p < topic->partitions;
     response.topics.push_back(std::move(out));
     if (more) {
