@@ -23,6 +23,13 @@ std::vector<const Command*> commands_of(std::string_view noun);
 
 // The rows. Each is defined in the file of its noun.
 extern const Command broker_command;
+extern const Command topic_list_command;
+extern const Command topic_describe_command;
+extern const Command topic_create_command;
+extern const Command topic_alter_command;
+extern const Command topic_delete_command;
+extern const Command produce_command;
+extern const Command consume_command;
 extern const Command help_command;
 extern const Command version_command;
 extern const Command completion_command;
