@@ -53,6 +53,7 @@ Result<std::map<TopicPartition, Bounds>> find_bounds(Admin& admin,
       earliest[place] = {OffsetSpec::earliest};
       latest[place] = {OffsetSpec::latest};
     }
+  if (earliest.empty()) return std::map<TopicPartition, Bounds>();
   const auto begin = admin.list_offsets(earliest);
   if (!begin) return fail(begin.error());
   const auto end = admin.list_offsets(latest);
