@@ -15,8 +15,8 @@ namespace weir::client {
 
 struct ClusterOptions {
   std::vector<io::Endpoint> bootstrap;
-  ConnectionOptions connection;
-  BackoffRange retry;
+  ConnectionOptions connection = {};
+  BackoffRange retry = {};
   Duration metadata_max_age = std::chrono::minutes(5);
   Duration request_timeout = std::chrono::seconds(30);
   /// May a broker make a topic because we ask about it (if it is set to do so)?
@@ -39,8 +39,8 @@ class Cluster {
   const ClusterOptions& options() const { return options_; }
   const Metadata& metadata() const { return metadata_; }
 
-  /// Keeps this topic in the metadata from now on.
-  void watch(std::string_view topic);
+  /// Keeps this topic in the metadata from now on; false if it was kept before.
+  bool watch(std::string_view topic);
   void unwatch(std::string_view topic);
   /// Asks for the metadata as soon as the backoff allows.
   void refresh();
@@ -107,8 +107,8 @@ void Cluster::call(Route route, MonoTime deadline, std::shared_ptr<const Request
 
     static void run(Cluster& cluster, std::shared_ptr<Attempt> self) {
       const Duration left = self->deadline - cluster.loop().now();
-      const Duration timeout =
-          std::clamp(left, Duration(std::chrono::milliseconds(1)), cluster.options().request_timeout);
+      const Duration timeout = std::clamp(left, Duration(std::chrono::milliseconds(1)),
+                                          cluster.options().request_timeout);
       ++self->tries;
       Connection* to = cluster.route(self->route);
       to->send(make_call<Request, Response>(

@@ -72,9 +72,7 @@ class Connection final : private io::FrameHandler {
   void send(Call call);
   int in_flight() const { return static_cast<int>(in_flight_.size() + unanswered_.size()); }
   /// True if a call would leave at once.
-  bool has_room() const {
-    return queue_.empty() && in_flight() < options_.max_in_flight;
-  }
+  bool has_room() const { return queue_.empty() && in_flight() < options_.max_in_flight; }
   bool is_ready() const { return state_ == State::ready; }
   const io::Endpoint& endpoint() const { return to_; }
   /// The newest version that the broker and [min, max] have in common; -1 if none, or unknown yet.
@@ -83,6 +81,7 @@ class Connection final : private io::FrameHandler {
  private:
   enum class State : std::uint8_t { idle, waiting, connecting, negotiating, ready };
   struct Sent {
+    std::int32_t correlation;
     Call call;
     std::int16_t version;
     MonoTime deadline;
@@ -126,7 +125,7 @@ class Connection final : private io::FrameHandler {
   std::unique_ptr<io::FrameChannel> channel_;
   std::map<std::int16_t, Range> versions_;
   std::int32_t last_correlation_ = 0;
-  std::map<std::int32_t, Sent> in_flight_;
+  std::deque<Sent> in_flight_;  // answered in this order
   std::deque<Queued> queue_;
   std::vector<Call> unanswered_;  // no reply is expected; the network has not taken them all
   io::TimerId timer_ = io::TimerId::none;
