@@ -164,6 +164,8 @@ void Broker::sweep() {
     const auto silent = now() - connection->last_activity();
     if (connection->stalled() && silent > options_.write_stall) {
       connection->close("took none of its replies for too long");
+    } else if (memory_->contended() && connection->frame_overdue(now())) {
+      connection->close("holds memory for a request that it does not finish; others wait for it");
     } else if (idle_ms_ >= 0 && connection->idle() &&
                silent > std::chrono::milliseconds(idle_ms_)) {
       connection->close("idle longer than connections.max.idle.ms");
