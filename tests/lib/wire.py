@@ -2,6 +2,7 @@
 
 Shares nothing with the C++ that it is held against.
 """
+import functools
 import socket
 import struct
 import time
@@ -16,10 +17,20 @@ for _n in range(256):
 
 
 def crc32c(data):
+    """Slow, so the sum of a long beginning is remembered: batches that differ only at their ends are cheap."""
+    front = data[:-64] if len(data) > 4096 else b""
+    crc = _front_sum(bytes(front))
+    for byte in data[len(front):]:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+@functools.lru_cache(maxsize=4)
+def _front_sum(data):
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
+    return crc
 
 
 def varint(value):
