@@ -1,3 +1,16 @@
+// The write-ahead log's bytes. See docs/formats/wal.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace weir::log {
+
 // The write-ahead log's bytes: a file header, then records at multiples of 4096. See
 // docs/formats/wal.md.
 //
@@ -17,18 +30,6 @@
 // A record lies in one file. `durable sequence` is the last one whose sync had returned when this
 // was written: what it names was acknowledged, so finding it unreadable is damage and not a torn
 // tail.
-#pragma once
-
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-
-#include "base/ids.h"
-
-namespace weir::log {
-
 inline constexpr std::uint64_t wal_alignment = 4096;
 inline constexpr std::size_t wal_record_header_bytes = 48;
 inline constexpr std::size_t wal_entry_header_bytes = 32;

@@ -5,8 +5,9 @@
 namespace weir::sim {
 
 std::vector<PlannedFault> plan_faults(Rng& rng, MonoTime from, Duration length, int crashes) {
-  constexpr Fault crash_kinds[] = {Fault::power_cut, Fault::power_cut, Fault::kill,
-                                   Fault::crash_at_call};
+  constexpr Fault crash_kinds[] = {Fault::power_cut,     Fault::power_cut,
+                                   Fault::kill,          Fault::crash_at_call,
+                                   Fault::crash_at_sync, Fault::crash_at_sync};
   constexpr Fault other_kinds[] = {Fault::failed_wal_sync, Fault::failed_segment_sync,
                                    Fault::failed_write,    Fault::cut_connections,
                                    Fault::cut_connections, Fault::disk_full};

@@ -12,7 +12,8 @@ namespace weir::sim {
 enum class Fault : std::uint8_t {
   power_cut,      // the process dies, un-synced writes are lost, torn or kept
   kill,           // the process dies, the machine lives
-  crash_at_call,  // a power cut at the Nth call to the disk from now on
+  crash_at_call,  // the process dies at the Nth call to the disk from now on
+  crash_at_sync,  // the same at the Nth sync of a file: written, not synced
   failed_wal_sync,
   failed_segment_sync,
   failed_write,
@@ -23,7 +24,7 @@ enum class Fault : std::uint8_t {
 struct PlannedFault {
   MonoTime at{};
   Fault fault{};
-  std::uint64_t number = 0;               // of crash_at_call: which call
+  std::uint64_t number = 0;               // of crash_at_…: which call
   std::uint64_t crashes_in_recovery = 0;  // of crashes: how often the next start is cut short
 };
 

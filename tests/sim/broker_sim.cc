@@ -58,6 +58,7 @@ class World {
       broker = std::move(*started);
       for (const auto& line : broker->log().recovery().damage)
         anomalies.push_back("damage: " + line);
+      crash_again_soon();
       return;
     }
     const Errc code = started.error().code();
@@ -66,8 +67,20 @@ class World {
     if (!sim.files().crashed() && code != Errc::sync_failed && code != Errc::io_error &&
         code != Errc::disk_full)
       anomalies.push_back("the broker does not start: " + started.error().message());
-    if (sim.files().crashed()) power_cut();
+    if (sim.files().crashed()) return watch_for_crash();
     restart_soon();
+  }
+
+  // Twice in a row: what a start believed must hold when the power fails right after it.
+  void crash_again_soon() {
+    if (counters.crashes == 0 || faults_over || !rng.one_in(3)) return;
+    const std::int64_t latest = rng.one_in(2) ? 6'000'000 : 60'000'000;
+    sim.at(sim.clock().now() + Duration(rng.between(100'000, latest)),
+           [this, life = counters.crashes] {
+             if (faults_over || broker == nullptr || life != counters.crashes) return;
+             power_cut();
+             restart_soon();
+           });
   }
 
   void restart_soon() {
@@ -95,16 +108,28 @@ class World {
     ++counters.crashes;
   }
 
+  void die() {
+    end_process();
+    sim.files().kill();
+    ++counters.crashes;
+  }
+
   void crash(const sim::PlannedFault& fault) {
     crashes_in_recovery_left = fault.crashes_in_recovery;
     if (fault.fault == sim::Fault::crash_at_call && broker != nullptr) {
       sim.files().crash_after(fault.number);
       return;  // the watcher sees it
     }
+    if (fault.fault == sim::Fault::crash_at_sync && broker != nullptr) {
+      sim.files().add_fault({.op = io::FileOp::sync,
+                             .path = "",
+                             .skip = fault.number / 8,
+                             .count = 1,
+                             .error = Errc::simulated_crash});
+      return;
+    }
     if (fault.fault == sim::Fault::kill) {
-      end_process();
-      sim.files().kill();
-      ++counters.crashes;
+      die();
     } else {
       power_cut();
     }
@@ -112,11 +137,15 @@ class World {
   }
 
   // A call to the disk has ended the process: what it would have done afterwards never happened.
+  // The machine may live on: what was written and not synced then looks fine to the next start.
   void watch_for_crash() {
-    if (sim.files().crashed()) {
+    if (!sim.files().crashed()) return;
+    if (rng.one_in(2)) {
       power_cut();
-      restart_soon();
+    } else {
+      die();
     }
+    restart_soon();
   }
 
   void inject(const sim::PlannedFault& fault) {
@@ -148,6 +177,7 @@ class World {
   }
 
   void heal() {
+    faults_over = true;
     sim.files().clear_faults();
     sim.files().set_capacity(UINT64_MAX);
     crashes_in_recovery_left = 0;
