@@ -179,6 +179,8 @@ void Broker::stop(std::function<void(Result<void>)> done) {
   stopping_ = true;
   stop_done_ = std::move(done);
   listeners_.clear();
+  // A request that comes now would be refused half-way: its client asks again after the restart.
+  for (const auto& connection : connections_) connection->stop_reading();
   fetch_waiters_->answer_all();
   drain_deadline_ = now() + drain_limit;
   drain();

@@ -119,7 +119,7 @@ bool Connection::reserve(std::size_t size) {
 void Connection::try_again() {
   if (!waiting_for_memory_ || channel_ == nullptr) return;
   waiting_for_memory_ = false;
-  if (!held_back_) channel_->resume_reading();
+  if (!held_back_ && !ending_) channel_->resume_reading();
 }
 
 void Connection::on_frame(Slice frame) {
@@ -159,6 +159,11 @@ void Connection::hold_back() {
   channel_->pause_reading();
 }
 
+void Connection::stop_reading() {
+  ending_ = true;
+  if (channel_ != nullptr) channel_->pause_reading();
+}
+
 void Connection::flush() {
   while (!slots_.empty() && slots_.front()->ready && channel_ != nullptr) {
     auto pieces = std::move(slots_.front()->pieces);
@@ -166,7 +171,8 @@ void Connection::flush() {
     if (!pieces.empty()) channel_->send(std::move(pieces));
   }
   const auto& options = broker_.options();
-  if (held_back_ && channel_ != nullptr && slots_.size() < options.requests_in_flight / 2 + 1 &&
+  if (held_back_ && !ending_ && channel_ != nullptr &&
+      slots_.size() < options.requests_in_flight / 2 + 1 &&
       queued_bytes() <= options.reply_buffer_bytes) {
     held_back_ = false;
     if (!waiting_for_memory_) channel_->resume_reading();

@@ -127,6 +127,8 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   MonoTime last_activity() const { return last_activity_; }
   /// Ends it and tells the broker.
   void close(std::string_view why);
+  /// Takes no further request, for ever: the broker stops.
+  void stop_reading();
   /// Sends what is ready, in order.
   void flush();
   void release(ReplySlot& slot);
@@ -155,6 +157,7 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   MonoTime frame_began_{};
   bool waiting_for_memory_ = false;
   bool held_back_ = false;
+  bool ending_ = false;
   MonoTime last_activity_{};
   std::size_t queued_at_last_look_ = 0;
 };
