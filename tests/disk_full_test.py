@@ -121,14 +121,5 @@ class DiskFull(unittest.TestCase):
 
     def assert_readable(self, client):
         """Everything that was acknowledged is at its offset, and nothing else."""
-        offset, read = 0, {}
-        while True:
-            error, end, data = client.fetch("t", offset, max_bytes=4 << 20)
-            self.assertEqual(error, 0)
-            while data:
-                base, size = int.from_bytes(data[:8], "big"), 12 + int.from_bytes(data[8:12], "big")
-                read[base] = data[size - 1 - 8:size - 1]
-                offset, data = base + 1, data[size:]
-            if offset >= end:
-                break
+        read = {offset: value[-8:] for offset, value in wire.read_all(client, "t")}
         self.assertEqual(read, self.acknowledged)
