@@ -1,0 +1,132 @@
+// Admin: topics, their settings, offsets and the cluster.
+#pragma once
+
+#include <weir/consumer.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+inline namespace v1 {
+
+/// `cleanup.policy`: what happens to old records.
+enum class Cleanup : std::uint8_t { remove, compact, compact_and_remove };
+
+struct NewTopic {
+  std::string name;
+  /// -1: the broker's default, as for the replicas.
+  std::int32_t partitions = -1;
+  std::int16_t replication_factor = -1;
+  std::optional<Cleanup> cleanup = std::nullopt;
+  /// Further settings by Kafka's names; `cleanup.policy` here is stronger than `cleanup`.
+  std::map<std::string, std::string> settings = {};
+};
+
+/// 16 bytes; all zero means none.
+using TopicUuid = std::array<std::uint8_t, 16>;
+
+struct PartitionDescription {
+  std::int32_t partition = 0;
+  std::int32_t leader = -1;  // -1: none now
+  std::int32_t leader_epoch = -1;
+  std::vector<std::int32_t> replicas;
+  std::vector<std::int32_t> in_sync;
+};
+struct TopicDescription {
+  std::string name;
+  TopicUuid id{};
+  bool internal = false;
+  std::vector<PartitionDescription> partitions;  // in ascending order
+};
+
+struct BrokerDescription {
+  std::int32_t id = -1;
+  std::string host;
+  std::uint16_t port = 0;
+  std::optional<std::string> rack;
+};
+struct ClusterDescription {
+  std::string cluster_id;
+  std::int32_t controller = -1;
+  std::vector<BrokerDescription> brokers;
+};
+
+/// Kafka's kinds of things that have settings.
+enum class ConfigResource : std::int8_t { topic = 2, broker = 4, broker_logger = 8, group = 32 };
+
+struct ConfigEntry {
+  std::string name;
+  /// Absent if null or sensitive.
+  std::optional<std::string> value;
+  /// Kafka's DescribeConfigs source: 1 topic, 2 dynamic broker, 3 dynamic default, 4 static, 5
+  /// default.
+  std::int8_t source = 0;
+  bool read_only = false;
+  bool sensitive = false;
+  bool is_default() const { return source == 5; }
+};
+
+/// One change of IncrementalAlterConfigs.
+struct ConfigChange {
+  enum class Op : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+  std::string name;
+  Op op = Op::set;
+  std::string value = {};
+};
+
+/// Which offset to ask for.
+struct OffsetSpec {
+  static constexpr std::int64_t latest = -1, earliest = -2, max_timestamp = -3;
+  /// One of the above, or milliseconds since 1970: the first record not before them.
+  std::int64_t timestamp_ms = latest;
+};
+
+/// Every call waits for the cluster's answer, tries retriable errors again until its deadline, and
+/// then gives the last one. Threads: any but the client's.
+class Admin {
+ public:
+  Admin(Admin&&) noexcept;
+  Admin& operator=(Admin&&) noexcept;
+  ~Admin();
+
+  /// For all calls from now on; 30 s at the start.
+  void set_timeout(std::chrono::milliseconds timeout);
+
+  /// Errc::topic_already_exists, invalid_topic_exception, invalid_partitions, invalid_config, ….
+  Result<void> create_topic(const NewTopic& topic);
+  /// One result a topic, in their order.
+  Result<std::vector<Result<void>>> create_topics(const std::vector<NewTopic>& topics);
+  /// Checks everything and makes nothing.
+  Result<void> validate_topic(const NewTopic& topic);
+  Result<void> delete_topic(const std::string& name);
+  /// Names in order; Kafka's internal topics only if asked for.
+  Result<std::vector<std::string>> list_topics(bool with_internal = false);
+  /// Errc::unknown_topic_or_partition if it does not exist; never makes it.
+  Result<TopicDescription> describe_topic(const std::string& name);
+  /// `total` partitions from now on; it can only grow.
+  Result<void> create_partitions(const std::string& topic, std::int32_t total);
+
+  Result<std::vector<ConfigEntry>> describe_configs(ConfigResource kind, const std::string& name);
+  Result<void> alter_configs(ConfigResource kind, const std::string& name,
+                             const std::vector<ConfigChange>& changes, bool validate_only = false);
+
+  Result<ClusterDescription> describe_cluster();
+  /// Absent: no record is so young.
+  Result<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> list_offsets(
+      const std::map<TopicPartition, OffsetSpec>& wanted);
+
+ private:
+  friend class Client;
+  struct Impl;
+  explicit Admin(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace v1
+}  // namespace weir

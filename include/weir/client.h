@@ -1,0 +1,74 @@
+// Client: the way to a Kafka cluster, or to a broker in this process, for producers, consumers and
+// administration.
+#pragma once
+
+#include <weir/admin.h>
+#include <weir/consumer.h>
+#include <weir/producer.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace weir::io {
+class Loop;
+class FrameChannel;
+}  // namespace weir::io
+
+namespace weir {
+inline namespace v1 {
+
+/// A broker in this process, to which a client speaks without a socket. `embed::Broker` makes one;
+/// the types of its function are weir's own and no part of the public API.
+class LocalBroker {
+ public:
+  virtual ~LocalBroker() = default;
+  /// Opens a connection whose near end belongs to `client_loop`. Called on that loop's thread.
+  /// Errc::closed once the broker has stopped.
+  virtual Result<std::unique_ptr<io::FrameChannel>> open_channel(io::Loop& client_loop) = 0;
+};
+
+struct ClientOptions {
+  /// Shown in the broker's logs; `client.id`.
+  std::string client_id = "weir";
+  /// How long connect() waits for the first broker that answers.
+  std::chrono::milliseconds connect_timeout{10'000};
+  /// The first pause after a broker could not be reached; doubled with each failure, with jitter.
+  std::chrono::milliseconds reconnect_backoff{50};
+  std::chrono::milliseconds reconnect_backoff_max{1'000};
+  std::chrono::milliseconds retry_backoff{100};
+  std::chrono::milliseconds retry_backoff_max{1'000};
+  /// Brokers, topics and leaders are asked for again after this time, or sooner on an error.
+  std::chrono::milliseconds metadata_max_age{300'000};
+};
+
+/// Has one thread of its own, "the client's thread", on which all callbacks run. What it made may
+/// outlive it: the last of them (or the client itself) ends the thread and joins it, so none of
+/// them may be destroyed inside a callback. Threads: any.
+class Client {
+ public:
+  /// `bootstrap`: "HOST:PORT[,HOST:PORT…]". Returns once one of them has answered; else why not:
+  /// Errc::invalid_argument, connection_refused, timed_out, unsupported_version, ….
+  static Result<Client> connect(std::string_view bootstrap, ClientOptions options = {});
+  /// A broker in this process, kept alive by the client.
+  static Result<Client> connect(std::shared_ptr<LocalBroker> broker, ClientOptions options = {});
+
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  /// Errc::invalid_setting names the option.
+  Result<Producer> producer(ProducerOptions options = {});
+  Result<Consumer> consumer(ConsumerOptions options = {});
+  /// Owned by the client.
+  Admin& admin();
+
+ private:
+  struct Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace v1
+}  // namespace weir

@@ -1,0 +1,137 @@
+// The way from "who leads orders-3" to a connection: metadata kept fresh, requests routed, retried.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/connection.h"
+#include "client/metadata.h"
+
+namespace weir::client {
+
+struct ClusterOptions {
+  std::vector<io::Endpoint> bootstrap;
+  ConnectionOptions connection;
+  BackoffRange retry;
+  Duration metadata_max_age = std::chrono::minutes(5);
+  Duration request_timeout = std::chrono::seconds(30);
+  /// May a broker make a topic because we ask about it (if it is set to do so)?
+  bool auto_create_topics = false;
+};
+
+/// A broker answers one connection in order, so what may wait long has a connection of its own.
+enum class Lane : std::uint8_t { control, data };
+enum class Route : std::uint8_t { any, controller };
+
+/// Owner: one producer, consumer or admin. Threads: the loop's.
+class Cluster {
+ public:
+  Cluster(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions options);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+
+  io::Loop& loop() { return loop_; }
+  Rng& rng() { return rng_; }
+  const ClusterOptions& options() const { return options_; }
+  const Metadata& metadata() const { return metadata_; }
+
+  /// Keeps this topic in the metadata from now on.
+  void watch(std::string_view topic);
+  void unwatch(std::string_view topic);
+  /// Asks for the metadata as soon as the backoff allows.
+  void refresh();
+  /// Called after each answer or failure of a refresh; an error if it failed.
+  void on_metadata(std::move_only_function<void(const Result<void>&)> handler) {
+    on_metadata_ = std::move(handler);
+  }
+
+  /// nullptr if the metadata does not have this broker.
+  Connection* node(std::int32_t id, Lane lane);
+  /// Some broker that can be reached as far as we know; never nullptr.
+  Connection* route(Route route);
+
+  /// Sends until it is answered for good: connection errors and retriable ones (of the `judge`, who
+  /// finds them in the response) are tried again, on another broker, until `deadline`; then the
+  /// last error is given, with how often it was tried.
+  template <class Request, class Response, class Judge>
+  void call(Route route, MonoTime deadline, std::shared_ptr<const Request> request, Judge judge,
+            ReplyDone<Response> done);
+
+  /// The pause before try number `tries` + 1.
+  Duration retry_pause(unsigned tries) { return backoff(options_.retry, tries, rng_); }
+  /// Runs `task` after `pause` unless this cluster is gone by then.
+  void later(Duration pause, io::Task task);
+
+ private:
+  void send_refresh();
+  void on_refreshed(Result<Reply<kafka::MetadataResponse>> reply);
+  void plan_refresh(Duration pause);
+  Connection& open(const io::Endpoint& to, Lane lane);
+
+  io::Loop& loop_;
+  Transport& transport_;
+  Rng& rng_;
+  const ClusterOptions options_;
+  Metadata metadata_;
+  std::set<std::string, std::less<>> watched_;
+  std::map<std::pair<io::Endpoint, Lane>, std::unique_ptr<Connection>> connections_;
+  std::move_only_function<void(const Result<void>&)> on_metadata_;
+  bool refreshing_ = false;
+  bool refresh_again_ = false;
+  unsigned refresh_failures_ = 0;
+  MonoTime last_refresh_{};
+  io::TimerId refresh_timer_ = io::TimerId::none;
+  std::size_t next_any_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+/// `error` with what was tried: "...; tried 3 times in 1.2 s".
+Error after_tries(const Error& error, unsigned tries, Duration time);
+/// True if the same request may succeed at another time or broker.
+bool worth_a_retry(Errc code);
+
+template <class Request, class Response, class Judge>
+void Cluster::call(Route route, MonoTime deadline, std::shared_ptr<const Request> request,
+                   Judge judge, ReplyDone<Response> done) {
+  struct Attempt {
+    Route route;
+    MonoTime start, deadline;
+    std::shared_ptr<const Request> request;
+    Judge judge;
+    ReplyDone<Response> done;
+    unsigned tries = 0;
+
+    static void run(Cluster& cluster, std::shared_ptr<Attempt> self) {
+      const Duration left = self->deadline - cluster.loop().now();
+      const Duration timeout =
+          std::clamp(left, Duration(std::chrono::milliseconds(1)), cluster.options().request_timeout);
+      ++self->tries;
+      Connection* to = cluster.route(self->route);
+      to->send(make_call<Request, Response>(
+          self->request, timeout, [&cluster, self](Result<Reply<Response>> reply) mutable {
+            Result<void> verdict;
+            if (!reply) {
+              verdict = fail(reply.error());
+            } else {
+              verdict = self->judge(std::as_const(reply->message));
+            }
+            if (verdict) return self->done(std::move(reply));
+            const Duration pause = cluster.retry_pause(self->tries);
+            const MonoTime now = cluster.loop().now();
+            if (!worth_a_retry(verdict.error().code()) || now + pause >= self->deadline)
+              return self->done(fail(after_tries(verdict.error(), self->tries, now - self->start)));
+            cluster.refresh();
+            cluster.later(pause, [&cluster, self] { run(cluster, self); });
+          }));
+    }
+  };
+  auto attempt = std::make_shared<Attempt>(  // shared by the tasks of its tries
+      Attempt{route, loop_.now(), deadline, std::move(request), std::move(judge), std::move(done)});
+  Attempt::run(*this, std::move(attempt));
+}
+
+}  // namespace weir::client
