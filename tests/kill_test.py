@@ -12,25 +12,36 @@ IN_FLIGHT = 100  # at least, at a kill
 SETTINGS = ["--set", "weir.wal.max.bytes=16777216", "--set", "log.segment.bytes=1048576"]
 
 
-class Kill(unittest.TestCase):
-    def test_twenty_kills_under_load_lose_and_double_nothing_that_was_acknowledged(self):
+class UnderLoad(unittest.TestCase):
+    def test_twenty_kills_lose_and_double_nothing_that_was_acknowledged(self):
+        self.end_again_and_again(WeirBroker.kill, ROUNDS)
+
+    def test_orderly_stops_refuse_lose_and_double_nothing(self):
+        def stop(broker):
+            self.assertEqual(broker.terminate(20), 0)
+
+        self.end_again_and_again(stop, 5)
+
+    def end_again_and_again(self, end, rounds):
         port = ports.free_port()
         with tempfile.TemporaryDirectory() as folder:
             broker = WeirBroker(folder, SETTINGS, port=port)
-            client = proc.Process([helper("kill_client"), port, ROUNDS, ACKNOWLEDGED])
+            client = proc.Process([helper("kill_client"), port, rounds, ACKNOWLEDGED])
             try:
                 with client:
-                    for number in range(ROUNDS):
+                    for number in range(rounds):
                         client.wait_for_line(rf"^ready {number}$", 30)
-                        broker.kill()
+                        end(broker)
                         cut = client.wait_for_line(rf"^cut {number} in_flight=(\d+) acknowledged=(\d+)$", 10)
-                        self.assertGreaterEqual(int(cut.group(1)), IN_FLIGHT)
+                        if end is WeirBroker.kill:
+                            self.assertGreaterEqual(int(cut.group(1)), IN_FLIGHT)
                         self.assertGreaterEqual(int(cut.group(2)), ACKNOWLEDGED)
                         broker = WeirBroker(folder, SETTINGS, port=port)
                     code = client.wait(60)
                     self.assertEqual(code, 0, client.output()[-4000:])
                     checked = client.wait_for_line(r"^checked batches=(\d+) records=(\d+) resent=(\d+)$", 5)
-                    self.assertGreaterEqual(int(checked.group(1)), ROUNDS * ACKNOWLEDGED)
-                    self.assertGreaterEqual(int(checked.group(3)), ROUNDS * IN_FLIGHT)
+                    self.assertGreaterEqual(int(checked.group(1)), rounds * ACKNOWLEDGED)
+                    if end is WeirBroker.kill:
+                        self.assertGreaterEqual(int(checked.group(3)), rounds * IN_FLIGHT)
             finally:
                 broker.process.stop()

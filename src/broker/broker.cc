@@ -164,6 +164,8 @@ void Broker::sweep() {
     const auto silent = now() - connection->last_activity();
     if (connection->stalled() && silent > options_.write_stall) {
       connection->close("took none of its replies for too long");
+    } else if (memory_->contended() && connection->frame_overdue(now())) {
+      connection->close("holds memory for a request that it does not finish; others wait for it");
     } else if (idle_ms_ >= 0 && connection->idle() &&
                silent > std::chrono::milliseconds(idle_ms_)) {
       connection->close("idle longer than connections.max.idle.ms");
@@ -177,6 +179,8 @@ void Broker::stop(std::function<void(Result<void>)> done) {
   stopping_ = true;
   stop_done_ = std::move(done);
   listeners_.clear();
+  // A request that comes now would be refused half-way: its client asks again after the restart.
+  for (const auto& connection : connections_) connection->stop_reading();
   fetch_waiters_->answer_all();
   drain_deadline_ = now() + drain_limit;
   drain();

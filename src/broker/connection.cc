@@ -2,12 +2,22 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "broker/api_table.h"
 #include "broker/broker.h"
 
 namespace weir::broker {
+namespace {
+
+constexpr std::size_t small_frame_bytes = 1U << 20U;
+// A frame that holds memory which others wait for must arrive at this rate, after some grace.
+constexpr auto frame_grace = std::chrono::seconds(10);
+constexpr std::size_t frame_bytes_a_second = 1U << 20U;
+
+}  // namespace
 
 AnyReply::~AnyReply() {
   if (slot_ != nullptr && !slot_->ready) close("a request was dropped without an answer");
@@ -47,16 +57,28 @@ void AnyReply::ready(std::vector<io::OutPiece> pieces) {
   }
 }
 
+bool RequestMemory::is_small(std::size_t bytes) const {
+  return bytes <= std::min(small_frame_bytes, limit_ / 16);
+}
+
 bool RequestMemory::reserve(std::size_t bytes) {
-  if (used_ > 0 && used_ + bytes > limit_) return false;
-  used_ += bytes;
+  const bool fits = used() + bytes <= limit_;
+  const std::size_t for_small = limit_ / 4;
+  if (is_small(bytes)) {
+    if (!fits && small_ + bytes > for_small) return false;
+    small_ += bytes;
+  } else {
+    if (large_ > 0 && (!fits || large_ + bytes > limit_ - for_small)) return false;
+    large_ += bytes;
+  }
   return true;
 }
 
 void RequestMemory::release(std::size_t bytes) {
   if (bytes == 0) return;
-  check(bytes <= used_, "more memory released than reserved");
-  used_ -= bytes;
+  std::size_t& held = is_small(bytes) ? small_ : large_;
+  check(bytes <= held, "more memory released than reserved");
+  held -= bytes;
   if (waiting_.empty()) return;
   for (const auto& weak : std::exchange(waiting_, {}))
     if (const auto connection = weak.lock()) connection->try_again();
@@ -90,13 +112,14 @@ bool Connection::reserve(std::size_t size) {
     return false;
   }
   reserved_for_frame_ = size;
+  frame_began_ = broker_.now();
   return true;
 }
 
 void Connection::try_again() {
   if (!waiting_for_memory_ || channel_ == nullptr) return;
   waiting_for_memory_ = false;
-  if (!held_back_) channel_->resume_reading();
+  if (!held_back_ && !ending_) channel_->resume_reading();
 }
 
 void Connection::on_frame(Slice frame) {
@@ -136,6 +159,11 @@ void Connection::hold_back() {
   channel_->pause_reading();
 }
 
+void Connection::stop_reading() {
+  ending_ = true;
+  if (channel_ != nullptr) channel_->pause_reading();
+}
+
 void Connection::flush() {
   while (!slots_.empty() && slots_.front()->ready && channel_ != nullptr) {
     auto pieces = std::move(slots_.front()->pieces);
@@ -143,7 +171,8 @@ void Connection::flush() {
     if (!pieces.empty()) channel_->send(std::move(pieces));
   }
   const auto& options = broker_.options();
-  if (held_back_ && channel_ != nullptr && slots_.size() < options.requests_in_flight / 2 + 1 &&
+  if (held_back_ && !ending_ && channel_ != nullptr &&
+      slots_.size() < options.requests_in_flight / 2 + 1 &&
       queued_bytes() <= options.reply_buffer_bytes) {
     held_back_ = false;
     if (!waiting_for_memory_) channel_->resume_reading();
@@ -160,6 +189,12 @@ bool Connection::stalled() {
   const bool stuck = queued > 0 && queued == queued_at_last_look_;
   queued_at_last_look_ = queued;
   return stuck;
+}
+
+bool Connection::frame_overdue(MonoTime now) const {
+  const std::chrono::seconds allowed =
+      frame_grace + std::chrono::seconds(reserved_for_frame_ / frame_bytes_a_second);
+  return reserved_for_frame_ > 0 && now - frame_began_ > allowed;
 }
 
 void Connection::close(std::string_view why) {

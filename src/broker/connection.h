@@ -20,18 +20,26 @@ class Connection;
 
 /// Memory of frames that are being read or served, bounded over all connections. Shared by the
 /// broker and its connections, which may outlive it for a moment.
+///
+/// Large frames leave a quarter to small ones, so that a few clients that begin large frames and
+/// never end them cannot keep everybody else out.
 class RequestMemory {
  public:
   explicit RequestMemory(std::size_t limit) : limit_(limit) {}
-  /// False: no room now. One frame is let in whatever its size when nothing else is held.
+  /// False: no room now. One large frame is let in whatever its size when no other is held.
   bool reserve(std::size_t bytes);
   void release(std::size_t bytes);
   void wait(std::weak_ptr<Connection> connection) { waiting_.push_back(std::move(connection)); }
-  std::size_t used() const { return used_; }
+  /// Somebody waits for room.
+  bool contended() const { return !waiting_.empty(); }
+  std::size_t used() const { return small_ + large_; }
 
  private:
+  bool is_small(std::size_t bytes) const;
+
   std::size_t limit_;
-  std::size_t used_ = 0;
+  std::size_t small_ = 0;
+  std::size_t large_ = 0;
   std::vector<std::weak_ptr<Connection>> waiting_;
 };
 
@@ -119,6 +127,8 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   MonoTime last_activity() const { return last_activity_; }
   /// Ends it and tells the broker.
   void close(std::string_view why);
+  /// Takes no further request, for ever: the broker stops.
+  void stop_reading();
   /// Sends what is ready, in order.
   void flush();
   void release(ReplySlot& slot);
@@ -126,6 +136,8 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   void try_again();
   /// True if nothing has been sent since the last call though something waits.
   bool stalled();
+  /// True if it holds memory for a frame that has been coming in for far too long.
+  bool frame_overdue(MonoTime now) const;
 
  private:
   bool reserve(std::size_t size) override;
@@ -142,8 +154,10 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   io::Endpoint local_;
   std::deque<std::shared_ptr<ReplySlot>> slots_;
   std::size_t reserved_for_frame_ = 0;
+  MonoTime frame_began_{};
   bool waiting_for_memory_ = false;
   bool held_back_ = false;
+  bool ending_ = false;
   MonoTime last_activity_{};
   std::size_t queued_at_last_look_ = 0;
 };

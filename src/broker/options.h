@@ -26,8 +26,8 @@ struct BrokerOptions {
   log::LogOptions log;
   config::Settings settings{config::broker_settings()};
   std::vector<ListenerOptions> listeners;
-  /// Of frames being read or served; a connection whose next frame does not fit is not read. One
-  /// frame is let in whatever its size when nothing else is held.
+  /// Of frames being read or served; a connection whose next frame does not fit is not read. A
+  /// quarter is for small frames alone; one large one is let in whatever its size.
   std::size_t request_memory_bytes = 256U << 20U;
   std::size_t reply_buffer_bytes = 1U << 20U;  // waiting in one connection; then it is not read
   std::size_t requests_in_flight = 128;        // of one connection

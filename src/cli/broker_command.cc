@@ -69,13 +69,6 @@ Result<Exit> run_broker(Context& context) {
   if (!started) return fail(started.error());
   auto broker = std::move(*started);
 
-  std::string where;
-  for (const auto& address : broker->addresses())
-    where += (where.empty() ? "" : ", ") + address.to_string();
-  context.console.out(fmt::format("listening on {}\n", where));
-  context.console.flush_out();
-  io::notify_supervisor("READY=1");
-
   Result<void> outcome;
   bool stopping = false;
   const auto stop = [&] {
@@ -87,8 +80,16 @@ Result<Exit> run_broker(Context& context) {
       runtime->stop();
     });
   };
+  // Before anybody learns that there is a broker: from then on a signal means an orderly end.
   runtime->on_signal(SIGTERM, stop);
   runtime->on_signal(SIGINT, stop);
+
+  std::string where;
+  for (const auto& address : broker->addresses())
+    where += (where.empty() ? "" : ", ") + address.to_string();
+  context.console.out(fmt::format("listening on {}\n", where));
+  context.console.flush_out();
+  io::notify_supervisor("READY=1");
   runtime->run();
   broker.reset();
   if (!outcome) return fail(outcome.error());
