@@ -5,6 +5,7 @@
 #include <map>
 
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
 #include "load/run.h"
 
@@ -102,13 +103,41 @@ void Cluster::ask() {
 }
 
 void Cluster::open_next() {
-  if (shares_.size() == planned_.size()) return ready_(std::move(shares_));
+  if (shares_.size() == planned_.size()) return probe(0);
   auto& plan = planned_[shares_.size()];
-  Connection::open(runtime_, plan.broker, [this, &plan](Result<std::unique_ptr<Connection>> opened) {
-    if (!opened) return ready_(fail(opened.error()));
-    shares_.push_back({.connection = std::move(*opened), .partitions = std::move(plan.partitions)});
-    open_next();
-  });
+  Connection::open(
+      runtime_, plan.broker, [this, &plan](Result<std::unique_ptr<Connection>> opened) {
+        if (!opened) return ready_(fail(opened.error()));
+        shares_.push_back(
+            {.connection = std::move(*opened), .partitions = std::move(plan.partitions)});
+        open_next();
+      });
+}
+
+// A leader that the metadata names may not have taken the partition over yet.
+void Cluster::probe(std::size_t index) {
+  if (index == shares_.size()) return ready_(std::move(shares_));
+  kafka::ListOffsetsRequest request;
+  request.replica_id = -1;
+  auto& topic = request.topics.emplace_back();
+  topic.name = options_.topic;
+  for (const auto p : shares_[index].partitions)
+    topic.partitions.push_back({.partition_index = p, .timestamp = -1, .unknown_tags = {}});
+  shares_[index].connection->call<kafka::ListOffsetsResponse>(
+      request, 7, [this, index](Result<kafka::ListOffsetsResponse> answer) {
+        if (!answer) return ready_(fail(answer.error()));
+        for (const auto& t : answer->topics)
+          for (const auto& p : t.partitions) {
+            if (p.error_code == 0) continue;
+            const Errc code = errc_from_wire(p.error_code);
+            if (runtime_.loop().now() >= deadline_ || !is_retriable(code))
+              return ready_(fail(code, fmt::format("{}-{}: {}", options_.topic, p.partition_index,
+                                                   name_of(code))));
+            runtime_.loop().call_after(retry_pause, [this, index] { probe(index); });
+            return;
+          }
+        probe(index + 1);
+      });
 }
 
 }  // namespace weir::load

@@ -50,8 +50,9 @@ struct Share {
   std::vector<std::int32_t> partitions;
 };
 
-/// Makes the topic if asked to, waits until each partition has a leader, opens the connections and
-/// deals the partitions out. Destroy it only after `done` was called, or with the runtime at rest.
+/// Makes the topic if asked to, waits until each partition has a leader that serves it, opens the
+/// connections and deals the partitions out. Destroy it only after `done` was called, or with the
+/// runtime at rest.
 class Cluster {
  public:
   using Ready = std::move_only_function<void(Result<std::vector<Share>>)>;
@@ -63,6 +64,7 @@ class Cluster {
   void ask();
   void again(const Error& why);
   void open_next();
+  void probe(std::size_t index);
 
   struct Planned {
     io::Endpoint broker;
