@@ -14,7 +14,8 @@ load generator's open loop. Every run has a topic of its own; runs alternate bet
 dropped, medians of the rest count; what was written before is synced between runs. CPU is that of the broker's processes
 from the start of a run until half a second after it, and of the whole machine less the clients.
 
-default: about 12 minutes. --full: 100 B and 1 KiB at both rates, 1 and 100 partitions too. --quick: short runs, 4 minutes.
+default: about 12 minutes. --full: 100 B and 1 KiB at both rates, 1 and 100 partitions too. --quick: one short run of each
+after the first, 4 minutes.
 --tiny: proves that this runs; its numbers mean nothing.
 """
 import argparse
@@ -36,7 +37,7 @@ SETTLE_S = 0.5
 SIZES = {
     "full": {"runs": 3, "records": {100: 5_000_000, 1024: 1_000_000}, "fixed_s": 10, "latency_s": 20, "repeat": 5},
     "default": {"runs": 3, "records": {100: 2_000_000, 1024: 300_000}, "fixed_s": 5, "latency_s": 8, "repeat": 5},
-    "quick": {"runs": 3, "records": {100: 1_000_000, 1024: 100_000}, "fixed_s": 2, "latency_s": 3, "repeat": 5},
+    "quick": {"runs": 1, "records": {100: 500_000, 1024: 50_000}, "fixed_s": 2, "latency_s": 3, "repeat": 5},
     "tiny": {"runs": 1, "records": {100: 2_000, 1024: 500}, "fixed_s": 0.1, "latency_s": 0.2, "repeat": 1},
 }
 BYTES = {100: "100 B", 1024: "1 KiB"}
@@ -122,7 +123,8 @@ class Bench:
                     runs[target.name].append(figures)
         middle = {name: {key: median([r[key] for r in figures if key in r]) for key in figures[-1]
                          if isinstance(figures[-1][key], (int, float))} for name, figures in runs.items()}
-        self.observed[case.name] = {name: {k: results.rounded(v) for k, v in m.items() if k in SHOWN} for name, m in middle.items()}
+        self.observed[case.name] = {name: {k: results.rounded(v) for k, v in m.items() if k in SHOWN}
+                                    for name, m in middle.items()}
         print(f"\n{case.name} ({time.monotonic() - began:.0f} s)")
         shown = [k for k in SHOWN if any(k in m for m in middle.values())]
         print(results.table(["", *(SHOWN[k] for k in shown)],
@@ -139,9 +141,10 @@ class Bench:
 
 
 SHOWN = {  # figure -> head of its column
-    "records_per_s": "records/s", "records_per_batch": "records/batch", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "p50_us": "p50 us",
-    "p90_us": "p90 us", "p99_us": "p99 us", "p999_us": "p99.9 us", "max_us": "max us", "user_per_million": "user s/M",
-    "system_per_million": "system s/M", "cpu_per_million": "CPU s/M", "machine_per_million": "machine s/M", "cpu_per_gb": "CPU s/GB",
+    "records_per_s": "records/s", "records_per_batch": "records/batch", "p50_ms": "p50 ms", "p99_ms": "p99 ms",
+    "p50_us": "p50 us", "p90_us": "p90 us", "p99_us": "p99 us", "p999_us": "p99.9 us", "max_us": "max us",
+    "user_per_million": "user s/M", "system_per_million": "system s/M", "cpu_per_million": "CPU s/M",
+    "machine_per_million": "machine s/M", "cpu_per_gb": "CPU s/GB",
 }
 
 
@@ -193,7 +196,9 @@ def start_targets(stack, folder, which):
 
 def idle_draw(targets, seconds):
     """CPU of each broker while nobody asks anything, in thousandths of a core."""
-    meters = {tuple(t.pids): (t.name, machine.Meter(t.pids)) for t in targets}
+    meters = {}
+    for target in targets:  # two targets may be one broker
+        meters.setdefault(tuple(target.pids), (target.name, machine.Meter(target.pids)))
     _pause.wait(seconds)
     return {name: round(meter.end().broker.total / seconds * 1000) for name, meter in meters.values()}
 
@@ -208,6 +213,7 @@ def main():
     arguments = parser.parse_args()
     which = arguments.which or "default"
     brokers.use_preset(arguments.preset)
+    brokers.end_cleanly()
     folder = machine.data_folder(arguments.folder) / f"broker-{os.getpid()}"
     folder.mkdir()
     try:
@@ -226,8 +232,8 @@ def main():
     print()
     results.print_rows(bench.rows)
     settings = {"size": which, **SIZES[which], "partitions": brokers.PARTITIONS, "acks": "all",
-                "kafka heap": "1 GiB for one broker, 512 MiB each for three", "file system": kind, "write and fdatasync of 4 KiB": probe,
-                "idle, thousandths of a core": idle, "observed": bench.observed}
+                "kafka heap": "1 GiB for one broker, 512 MiB each for three", "file system": kind,
+                "write and fdatasync of 4 KiB": probe, "idle, thousandths of a core": idle, "observed": bench.observed}
     results.finish("broker", arguments, settings, bench.rows, which in ("quick", "tiny"))
 
 

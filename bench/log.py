@@ -17,7 +17,11 @@ import shutil
 from common import brokers, machine, results
 from lib import proc
 
-SCALES = {"default": (1.0, 1000), "quick": (0.2, 1000), "tiny": (0.002, 32)}  # share of the writes, most partitions
+SCALES = {  # share of the writes, most partitions
+    "default": (1.0, 1000),
+    "quick": (0.2, 1000),
+    "tiny": (0.002, 32),
+}
 SIZES = {4096: "4 KiB", 65536: "64 KiB", 1048576: "1 MiB"}
 
 
@@ -38,15 +42,15 @@ def space_rows(lines):
 
 def cycle_rows(lines):
     measured = {(line["partitions"], line["waiting"]): line for line in part(lines, "cycles")}
+    shown = ("p50_us", "p99_us", "max_us", "appends_per_s", "appends_per_cycle", "cpu_us")
     print(results.table(["partitions", "under way", "p50 us", "p99 us", "max us", "appends/s", "appends/cycle", "CPU us/append"],
-                        [[f"{p:,}", w, *(results.number(v[f]) for f in ("p50_us", "p99_us", "max_us", "appends_per_s",
-                                                                        "appends_per_cycle", "cpu_us"))]
-                         for (p, w), v in measured.items()]), end="\n\n")
+                        [[f"{p:,}", w, *(results.number(v[f]) for f in shown)] for (p, w), v in measured.items()]), end="\n\n")
     rows = []
     for (partitions, waiting), line in measured.items():
         if partitions == 1:
             continue
-        case, one = f"{waiting} appends under way over {partitions:,} partitions", measured[1, waiting]
+        case = f"{waiting} append{'s' if waiting > 1 else ''} under way over {partitions:,} partitions"
+        one = measured[1, waiting]
         peer = "weir, the same over 1 partition"
         rows.append(results.row("log", case, "p99_us", line["p99_us"], peer, one["p99_us"]))
         rows.append(results.row("log", case, "records_per_s", line["appends_per_s"] * line["records"], peer,
@@ -58,12 +62,13 @@ def cycle_rows(lines):
 
 def checkpoint_rows(lines):
     measured = {(line["partitions"], line["what"]): line for line in part(lines, "checkpoint")}
-    named = {"during": "append while a checkpoint runs", "without": "append while none runs", "checkpoint": "the checkpoint itself"}
+    named = {"during": "append while a checkpoint runs", "without": "append while none runs",
+             "checkpoint": "the checkpoint itself"}
     print(results.table(["what", "partitions", "count", "p50 us", "p99 us", "max us"],
                         [[named[what], f"{p:,}", v["count"], *(results.number(v[f]) for f in ("p50_us", "p99_us", "max_us"))]
                          for (p, what), v in measured.items()]), end="\n\n")
-    return [results.row("log", f"append of 16 KiB while a checkpoint of {p:,} partitions runs", "p99_us", line["p99_us"],
-                        "weir, while none runs", measured[p, "without"]["p99_us"])
+    return [results.row("log", f"append of 16 KiB while a checkpoint of {p:,} partition{'s' if p > 1 else ''} runs", "p99_us",
+                        line["p99_us"], "weir, while none runs", measured[p, "without"]["p99_us"])
             for (p, what), line in measured.items() if what == "during" and line["count"] and measured[p, "without"]["count"]]
 
 
@@ -77,6 +82,7 @@ def main():
     arguments = parser.parse_args()
     which = arguments.which or "default"
     brokers.use_preset(arguments.preset)
+    brokers.end_cleanly()
     folder = machine.data_folder(arguments.folder) / f"log-{os.getpid()}"
     folder.mkdir()
     try:

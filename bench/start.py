@@ -143,6 +143,7 @@ def main():
     arguments = parser.parse_args()
     which = arguments.which or "default"
     brokers.use_preset(arguments.preset)
+    brokers.end_cleanly()
     folder = machine.data_folder(arguments.folder) / f"start-{os.getpid()}"
     folder.mkdir()
     try:
@@ -154,8 +155,10 @@ def main():
     middle = [{k: results.median(v) if isinstance(v, list) else v for k, v in m.items()} for m in (weir, peer)]
     rows = [results.row("start", case, metric, middle[0][key], PEER, middle[1][key]) for metric, case, key in CASES]
     print(f"{machine.description()}\nwrite + fdatasync of 4 KiB: p50 {probe['p50_us']} us, p99 {probe['p99_us']} us")
-    spread = {key: {"lowest": round(min(weir[key]), 2), "highest": round(max(weir[key]), 2)} for key in ("empty", "existing", "killed")}
-    print("weir, ms, lowest to highest: " + ", ".join(f"{k} {v['lowest']} to {v['highest']}" for k, v in spread.items()) + "\n")
+    spread = {key: {"lowest": round(min(weir[key]), 2), "highest": round(max(weir[key]), 2)}
+              for key in ("empty", "existing", "killed")}
+    said = (f"{key} {v['lowest']} to {v['highest']}" for key, v in spread.items())
+    print(f"weir, ms, lowest to highest: {', '.join(said)}\n")
     results.print_rows(rows)
     program = Path(brokers.program("weir"))
     settings = {"size": which, **SIZES[which], "partitions": PARTITIONS, "write and fdatasync of 4 KiB": probe,

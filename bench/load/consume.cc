@@ -146,7 +146,8 @@ class ConsumeRun final : public Run {
     const double seconds = std::chrono::duration<double>(runtime_.loop().now() - start_).count();
     finish(fmt::format(
         R"("mode": "consume", "records": {}, "bytes": {}, "batches": {}, "fetches": {}, )"
-        R"("seconds": {:.4f}, "records_per_s": {:.1f}, "mb_per_s": {:.2f}, "records_per_batch": {:.2f})",
+        R"("seconds": {:.4f}, "records_per_s": {:.1f}, "mb_per_s": {:.2f}, )"
+        R"("records_per_batch": {:.2f})",
         records_, bytes_, batches_, fetches_, seconds, static_cast<double>(records_) / seconds,
         static_cast<double>(bytes_) / 1e6 / seconds,
         static_cast<double>(records_) / static_cast<double>(std::max<std::int64_t>(batches_, 1))));

@@ -170,7 +170,8 @@ class ProduceRun final : public Run {
     const double seconds = std::chrono::duration<double>(last_answer_ - measure_from_).count();
     const double measured = static_cast<double>(histogram_.count());
     return fmt::format(
-        R"("mode": "produce", "records": {}, "sent": {}, "seconds": {:.3f}, "records_per_s": {:.1f}, )"
+        R"("mode": "produce", "records": {}, "sent": {}, "seconds": {:.3f}, )"
+        R"("records_per_s": {:.1f}, )"
         R"("records_per_batch": {:.2f}, "records_per_request": {:.2f}, "mean_us": {:.0f}, )"
         R"("p50_us": {}, "p90_us": {}, "p99_us": {}, "p999_us": {}, "max_us": {})",
         histogram_.count(), sent_, seconds, seconds > 0 ? measured / seconds : 0.0,
