@@ -20,14 +20,17 @@ bool parse(std::string_view text, T& out) {
 int main(int argc, char** argv) {
   double scale = 0;  // share of the full number of writes
   int most_partitions = 0;
-  if (argc != 4 || !parse(argv[2], scale) || !parse(argv[3], most_partitions)) {
-    std::fputs("usage: log_cost FOLDER SCALE MOST-PARTITIONS     ./run bench log calls it\n",
-               stderr);
+  if (argc < 4 || argc > 5 || !parse(argv[2], scale) || !parse(argv[3], most_partitions)) {
+    std::fputs("usage: log_cost FOLDER SCALE MOST-PARTITIONS [space|cycles|checkpoints]\n", stderr);
     return 2;
   }
   weir::set_log_level(weir::LogLevel::warn);
-  weir::log_cost::measure_space(argv[1], scale);
-  weir::log_cost::measure_cycles(argv[1], scale, most_partitions);
-  weir::log_cost::measure_checkpoints(argv[1], scale, most_partitions);
+  const std::string_view part = argc == 5 ? argv[4] : "";
+  const std::string folder = argv[1];
+  if (part.empty() || part == "space") weir::log_cost::measure_space(folder, scale);
+  if (part.empty() || part == "cycles")
+    weir::log_cost::measure_cycles(folder, scale, most_partitions);
+  if (part.empty() || part == "checkpoints")
+    weir::log_cost::measure_checkpoints(folder, scale, most_partitions);
   return 0;
 }
