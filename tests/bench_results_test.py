@@ -10,7 +10,7 @@ from lib import kafka, proc
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
-from common import results  # noqa: E402
+from common import machine, results  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
 GOOD = {"machine": "2 cores", "versions": {"weir": "1"}, "settings": {"size": "tiny"}, "date": "2026-01-01",
@@ -74,6 +74,15 @@ class TinyRuns(unittest.TestCase):
         kafka.jars()
         self.assertTrue({("produce 100 B flat out", "records_per_s"), ("consume 100 B flat out", "records_per_s")} <=
                         self.run_tiny("broker"))
+
+
+class Refusals(unittest.TestCase):
+    def test_a_folder_in_memory_is_refused(self):
+        if machine.file_system("/dev/shm")[0] != "tmpfs":
+            self.skipTest("/dev/shm is no tmpfs here")
+        done = proc.run([PYTHON, ROOT / "bench" / "log.py", "--tiny", "--folder", "/dev/shm/weir-bench"], expect=1)
+        self.assertIn("tmpfs", done.err)
+        self.assertFalse(Path("/dev/shm/weir-bench").exists())
 
 
 class LoadGenerator(unittest.TestCase):

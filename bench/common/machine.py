@@ -25,10 +25,10 @@ def file_system(folder):
 def data_folder(given=None):
     """The folder that all data of a run goes to, on a disk: a sync of a file system in memory costs and keeps nothing."""
     folder = Path(given) if given else ROOT / "build" / "bench-data"
-    folder.mkdir(parents=True, exist_ok=True)
     kind, _ = file_system(folder)
     if kind in NOT_A_DISK:
         raise SystemExit(f"{folder}: is on {kind}, where a sync does nothing; give --folder DIR on a disk")
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
