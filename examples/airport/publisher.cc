@@ -96,7 +96,7 @@ Result<std::size_t> publish_departures(weir::Client& client, weir::Producer& pro
                                .key = key,
                                .value = value,
                                .headers = {&header, 1},
-                               .timestamp = *time});
+                               .timestamp = time});
     if (!sent) return weir::fail(sent.error());
     ++count;
   }

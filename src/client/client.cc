@@ -243,7 +243,7 @@ Result<Client> Client::Impl::connect(std::vector<io::Endpoint> bootstrap,
 }
 
 Result<Producer> Client::producer(ProducerOptions options) {
-  auto good = client::checked(std::move(options));
+  auto good = client::checked(options);
   if (!good) return fail(good.error());
   auto impl = std::make_unique<Producer::Impl>();
   impl->engine = impl_->engine;
@@ -260,7 +260,7 @@ Result<Producer> Client::producer(ProducerOptions options) {
 }
 
 Result<Consumer> Client::consumer(ConsumerOptions options) {
-  auto good = client::checked(std::move(options));
+  auto good = client::checked(options);
   if (!good) return fail(good.error());
   auto impl = std::make_unique<Consumer::Impl>();
   impl->engine = impl_->engine;

@@ -50,9 +50,7 @@ Result<ConsumerOptions> checked(ConsumerOptions options) {
 
 ConsumerCore::ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
                            ConsumerOptions options)
-    : loop_(loop),
-      options_(std::move(options)),
-      cluster_(loop, transport, rng, std::move(cluster)) {
+    : loop_(loop), options_(options), cluster_(loop, transport, rng, std::move(cluster)) {
   cluster_.on_metadata([this](const Result<void>&) { pump(); });
 }
 

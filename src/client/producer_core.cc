@@ -18,7 +18,6 @@ ClusterOptions cluster_options(ClusterOptions cluster, const ProducerOptions& op
 }
 
 constexpr std::int32_t sequence_mask = 0x7fffffff;  // 2^31 - 1 is followed by 0
-constexpr std::int16_t last_epoch = 0x7fff;
 
 }  // namespace
 
