@@ -13,7 +13,8 @@ void note(int) { interrupted = 1; }
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action{};
   action.sa_handler = handler;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // and no SA_RESTART: a read that waits comes back
+  action.sa_flags =
+      static_cast<int>(SA_RESETHAND);  // and no SA_RESTART: a read that waits comes back
   sigaction(signal, &action, nullptr);
 }
 
