@@ -1,40 +1,47 @@
-// What Admin does, on the client's loop. Included by client.cc and admin.cc alone.
+// Administration as asynchronous calls; the public Admin waits for them.
 #pragma once
 
 #include <weir/admin.h>
 
-#include <memory>
+#include <functional>
+#include <vector>
 
-#include "client/engine.h"
-#include "kafka/messages/metadata.h"
+#include "client/cluster.h"
+#include "client/offset_query.h"
 
-namespace weir {
-inline namespace v1 {
+namespace weir::client {
 
-struct Admin::Impl {
-  explicit Impl(std::shared_ptr<client::Engine> e);
-  ~Impl();
+template <class T>
+using Done = std::move_only_function<void(Result<T>)>;
 
-  Result<ClusterDescription> describe_cluster(std::chrono::milliseconds limit);
-  /// Of one topic, or of all (nullptr); never makes one.
-  Result<client::Reply<kafka::MetadataResponse>> ask_metadata(const std::string* topic);
+/// Each call tries retriable errors again until its deadline. Owner: an Admin, or a test. Threads:
+/// the loop's.
+class AdminCore {
+ public:
+  AdminCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster)
+      : cluster_(loop, transport, rng, std::move(cluster)) {}
 
-  /// Sends until it is answered for good or the time is over; `judge` finds errors worth a retry.
-  template <class Request, class Response, class Judge>
-  Result<client::Reply<Response>> call(client::Route route, std::shared_ptr<const Request> request,
-                                       Judge judge, std::chrono::milliseconds limit) {
-    return engine->wait_for<client::Reply<Response>>(
-        [this, route, request = std::move(request), judge,
-         deadline = engine->deadline(limit)](auto done) mutable {
-          cluster->template call<Request, Response>(route, deadline, std::move(request), judge,
-                                                    std::move(done));
-        });
+  using Results = std::vector<Result<void>>;
+  void create_topics(const std::vector<NewTopic>& topics, bool validate_only, MonoTime deadline,
+                     Done<Results> done);
+  void delete_topics(const std::vector<std::string>& names, MonoTime deadline, Done<Results> done);
+  void list_topics(bool with_internal, MonoTime deadline, Done<std::vector<std::string>> done);
+  void describe_topic(const std::string& name, MonoTime deadline, Done<TopicDescription> done);
+  void create_partitions(const std::string& topic, std::int32_t total, MonoTime deadline,
+                         Done<void> done);
+  void describe_configs(ConfigResource kind, const std::string& name, MonoTime deadline,
+                        Done<std::vector<ConfigEntry>> done);
+  void alter_configs(ConfigResource kind, const std::string& name,
+                     const std::vector<ConfigChange>& changes, bool validate_only,
+                     MonoTime deadline, Done<void> done);
+  void describe_cluster(MonoTime deadline, Done<ClusterDescription> done);
+  void list_offsets(std::map<TopicPartition, std::int64_t> timestamps, MonoTime deadline,
+                    Done<ListedOffsets> done) {
+    query_offsets(cluster_, std::move(timestamps), deadline, std::move(done));
   }
 
-  std::shared_ptr<client::Engine> engine;
-  std::unique_ptr<client::Cluster> cluster;
-  std::chrono::milliseconds timeout{30'000};
+ private:
+  Cluster cluster_;
 };
 
-}  // namespace v1
-}  // namespace weir
+}  // namespace weir::client

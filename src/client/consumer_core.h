@@ -1,9 +1,8 @@
-// The consumer's engine: positions, fetches, and the batches that wait for poll().
+// The consumer's engine: positions of assigned partitions, fetches ahead of poll(), errors.
 #pragma once
 
 #include <weir/consumer.h>
 
-#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -11,102 +10,134 @@
 #include <vector>
 
 #include "client/cluster.h"
+#include "client/fetched.h"
+#include "client/offset_query.h"
 #include "kafka/messages/fetch.h"
-#include "kafka/record_batch.h"
 
 namespace weir::client {
 
 /// Errc::invalid_setting names the option that is wrong.
 Result<ConsumerOptions> checked(ConsumerOptions options);
 
-/// Bytes that are fetched and not let go yet, wherever they are. Shared by the core and every
-/// batch, which may outlive it and be let go on any thread.
-class FetchBudget {
- public:
-  void add(std::size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
-  void remove(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
-  std::size_t used() const { return used_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::size_t> used_{0};
-};
-
-/// One fetch at a time is under way to each broker; a partition with batches that wait is not
-/// fetched. Owner: a consumer. Threads: the loop's.
+/// | a fetch says of a partition                            | what happens                        |
+/// |--------------------------------------------------------|-------------------------------------|
+/// | records                                                | queued, the next are asked for      |
+/// | OFFSET_OUT_OF_RANGE                                    | position by auto_offset_reset       |
+/// | another leader, fenced or unknown epoch, unknown topic | metadata anew, again after a pause  |
+/// | anything else                                          | told by poll(), again after a pause |
+///
+/// One fetch is under way for each broker; what it brings is asked for ahead of poll() within
+/// `prefetch_bytes`. Answers for a partition that was sought or unassigned meanwhile are dropped
+/// (its generation has changed). Owner: a consumer. Threads: the loop's.
 class ConsumerCore {
  public:
-  using PollDone = std::move_only_function<void(Result<std::vector<Batch>>)>;
+  using PollDone = std::move_only_function<void(Result<std::vector<RawBatch>>)>;
+  using PositionDone = std::move_only_function<void(Result<std::int64_t>)>;
 
-  /// `options` went through checked().
   ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
                ConsumerOptions options);
   ~ConsumerCore();
   ConsumerCore(const ConsumerCore&) = delete;
 
-  void assign(const std::vector<TopicPartition>& partitions);
+  Result<void> assign(std::vector<TopicPartition> partitions);
   std::vector<TopicPartition> assignment() const;
-  /// `offset`: a real one, or -1 latest, -2 earliest.
   Result<void> seek(const TopicPartition& partition, std::int64_t offset);
-  Result<void> pause(const std::vector<TopicPartition>& partitions, bool paused);
-  std::optional<std::int64_t> lag(const TopicPartition& partition) const;
-  /// `done` once: at once if batches or an error wait, else by the deadline.
+  /// latest_timestamp or earliest_timestamp.
+  Result<void> seek_to(const TopicPartition& partition, std::int64_t timestamp);
+  Result<void> set_paused(const std::vector<TopicPartition>& partitions, bool paused);
+
+  /// `done` gets what is here, an error, or, at `deadline`, nothing. One poll at a time. The
+  /// batches go through open_batches(), perhaps on another thread.
   void poll(MonoTime deadline, PollDone done);
-  void position(const TopicPartition& partition, MonoTime deadline,
-                std::move_only_function<void(Result<std::int64_t>)> done);
+  /// The position goes back before these; what was sought since stays.
+  void give_back(const std::vector<RawBatch>& batches);
+
+  /// Errc::invalid_argument if it is not assigned; an empty optional if it is being asked for.
+  Result<std::optional<std::int64_t>> position(const TopicPartition& partition) const;
+  std::optional<std::int64_t> lag(const TopicPartition& partition) const;
+  /// `done` is called once: with the position, the partition's error, or timed_out.
+  void await_position(const TopicPartition& partition, MonoTime deadline, PositionDone done);
   Cluster& cluster() { return cluster_; }
+  const FetchBudget& budget() const { return *budget_; }
 
  private:
   struct Partition {
-    TopicPartition name;
-    std::shared_ptr<const TopicPartition> shared_name;  // what batches point at
-    std::optional<std::int64_t> next;  // what poll() hands out next; absent: to be looked up
-    std::int64_t reset_to = 0;         // -1, -2: where to look it up
-    bool looking_up = false;
-    std::int64_t fetch_from = 0;
-    std::deque<Batch> ready;
-    std::optional<Error> error;  // for poll(), once
+    std::shared_ptr<const TopicPartition> name;  // shared with its batches
+    std::uint64_t generation = 0;
+    /// Where poll() goes on; absent: `reset_to` is being asked for.
+    std::optional<std::int64_t> position;
+    std::int64_t reset_to = latest_timestamp;
+    bool resetting = false;
+    std::int64_t fetch_position = 0;
+    std::deque<RawBatch> queue;
+    std::size_t queue_bytes = 0;
     bool paused = false;
-    std::uint64_t generation = 0;     // tells answers to questions from before a seek
-    std::optional<std::int64_t> end;  // the high watermark as last seen
-    MonoTime not_before{};            // after an error
+    bool in_flight = false;
+    unsigned failures = 0;  // in a row
+    MonoTime retry_at{};
+    std::optional<Error> error;
+    std::int64_t high_watermark = -1;
   };
   struct Asked {
-    TopicPartition name;
+    TopicPartition partition;
+    TopicId topic_id;
     std::uint64_t generation;
     std::int64_t offset;
   };
-  using Questions = std::vector<Asked>;
+  struct Poll {
+    MonoTime deadline;
+    PollDone done;
+    io::TimerId timer;
+  };
 
+  struct PositionWait {
+    TopicPartition partition;
+    MonoTime deadline;
+    PositionDone done;
+  };
+
+  Partition* find(const TopicPartition& partition);
+  /// What the next poll() would tell of this partition, or nullptr.
+  const Error* error(const TopicPartition& partition) const;
+  void tell_positions();
+  void place(Partition& partition, std::int64_t offset);
+  void forget_queue(Partition& partition);
+  void reset(Partition& partition, std::int64_t timestamp);
+  void pump_soon();
   void pump();
-  void look_up(Partition& partition);
-  void fetch(std::int32_t node, const std::vector<Partition*>& partitions);
-  void on_fetched(std::int32_t node, const Questions& questions,
+  void ask_positions();
+  void on_positions(const std::vector<Asked>& asked, Result<ListedOffsets> found);
+  void fetch(std::int32_t node, const std::vector<Partition*>& partitions, std::size_t max_bytes);
+  void on_fetched(std::int32_t node, const std::vector<Asked>& asked,
                   Result<Reply<kafka::FetchResponse>> reply);
-  void take(const Asked& asked, const kafka::FetchResponse::PartitionData& data,
-            const std::shared_ptr<const void>& frame);
-  void on_partition_error(Partition& partition, Errc code);
-  Result<void> take_batches(Partition& partition, std::string_view bytes,
-                            const std::shared_ptr<const void>& frame);
-  Result<void> take_batch(Partition& partition, const kafka::BatchView& batch,
-                          const std::shared_ptr<const void>& frame);
-  bool answer_poll(bool deadline_reached);
-  Result<std::vector<Batch>> collect();
-  void back_off(Partition& partition);
-  Partition* find(const TopicPartition& name);
-  void reset(Partition& partition, std::int64_t to);
+  void on_partition(const Asked& asked, const kafka::FetchResponse::PartitionData& told,
+                    const std::shared_ptr<const FetchedBytes>& frame);
+  void on_error(Partition& partition, Errc code);
+  void take_records(Partition& partition, std::string_view bytes,
+                    const std::shared_ptr<const FetchedBytes>& frame);
+  void pause_after(Partition& partition);
+  void plan(MonoTime when);
+  void check_poll();
+  std::vector<RawBatch> take_queued();
+  bool is_held_up() const;
+  void end_poll(Result<std::vector<RawBatch>> result);
+  void on_metadata(const Result<void>& outcome);
 
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // first: the budget's wake has it
   io::Loop& loop_;
   const ConsumerOptions options_;
   Cluster cluster_;
-  std::shared_ptr<FetchBudget> budget_ = std::make_shared<FetchBudget>();
+  std::shared_ptr<FetchBudget> budget_;  // shared with every batch handed out
   std::map<TopicPartition, Partition> partitions_;
-  std::map<std::int32_t, bool> fetching_;  // brokers with a fetch under way
-  TopicPartition last_served_;  // where the next poll goes on, so that all get their turn
-  PollDone waiting_;
-  io::TimerId poll_timer_ = io::TimerId::none;
-  io::TimerId pump_timer_ = io::TimerId::none;
   std::uint64_t last_generation_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::map<std::int32_t, std::size_t> fetching_;  // broker -> bytes that may come
+  std::map<std::int32_t, MonoTime> muted_until_;
+  std::optional<Poll> poll_;
+  std::optional<TopicPartition> last_polled_;
+  std::vector<PositionWait> waiting_;
+  io::TimerId timer_ = io::TimerId::none;
+  MonoTime timer_at_{};
+  bool pump_planned_ = false;
 };
 
 }  // namespace weir::client
