@@ -7,7 +7,7 @@
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
-#include "load/run.h"
+#include "run.h"
 
 namespace weir::load {
 namespace {

@@ -1,4 +1,4 @@
-#include "load/connection.h"
+#include "connection.h"
 
 #include "kafka/api.h"
 #include "kafka/header.h"

@@ -10,7 +10,7 @@
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/record_batch.h"
-#include "load/run.h"
+#include "run.h"
 
 namespace weir::load {
 namespace {

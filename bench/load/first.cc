@@ -5,7 +5,7 @@
 
 #include "kafka/batch_builder.h"
 #include "kafka/messages/produce.h"
-#include "load/run.h"
+#include "run.h"
 
 namespace weir::load {
 namespace {

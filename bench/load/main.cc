@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/log.h"
-#include "load/run.h"
+#include "run.h"
 
 namespace weir::load {
 namespace {

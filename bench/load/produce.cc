@@ -10,10 +10,10 @@
 #include <memory>
 
 #include "base/rng.h"
+#include "histogram.h"
 #include "kafka/batch_builder.h"
 #include "kafka/messages/produce.h"
-#include "load/histogram.h"
-#include "load/run.h"
+#include "run.h"
 
 namespace weir::load {
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "connection.h"
 #include "io/runtime.h"
-#include "load/connection.h"
 
 namespace weir::load {
 
