@@ -156,7 +156,9 @@ void AdminCore::describe_topic(const std::string& name, MonoTime deadline,
         const bool complete = !told.partitions.empty();
         if (auto r = outcome(told.error_code, {}, "topic " + name); !r && !complete)
           return done(fail(r.error()));
-        TopicDescription topic{.name = name, .id = told.topic_id.bytes, .internal = told.is_internal,
+        TopicDescription topic{.name = name,
+                               .id = told.topic_id.bytes,
+                               .internal = told.is_internal,
                                .partitions = {}};
         for (const auto& p : told.partitions)
           topic.partitions.push_back(
@@ -186,7 +188,8 @@ void AdminCore::create_partitions(const std::string& topic, std::int32_t total, 
       [topic, done = std::move(done)](Result<Reply<Response>> reply) mutable {
         if (!reply) return done(fail(reply.error()));
         if (reply->message.results.empty())
-          return done(fail(Errc::protocol_error, "topic " + topic + ": not in the broker's answer"));
+          return done(
+              fail(Errc::protocol_error, "topic " + topic + ": not in the broker's answer"));
         const auto& told = reply->message.results.front();
         done(outcome(told.error_code, told.error_message, "topic " + topic));
       });
