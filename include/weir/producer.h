@@ -38,10 +38,10 @@ struct ProducerOptions {
   std::size_t max_request_bytes = 1024U * 1024;
   Compression compression = Compression::none;
   /// The codec's own default if absent; `compression.LEVEL`.
-  std::optional<int> compression_level;
+  std::optional<int> compression_level = std::nullopt;
   Acks acks = Acks::all;
   /// Each record at most once and in order, whatever is sent again. Absent: if acks is all.
-  std::optional<bool> idempotent;
+  std::optional<bool> idempotent = std::nullopt;
   /// Requests under way on one connection; `max.in.flight.requests.per.connection`. At most 5.
   int max_in_flight = 5;
   /// From send() until a record has failed for good with Errc::timed_out.

@@ -15,8 +15,8 @@ namespace weir::client {
 
 struct ClusterOptions {
   std::vector<io::Endpoint> bootstrap;
-  ConnectionOptions connection;
-  BackoffRange retry;
+  ConnectionOptions connection = {};
+  BackoffRange retry = {};
   Duration metadata_max_age = std::chrono::minutes(5);
   Duration request_timeout = std::chrono::seconds(30);
   /// May a broker make a topic because we ask about it (if it is set to do so)?

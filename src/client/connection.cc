@@ -164,7 +164,7 @@ void Connection::write(Call call, MonoTime deadline) {
     unanswered_.push_back(std::move(call));
     return;
   }
-  in_flight_.emplace(header.correlation_id, Sent{std::move(call), version, deadline});
+  in_flight_.push_back({header.correlation_id, std::move(call), version, deadline});
 }
 
 // Later, so that no call ends inside send().
@@ -177,14 +177,14 @@ void Connection::finish(Call& call, Result<RawReply> result) {
 void Connection::on_frame(Slice frame) {
   kafka::Decoder decoder(frame.view());
   const auto correlation = decoder.integer<std::int32_t>("correlation_id");
-  const auto found = in_flight_.find(correlation);
-  if (!decoder.ok() || found == in_flight_.end()) {
+  // A broker answers in order. One that leaves an answer out would break what the producer counts on.
+  if (!decoder.ok() || in_flight_.empty() || in_flight_.front().correlation != correlation) {
     return end(Error(Errc::protocol_error,
-                     fmt::format("{}: a reply to request {}, which is not under way",
-                                 to_.to_string(), correlation)));
+                     fmt::format("a reply to request {}, which is not the oldest under way",
+                                 correlation)));
   }
-  Sent sent = std::move(found->second);
-  in_flight_.erase(found);
+  Sent sent = std::move(in_flight_.front());
+  in_flight_.pop_front();
   if (kafka::response_header_version(sent.call.key, sent.version) >= 1) {
     kafka::TaggedFields unknown;
     decoder.tags(unknown);
@@ -220,14 +220,14 @@ void Connection::end(const Error& why) {
   auto sent = std::exchange(in_flight_, {});
   auto queued = std::exchange(queue_, {});
   for (Call& call : std::exchange(unanswered_, {})) finish(call, fail(error));
-  for (auto& [id, call] : sent) finish(call.call, fail(error));
+  for (Sent& call : sent) finish(call.call, fail(error));
   for (auto& call : queued) finish(call.call, fail(error));
   plan_timer();
 }
 
 void Connection::plan_timer() {
   MonoTime next = MonoTime::max();
-  for (const auto& [id, sent] : in_flight_) next = std::min(next, sent.deadline);
+  for (const Sent& sent : in_flight_) next = std::min(next, sent.deadline);
   for (const Queued& queued : queue_) next = std::min(next, queued.deadline);
   if (state_ == State::waiting) next = std::min(next, connect_not_before_);
   if (state_ == State::connecting || state_ == State::negotiating)
@@ -248,7 +248,7 @@ void Connection::on_timer() {
   if (state_ == State::waiting && now >= connect_not_before_) connect();
   if ((state_ == State::connecting || state_ == State::negotiating) && now >= attempt_deadline_)
     return end(Error(Errc::timed_out, "no answer to the connection attempt"));
-  for (const auto& [id, sent] : in_flight_) {
+  for (const Sent& sent : in_flight_) {
     if (now < sent.deadline) continue;
     return end(Error(Errc::timed_out,
                      fmt::format("{} request timed out", kafka::name_of(sent.call.key))));

@@ -83,6 +83,7 @@ class Connection final : private io::FrameHandler {
  private:
   enum class State : std::uint8_t { idle, waiting, connecting, negotiating, ready };
   struct Sent {
+    std::int32_t correlation;
     Call call;
     std::int16_t version;
     MonoTime deadline;
@@ -126,7 +127,7 @@ class Connection final : private io::FrameHandler {
   std::unique_ptr<io::FrameChannel> channel_;
   std::map<std::int16_t, Range> versions_;
   std::int32_t last_correlation_ = 0;
-  std::map<std::int32_t, Sent> in_flight_;
+  std::deque<Sent> in_flight_;  // answered in this order
   std::deque<Queued> queue_;
   std::vector<Call> unanswered_;  // no reply is expected; the network has not taken them all
   io::TimerId timer_ = io::TimerId::none;

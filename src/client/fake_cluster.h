@@ -1,0 +1,113 @@
+// A cluster in memory for the client's tests: it keeps the rules of idempotent producers, and fails
+// as it is told. Not a broker: nothing is stored, nothing is checked beyond what the tests need.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "io/frame.h"
+#include "io/sim_runtime.h"
+#include "kafka/api.h"
+#include "kafka/header.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/produce.h"
+#include "kafka/record_batch.h"
+
+namespace weir::client {
+
+/// What happens to one request.
+struct Fault {
+  enum class Kind : std::uint8_t {
+    none,
+    error,         // every partition of the answer has `code`; nothing is done
+    lose_request,  // the connection ends before anything is done
+    lose_reply,    // it is done, then the connection ends
+    silence,       // it is done, but no answer ever comes
+    damage,        // a Fetch answer has a flipped bit in its records
+  };
+  Kind kind = Kind::none;
+  Errc code = Errc::none;
+  Duration delay{};
+};
+
+struct FakePartition {
+  struct Producer {
+    std::int16_t epoch = -1;
+    std::deque<std::array<std::int64_t, 3>> last;  // first and last sequence, base offset; up to 5
+  };
+  std::int32_t leader = 0;
+  std::int32_t leader_epoch = 0;
+  std::int64_t log_start = 0;
+  std::int64_t next_offset = 0;
+  std::vector<Slice> batches;
+  std::map<std::int64_t, Producer> producers;
+};
+
+/// Nodes 0..n-1 on one simulated process, each with a listener.
+class FakeCluster {
+ public:
+  FakeCluster(io::SimWorld& world, int nodes);
+  ~FakeCluster();
+
+  io::Endpoint address(int node = 0) const;
+  void add_topic(const std::string& name, int partitions);
+  FakePartition& partition(const std::string& topic, int index = 0);
+  void append(const std::string& topic, int partition, Slice batch);
+  /// Values of all records of a partition, in order.
+  std::vector<std::string> values(const std::string& topic, int partition = 0) const;
+  void move_leader(const std::string& topic, int partition, int node);
+
+  /// Asked once for each request that arrives, in order.
+  std::function<Fault(kafka::ApiKey, int node)> on_request;
+  /// The newest version of an API that is advertised and spoken.
+  std::map<kafka::ApiKey, std::int16_t> newest;
+  int count(kafka::ApiKey key) const;
+  int connections() const { return connections_; }
+  int fetch_max_batches = 1000;
+
+ private:
+  class Peer;
+  struct Topic {
+    TopicId id;
+    std::vector<FakePartition> partitions;
+  };
+  struct Request {
+    kafka::RequestHeader header;
+    Slice frame;
+    std::string_view body;
+    Fault fault;
+    kafka::ApiKey key() const { return static_cast<kafka::ApiKey>(header.api_key); }
+  };
+
+  void accept(int node, std::unique_ptr<io::Stream> stream);
+  /// The answer's body, or nothing if it will come later through `peer`.
+  std::optional<std::string> answer(int node, const Request& request, Peer& peer);
+  std::string versions(const Request& request, Peer& peer);
+  std::string metadata(const Request& request);
+  std::string produce(int node, const Request& request, bool& replies);
+  Errc produce_one(FakePartition& partition, std::string_view bytes, std::int64_t& offset);
+  std::optional<std::string> fetch(int node, const Request& request, Peer& peer, bool last_chance);
+  std::string list_offsets(int node, const Request& request);
+  std::string init_producer_id(const Request& request);
+  std::string create_topics(const Request& request);
+  Topic* find(TopicId id, std::string_view name);
+
+  io::SimWorld& world_;
+  std::unique_ptr<io::SimProcess> process_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::map<std::uint64_t, std::unique_ptr<Peer>> peers_;
+  std::uint64_t last_peer_ = 0;
+  std::map<std::string, Topic, std::less<>> topics_;
+  std::map<kafka::ApiKey, int> counts_;
+  std::int64_t next_producer_id_ = 1000;
+  int connections_ = 0;
+};
+
+}  // namespace weir::client

@@ -1,0 +1,122 @@
+// The producer's engine: takes batches, numbers them, sends them, and judges the answers.
+#pragma once
+
+#include <weir/producer.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "client/accumulator.h"
+#include "client/cluster.h"
+#include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/produce.h"
+
+namespace weir::client {
+
+/// Errc::invalid_setting names the option that is wrong. Fills in what depends on other options.
+Result<ProducerOptions> checked(ProducerOptions options);
+
+/// | answer for a batch                                  | what happens to it                        |
+/// |-----------------------------------------------------|-------------------------------------------|
+/// | none, DUPLICATE_SEQUENCE_NUMBER                     | its records are delivered                 |
+/// | OUT_OF_ORDER_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID   | an earlier batch is open: sent again      |
+/// |   (it is surely not in the log)                     | else: epoch + 1, sequence from 0, again   |
+/// | retriable, connection lost, request timed out       | sent again, same sequence                 |
+/// | PRODUCER_FENCED, INVALID_PRODUCER_EPOCH             | the producer is finished                  |
+/// | anything else                                       | its records fail                          |
+///
+/// A batch that was ever sent keeps its sequence until the broker has said that it does not have
+/// it. When one fails for good, its sequence is missing, so the broker refuses the next one with
+/// OUT_OF_ORDER_SEQUENCE_NUMBER, which starts the new epoch. Owner: a producer. Threads: the loop's,
+/// but for send().
+class ProducerCore {
+ public:
+  /// `options` went through checked().
+  ProducerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
+               ProducerOptions options);
+  /// Everything that is not delivered fails with Errc::closed before this returns.
+  ~ProducerCore();
+  ProducerCore(const ProducerCore&) = delete;
+
+  /// Threads: any. Never waits; queue_full if the buffer is full.
+  Result<void> send(const ProducerRecord& record, DeliveryCallback done = {}) {
+    return accumulator_.append(record, done);
+  }
+  Accumulator& accumulator() { return accumulator_; }
+  /// `done` gets the first failure of a record without callback since the last flush.
+  void flush(std::move_only_function<void(Result<void>)> done);
+  const ProducerIdentity& identity() const { return identity_; }
+
+ private:
+  struct Sent {
+    PartitionQueue* queue;
+    std::unique_ptr<ProducerBatch> batch;
+    TopicId topic_id;
+  };
+  struct Request {
+    std::int32_t node = -1;
+    std::size_t bytes = 0;
+    std::vector<Sent> batches;
+  };
+  struct Outcome {
+    Errc code = Errc::none;
+    std::string message;
+    std::int64_t offset = -1;
+    std::int64_t append_time_ms = -1;
+  };
+  struct Flush {
+    std::uint64_t id;
+    std::move_only_function<void(Result<void>)> done;
+  };
+
+  void wake_soon();
+  void pump();
+  void expire(MonoTime now);
+  void fill(std::map<std::int32_t, Request>& requests, MonoTime now);
+  bool may_send(PartitionQueue& queue);
+  Request* room_for(PartitionQueue& queue, std::map<std::int32_t, Request>& requests, MonoTime now);
+  std::unique_ptr<ProducerBatch> take(PartitionQueue& queue);
+  void restart_sequence(PartitionQueue& queue);
+  void number(PartitionQueue& queue, ProducerBatch& batch);
+  bool seal(PartitionQueue& queue, ProducerBatch& batch);
+  void send_request(Request request);
+  void plan(MonoTime when);
+
+  void ask_identity();
+  void on_identity(Result<Reply<kafka::InitProducerIdResponse>> reply);
+  void on_metadata(const Result<void>& outcome);
+
+  void on_reply(Request& request, Result<RawReply> reply);
+  void judge(Sent& sent, const Outcome& outcome);
+  void retry(Sent& sent, const Outcome& outcome);
+  void new_epoch();
+  void tell(PartitionQueue& queue, ProducerBatch& batch, const Outcome& outcome);
+  void settle(PartitionQueue& queue, const ProducerBatch& batch);
+  void fail_waiting(std::vector<FailedRecord> records, Errc code, const std::string& why);
+  void fail_all(const Error& why);
+  void check_flushes();
+  void note_failure(const Error& error);
+
+  io::Loop& loop_;
+  const ProducerOptions options_;
+  const bool idempotent_;
+  Cluster cluster_;
+  Accumulator accumulator_;
+  ProducerIdentity identity_;
+  bool asking_identity_ = false;
+  std::optional<Error> fatal_;
+  std::optional<Error> last_metadata_error_;
+  std::optional<Error> first_failure_;
+  std::map<std::int32_t, MonoTime> muted_until_;  // brokers that asked us to slow down
+  std::map<std::uint64_t, std::shared_ptr<Request>> under_way_;  // shared with the call that ends it
+  std::uint64_t last_request_ = 0;
+  std::vector<Flush> flushes_;
+  io::TimerId timer_ = io::TimerId::none;
+  MonoTime timer_at_ = MonoTime::max();
+  bool pumping_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace weir::client
