@@ -16,10 +16,11 @@ Cluster::~Cluster() {
   loop_.cancel(refresh_timer_);
 }
 
-void Cluster::watch(std::string_view topic) {
-  if (watched_.contains(topic)) return;
+bool Cluster::watch(std::string_view topic) {
+  if (watched_.contains(topic)) return false;
   watched_.emplace(topic);
   refresh();
+  return true;
 }
 
 void Cluster::unwatch(std::string_view topic) {
@@ -100,8 +101,10 @@ Connection* Cluster::node(std::int32_t id, Lane lane) {
   return &open(found->second.endpoint, lane);
 }
 
-Connection* Cluster::route(Route route) {
-  if (route == Route::controller && metadata_.brokers().contains(metadata_.controller()))
+Connection* Cluster::route(const Target& target) {
+  if (target.node && metadata_.brokers().contains(*target.node))
+    return node(*target.node, Lane::control);
+  if (target.route == Route::controller && metadata_.brokers().contains(metadata_.controller()))
     return node(metadata_.controller(), Lane::control);
   // The brokers, then the addresses we began with: those stay good when all brokers have moved.
   std::vector<io::Endpoint> candidates;

@@ -27,6 +27,18 @@ struct ClusterOptions {
 enum class Lane : std::uint8_t { control, data };
 enum class Route : std::uint8_t { any, controller };
 
+/// Whom to ask. A broker that is not in the metadata is looked for with the next try.
+struct Target {
+  Target(Route to) : route(to) {}  // NOLINT(google-explicit-constructor): call(Route::any, ...)
+  static Target broker(std::int32_t id) {
+    Target target(Route::any);
+    target.node = id;
+    return target;
+  }
+  Route route;
+  std::optional<std::int32_t> node;
+};
+
 /// Owner: one producer, consumer or admin. Threads: the loop's.
 class Cluster {
  public:
@@ -39,8 +51,8 @@ class Cluster {
   const ClusterOptions& options() const { return options_; }
   const Metadata& metadata() const { return metadata_; }
 
-  /// Keeps this topic in the metadata from now on.
-  void watch(std::string_view topic);
+  /// Keeps this topic in the metadata from now on; false if it was kept before.
+  bool watch(std::string_view topic);
   void unwatch(std::string_view topic);
   /// Asks for the metadata as soon as the backoff allows.
   void refresh();
@@ -51,14 +63,14 @@ class Cluster {
 
   /// nullptr if the metadata does not have this broker.
   Connection* node(std::int32_t id, Lane lane);
-  /// Some broker that can be reached as far as we know; never nullptr.
-  Connection* route(Route route);
+  /// The target, else some broker that can be reached as far as we know; never nullptr.
+  Connection* route(const Target& target);
 
   /// Sends until it is answered for good: connection errors and retriable ones (of the `judge`, who
   /// finds them in the response) are tried again, on another broker, until `deadline`; then the
   /// last error is given, with how often it was tried.
   template <class Request, class Response, class Judge>
-  void call(Route route, MonoTime deadline, std::shared_ptr<const Request> request, Judge judge,
+  void call(Target target, MonoTime deadline, std::shared_ptr<const Request> request, Judge judge,
             ReplyDone<Response> done);
 
   /// The pause before try number `tries` + 1.
@@ -95,10 +107,10 @@ Error after_tries(const Error& error, unsigned tries, Duration time);
 bool worth_a_retry(Errc code);
 
 template <class Request, class Response, class Judge>
-void Cluster::call(Route route, MonoTime deadline, std::shared_ptr<const Request> request,
+void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Request> request,
                    Judge judge, ReplyDone<Response> done) {
   struct Attempt {
-    Route route;
+    Target target;
     MonoTime start, deadline;
     std::shared_ptr<const Request> request;
     Judge judge;
@@ -110,7 +122,7 @@ void Cluster::call(Route route, MonoTime deadline, std::shared_ptr<const Request
       const Duration timeout =
           std::clamp(left, Duration(std::chrono::milliseconds(1)), cluster.options().request_timeout);
       ++self->tries;
-      Connection* to = cluster.route(self->route);
+      Connection* to = cluster.route(self->target);
       to->send(make_call<Request, Response>(
           self->request, timeout, [&cluster, self](Result<Reply<Response>> reply) mutable {
             Result<void> verdict;
@@ -130,7 +142,7 @@ void Cluster::call(Route route, MonoTime deadline, std::shared_ptr<const Request
     }
   };
   auto attempt = std::make_shared<Attempt>(  // shared by the tasks of its tries
-      Attempt{route, loop_.now(), deadline, std::move(request), std::move(judge), std::move(done)});
+      Attempt{target, loop_.now(), deadline, std::move(request), std::move(judge), std::move(done)});
   Attempt::run(*this, std::move(attempt));
 }
 

@@ -1,0 +1,270 @@
+#include "client/consumer_core.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace weir::client {
+namespace {
+
+ClusterOptions cluster_options(ClusterOptions cluster, const ConsumerOptions& options) {
+  cluster.request_timeout = options.request_timeout;
+  return cluster;
+}
+
+std::string text(const TopicPartition& partition) {
+  return fmt::format("{}-{}", partition.topic, partition.partition);
+}
+
+}  // namespace
+
+Result<ConsumerOptions> checked(ConsumerOptions options) {
+  const auto wrong = [](std::string what) { return fail(Errc::invalid_setting, std::move(what)); };
+  if (options.fetch_min_bytes < 0) return wrong("fetch_min_bytes: must not be negative");
+  if (options.fetch_max_bytes <= 0 || options.max_partition_fetch_bytes <= 0)
+    return wrong("fetch_max_bytes and max_partition_fetch_bytes: must be above 0");
+  if (options.prefetch_bytes == 0 || options.max_poll_bytes == 0)
+    return wrong("prefetch_bytes and max_poll_bytes: must be above 0");
+  if (options.fetch_max_wait.count() < 0 || options.fetch_max_wait >= options.request_timeout)
+    return wrong("fetch_max_wait: want 0 to less than request_timeout");
+  return options;
+}
+
+ConsumerCore::ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
+                           ConsumerOptions options)
+    : loop_(loop),
+      options_(options),
+      cluster_(loop, transport, rng, cluster_options(std::move(cluster), options)),
+      budget_(std::make_shared<FetchBudget>(options.prefetch_bytes, [this, &loop, alive = alive_] {
+        loop.post([this, alive] {
+          if (*alive) pump();
+        });
+      })) {
+  cluster_.on_metadata([this](const Result<void>& outcome) { on_metadata(outcome); });
+}
+
+ConsumerCore::~ConsumerCore() {
+  budget_->detach();
+  *alive_ = false;
+  loop_.cancel(timer_);
+  if (poll_) loop_.cancel(poll_->timer);
+}
+
+ConsumerCore::Partition* ConsumerCore::find(const TopicPartition& partition) {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? nullptr : &found->second;
+}
+
+Result<void> ConsumerCore::assign(std::vector<TopicPartition> wanted) {
+  for (const TopicPartition& partition : wanted)
+    if (partition.topic.empty() || partition.partition < 0)
+      return fail(Errc::invalid_argument, text(partition) + ": is no partition");
+  std::map<TopicPartition, Partition> next;
+  for (TopicPartition& partition : wanted) {
+    auto kept = partitions_.extract(partition);
+    if (!kept.empty()) {
+      next.insert(std::move(kept));
+      continue;
+    }
+    if (next.contains(partition)) continue;
+    Partition& fresh = next[partition];
+    fresh.name = std::make_shared<const TopicPartition>(std::move(partition));
+    fresh.generation = ++last_generation_;
+    if (options_.auto_offset_reset == OffsetReset::none) {
+      fresh.error = Error(Errc::offset_out_of_range,
+                          text(*fresh.name) + ": has no position (auto_offset_reset is none): seek");
+    } else {
+      fresh.reset_to = options_.auto_offset_reset == OffsetReset::earliest ? earliest_timestamp
+                                                                           : latest_timestamp;
+    }
+  }
+  for (const auto& [partition, state] : partitions_) {
+    const bool still = std::any_of(next.begin(), next.end(), [&](const auto& other) {
+      return other.first.topic == partition.topic;
+    });
+    if (!still) cluster_.unwatch(partition.topic);
+  }
+  partitions_ = std::move(next);
+  for (const auto& [partition, state] : partitions_) cluster_.watch(partition.topic);
+  pump_soon();
+  return {};
+}
+
+std::vector<TopicPartition> ConsumerCore::assignment() const {
+  std::vector<TopicPartition> out;
+  for (const auto& [partition, state] : partitions_) out.push_back(partition);
+  return out;
+}
+
+void ConsumerCore::forget_queue(Partition& partition) {
+  partition.queue.clear();
+  partition.queue_bytes = 0;
+}
+
+void ConsumerCore::place(Partition& partition, std::int64_t offset) {
+  forget_queue(partition);
+  partition.generation = ++last_generation_;
+  partition.in_flight = false;
+  partition.resetting = false;
+  partition.position = offset;
+  partition.fetch_position = offset;
+  partition.failures = 0;
+  partition.retry_at = {};
+  partition.error.reset();
+}
+
+void ConsumerCore::reset(Partition& partition, std::int64_t timestamp) {
+  place(partition, 0);
+  partition.position.reset();
+  partition.reset_to = timestamp;
+}
+
+Result<void> ConsumerCore::seek(const TopicPartition& partition, std::int64_t offset) {
+  Partition* state = find(partition);
+  if (state == nullptr) return fail(Errc::invalid_argument, text(partition) + ": is not assigned");
+  if (offset < 0)
+    return fail(Errc::invalid_argument, fmt::format("{}: no offset is {}", text(partition), offset));
+  place(*state, offset);
+  pump_soon();
+  return {};
+}
+
+Result<void> ConsumerCore::seek_to(const TopicPartition& partition, std::int64_t timestamp) {
+  Partition* state = find(partition);
+  if (state == nullptr) return fail(Errc::invalid_argument, text(partition) + ": is not assigned");
+  reset(*state, timestamp);
+  pump_soon();
+  return {};
+}
+
+Result<void> ConsumerCore::set_paused(const std::vector<TopicPartition>& partitions, bool paused) {
+  for (const TopicPartition& partition : partitions)
+    if (find(partition) == nullptr)
+      return fail(Errc::invalid_argument, text(partition) + ": is not assigned");
+  for (const TopicPartition& partition : partitions) find(partition)->paused = paused;
+  pump_soon();
+  return {};
+}
+
+Result<std::optional<std::int64_t>> ConsumerCore::position(const TopicPartition& partition) const {
+  const auto found = partitions_.find(partition);
+  if (found == partitions_.end())
+    return fail(Errc::invalid_argument, text(partition) + ": is not assigned");
+  return found->second.position;
+}
+
+std::optional<std::int64_t> ConsumerCore::lag(const TopicPartition& partition) const {
+  const auto found = partitions_.find(partition);
+  if (found == partitions_.end() || !found->second.position || found->second.high_watermark < 0)
+    return std::nullopt;
+  return std::max<std::int64_t>(0, found->second.high_watermark - *found->second.position);
+}
+
+const Error* ConsumerCore::error(const TopicPartition& partition) const {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() || !found->second.error ? nullptr : &*found->second.error;
+}
+
+void ConsumerCore::pump_soon() {
+  if (std::exchange(pump_planned_, true)) return;
+  loop_.post([this, alive = alive_] {
+    if (!*alive) return;
+    pump_planned_ = false;
+    pump();
+  });
+}
+
+void ConsumerCore::plan(MonoTime when) {
+  if (when == MonoTime::max() || (timer_ != io::TimerId::none && timer_at_ <= when)) return;
+  loop_.cancel(timer_);
+  timer_at_ = when;
+  timer_ = loop_.call_at(when, [this] {
+    timer_ = io::TimerId::none;
+    pump();
+  });
+}
+
+void ConsumerCore::pump() {
+  const MonoTime now = loop_.now();
+  ask_positions();
+  std::map<std::int32_t, std::vector<Partition*>> by_leader;
+  for (auto& [name, partition] : partitions_) {
+    if (!partition.position || partition.paused || partition.in_flight || partition.error) continue;
+    if (partition.queue_bytes >= static_cast<std::size_t>(options_.max_partition_fetch_bytes))
+      continue;
+    if (partition.retry_at > now) {
+      plan(partition.retry_at);
+      continue;
+    }
+    const auto leader = cluster_.metadata().leader(name.topic, name.partition);
+    if (!leader) {
+      cluster_.refresh();
+      continue;
+    }
+    by_leader[*leader].push_back(&partition);
+  }
+  for (const auto& [node, wanted] : by_leader) {
+    if (fetching_.contains(node)) continue;
+    const auto muted = muted_until_.find(node);
+    if (muted != muted_until_.end() && muted->second > now) {
+      plan(muted->second);
+      continue;
+    }
+    std::size_t reserved = budget_->used();
+    for (const auto& [other, bytes] : fetching_) reserved += bytes;
+    if (reserved >= budget_->limit()) {
+      budget_->want_wake();
+      // Looked at again: what was given back before the wish was known wakes nobody.
+      if (budget_->used() < reserved) pump_soon();
+      break;
+    }
+    const std::size_t max_bytes = std::min(static_cast<std::size_t>(options_.fetch_max_bytes),
+                                           budget_->limit() - reserved);
+    fetch(node, wanted, max_bytes);
+  }
+  check_poll();
+}
+
+void ConsumerCore::ask_positions() {
+  std::vector<Asked> asked;
+  std::map<TopicPartition, std::int64_t> timestamps;
+  for (auto& [name, partition] : partitions_) {
+    if (partition.position || partition.resetting || partition.error) continue;
+    partition.resetting = true;
+    asked.push_back({name, {}, partition.generation, partition.reset_to});
+    timestamps[name] = partition.reset_to;
+  }
+  if (asked.empty()) return;
+  query_offsets(cluster_, std::move(timestamps), loop_.now() + options_.request_timeout,
+                [this, asked = std::move(asked)](auto found) { on_positions(asked, std::move(found)); });
+}
+
+void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOffsets> found) {
+  for (const Asked& wanted : asked) {
+    Partition* partition = find(wanted.partition);
+    if (partition == nullptr || partition->generation != wanted.generation) continue;
+    partition->resetting = false;
+    if (found) {
+      place(*partition, std::max<std::int64_t>(0, found->at(wanted.partition).offset));
+    } else if (!worth_a_retry(found.error().code())) {
+      partition->error = found.error();
+    }
+  }
+  tell_positions();
+  pump();
+}
+
+void ConsumerCore::on_metadata(const Result<void>&) {
+  for (auto& [name, partition] : partitions_) {
+    const TopicInfo* topic = cluster_.metadata().topic(name.topic);
+    if (topic == nullptr || topic->error == Errc::none || is_retriable(topic->error)) continue;
+    if (!partition.error)
+      partition.error = Error(topic->error, fmt::format("{}: {}", name.topic, name_of(topic->error)));
+  }
+  pump();
+}
+
+}  // namespace weir::client

@@ -1,0 +1,143 @@
+// The consumer's engine: positions of assigned partitions, fetches ahead of poll(), errors.
+#pragma once
+
+#include <weir/consumer.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "client/cluster.h"
+#include "client/fetched.h"
+#include "client/offset_query.h"
+#include "kafka/messages/fetch.h"
+
+namespace weir::client {
+
+/// Errc::invalid_setting names the option that is wrong.
+Result<ConsumerOptions> checked(ConsumerOptions options);
+
+/// | a fetch says of a partition                            | what happens                        |
+/// |--------------------------------------------------------|-------------------------------------|
+/// | records                                                | queued, the next are asked for      |
+/// | OFFSET_OUT_OF_RANGE                                    | position by auto_offset_reset       |
+/// | another leader, fenced or unknown epoch, unknown topic | metadata anew, again after a pause  |
+/// | anything else                                          | told by poll(), again after a pause |
+///
+/// One fetch is under way for each broker; what it brings is asked for ahead of poll() within
+/// `prefetch_bytes`. Answers for a partition that was sought or unassigned meanwhile are dropped
+/// (its generation has changed). Owner: a consumer. Threads: the loop's.
+class ConsumerCore {
+ public:
+  using PollDone = std::move_only_function<void(Result<std::vector<RawBatch>>)>;
+  using PositionDone = std::move_only_function<void(Result<std::int64_t>)>;
+
+  ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
+               ConsumerOptions options);
+  ~ConsumerCore();
+  ConsumerCore(const ConsumerCore&) = delete;
+
+  Result<void> assign(std::vector<TopicPartition> partitions);
+  std::vector<TopicPartition> assignment() const;
+  Result<void> seek(const TopicPartition& partition, std::int64_t offset);
+  /// latest_timestamp or earliest_timestamp.
+  Result<void> seek_to(const TopicPartition& partition, std::int64_t timestamp);
+  Result<void> set_paused(const std::vector<TopicPartition>& partitions, bool paused);
+
+  /// `done` gets what is here, an error, or, at `deadline`, nothing. One poll at a time. The
+  /// batches go through open_batches(), perhaps on another thread.
+  void poll(MonoTime deadline, PollDone done);
+  /// The position goes back before these; what was sought since stays.
+  void give_back(const std::vector<RawBatch>& batches);
+
+  /// Errc::invalid_argument if it is not assigned; an empty optional if it is being asked for.
+  Result<std::optional<std::int64_t>> position(const TopicPartition& partition) const;
+  std::optional<std::int64_t> lag(const TopicPartition& partition) const;
+  /// `done` is called once: with the position, the partition's error, or timed_out.
+  void await_position(const TopicPartition& partition, MonoTime deadline, PositionDone done);
+  Cluster& cluster() { return cluster_; }
+  const FetchBudget& budget() const { return *budget_; }
+
+ private:
+  struct Partition {
+    std::shared_ptr<const TopicPartition> name;  // shared with its batches
+    std::uint64_t generation = 0;
+    /// Where poll() goes on; absent: `reset_to` is being asked for.
+    std::optional<std::int64_t> position;
+    std::int64_t reset_to = latest_timestamp;
+    bool resetting = false;
+    std::int64_t fetch_position = 0;
+    std::deque<RawBatch> queue;
+    std::size_t queue_bytes = 0;
+    bool paused = false;
+    bool in_flight = false;
+    unsigned failures = 0;  // in a row
+    MonoTime retry_at{};
+    std::optional<Error> error;
+    std::int64_t high_watermark = -1;
+  };
+  struct Asked {
+    TopicPartition partition;
+    TopicId topic_id;
+    std::uint64_t generation;
+    std::int64_t offset;
+  };
+  struct Poll {
+    MonoTime deadline;
+    PollDone done;
+    io::TimerId timer;
+  };
+
+  struct PositionWait {
+    TopicPartition partition;
+    MonoTime deadline;
+    PositionDone done;
+  };
+
+  Partition* find(const TopicPartition& partition);
+  /// What the next poll() would tell of this partition, or nullptr.
+  const Error* error(const TopicPartition& partition) const;
+  void tell_positions();
+  void place(Partition& partition, std::int64_t offset);
+  void forget_queue(Partition& partition);
+  void reset(Partition& partition, std::int64_t timestamp);
+  void pump_soon();
+  void pump();
+  void ask_positions();
+  void on_positions(const std::vector<Asked>& asked, Result<ListedOffsets> found);
+  void fetch(std::int32_t node, const std::vector<Partition*>& partitions, std::size_t max_bytes);
+  void on_fetched(std::int32_t node, const std::vector<Asked>& asked,
+                  Result<Reply<kafka::FetchResponse>> reply);
+  void on_partition(const Asked& asked, const kafka::FetchResponse::PartitionData& told,
+                    const std::shared_ptr<const FetchedBytes>& frame);
+  void on_error(Partition& partition, Errc code);
+  void take_records(Partition& partition, std::string_view bytes,
+                    const std::shared_ptr<const FetchedBytes>& frame);
+  void pause_after(Partition& partition);
+  void plan(MonoTime when);
+  void check_poll();
+  std::vector<RawBatch> take_queued();
+  bool is_held_up() const;
+  void end_poll(Result<std::vector<RawBatch>> result);
+  void on_metadata(const Result<void>& outcome);
+
+  io::Loop& loop_;
+  const ConsumerOptions options_;
+  Cluster cluster_;
+  std::shared_ptr<FetchBudget> budget_;  // shared with every batch handed out
+  std::map<TopicPartition, Partition> partitions_;
+  std::uint64_t last_generation_ = 0;
+  std::map<std::int32_t, std::size_t> fetching_;  // broker -> bytes that may come
+  std::map<std::int32_t, MonoTime> muted_until_;
+  std::optional<Poll> poll_;
+  std::optional<TopicPartition> last_polled_;
+  std::vector<PositionWait> waiting_;
+  io::TimerId timer_ = io::TimerId::none;
+  MonoTime timer_at_{};
+  bool pump_planned_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace weir::client

@@ -1,0 +1,279 @@
+// Fetching: requests, answers, and what poll() takes from them.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "client/consumer_core.h"
+
+namespace weir::client {
+namespace {
+
+/// Errors that say that we ask the wrong broker or know too little: worth another look, no word.
+bool is_about_leader(Errc code) {
+  switch (code) {
+    case Errc::not_leader_or_follower:
+    case Errc::unknown_topic_or_partition:
+    case Errc::unknown_topic_id:
+    case Errc::inconsistent_topic_id:
+    case Errc::fenced_leader_epoch:
+    case Errc::unknown_leader_epoch:
+    case Errc::leader_not_available:
+    case Errc::replica_not_available:
+    case Errc::kafka_storage_error:
+    case Errc::offset_not_available:
+    case Errc::request_timed_out: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+void ConsumerCore::fetch(std::int32_t node, const std::vector<Partition*>& partitions,
+                         std::size_t max_bytes) {
+  auto request = std::make_shared<kafka::FetchRequest>();
+  request->max_wait_ms = static_cast<std::int32_t>(options_.fetch_max_wait.count());
+  request->min_bytes = options_.fetch_min_bytes;
+  request->max_bytes = static_cast<std::int32_t>(max_bytes);
+  std::int16_t max_version = kafka::FetchRequest::max_version;
+  std::vector<Asked> asked;
+  for (Partition* partition : partitions) {
+    const TopicInfo* topic = cluster_.metadata().topic(partition->name->topic);
+    const auto& info = topic->partitions[static_cast<std::size_t>(partition->name->partition)];
+    if (topic->id.is_zero()) max_version = 12;  // 13 and later know topics by id alone
+    if (request->topics.empty() || request->topics.back().topic != partition->name->topic) {
+      request->topics.emplace_back().topic = request->keep(partition->name->topic);
+      request->topics.back().topic_id = topic->id;
+    }
+    auto& wanted = request->topics.back().partitions.emplace_back();
+    wanted.partition = partition->name->partition;
+    wanted.current_leader_epoch = info.leader_epoch;
+    wanted.fetch_offset = partition->fetch_position;
+    wanted.partition_max_bytes = options_.max_partition_fetch_bytes;
+    partition->in_flight = true;
+    asked.push_back({*partition->name, topic->id, partition->generation, partition->fetch_position});
+  }
+  fetching_[node] = max_bytes;
+  cluster_.node(node, Lane::data)
+      ->send(make_call<kafka::FetchRequest, kafka::FetchResponse>(
+          std::move(request), options_.request_timeout + options_.fetch_max_wait,
+          [this, node, asked = std::move(asked)](auto reply) {
+            on_fetched(node, asked, std::move(reply));
+          },
+          max_version));
+}
+
+void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked,
+                              Result<Reply<kafka::FetchResponse>> reply) {
+  fetching_.erase(node);
+  std::vector<bool> answered(asked.size(), false);
+  Errc whole = Errc::none;
+  if (!reply) {
+    whole = reply.error().code();
+    log_debug("client", "fetch: " + reply.error().message());
+  } else {
+    whole = errc_from_wire(reply->message.error_code);
+    if (reply->message.throttle_time_ms > 0)
+      muted_until_[node] = loop_.now() + std::chrono::milliseconds(reply->message.throttle_time_ms);
+    const auto frame = std::make_shared<const FetchedBytes>(reply->frame, budget_);
+    for (const auto& topic : reply->message.responses) {
+      for (const auto& told : topic.partitions) {
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+          const bool same_topic = reply->version >= 13 ? asked[i].topic_id == topic.topic_id
+                                                       : asked[i].partition.topic == topic.topic;
+          if (!same_topic || asked[i].partition.partition != told.partition_index) continue;
+          answered[i] = true;
+          on_partition(asked[i], told, frame);
+        }
+      }
+    }
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Partition* partition = find(asked[i].partition);
+    if (partition == nullptr || partition->generation != asked[i].generation) continue;
+    partition->in_flight = false;
+    if (answered[i] && whole == Errc::none) continue;
+    const bool quiet = reply.has_value() ? whole == Errc::none : worth_a_retry(whole);
+    if (!quiet && !is_about_leader(whole))
+      partition->error = reply ? Error(whole, fmt::format("fetch: {}", name_of(whole))) : reply.error();
+    pause_after(*partition);
+  }
+  tell_positions();
+  pump();
+}
+
+void ConsumerCore::pause_after(Partition& partition) {
+  ++partition.failures;
+  partition.retry_at = loop_.now() + cluster_.retry_pause(partition.failures);
+  cluster_.refresh();
+}
+
+void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::PartitionData& told,
+                                const std::shared_ptr<const FetchedBytes>& frame) {
+  Partition* partition = find(asked.partition);
+  if (partition == nullptr || partition->generation != asked.generation) return;
+  const Errc code = errc_from_wire(told.error_code);
+  if (code != Errc::none) return on_error(*partition, code);
+  partition->failures = 0;
+  partition->high_watermark = told.high_watermark;
+  if (told.records.size() > 0) take_records(*partition, told.records.bytes(), frame);
+}
+
+void ConsumerCore::on_error(Partition& partition, Errc code) {
+  if (code == Errc::offset_out_of_range) {
+    const std::string what = fmt::format("{}-{}: the broker does not have offset {}",
+                                         partition.name->topic, partition.name->partition,
+                                         partition.fetch_position);
+    // What is queued is good: the position is only lost when poll() has handed it out.
+    if (!partition.queue.empty()) return pause_after(partition);
+    if (options_.auto_offset_reset == OffsetReset::none) {
+      partition.error = Error(code, what);
+      return;
+    }
+    const bool earliest = options_.auto_offset_reset == OffsetReset::earliest;
+    log_warn("client", what + (earliest ? "; going on from the earliest" : "; going on from the latest"));
+    return reset(partition, earliest ? earliest_timestamp : latest_timestamp);
+  }
+  if (!is_about_leader(code))
+    partition.error = Error(code, fmt::format("{}-{}: fetch from offset {}: {}",
+                                              partition.name->topic, partition.name->partition,
+                                              partition.fetch_position, name_of(code)));
+  pause_after(partition);
+}
+
+void ConsumerCore::take_records(Partition& partition, std::string_view bytes,
+                                const std::shared_ptr<const FetchedBytes>& frame) {
+  const std::int64_t before = partition.fetch_position;
+  kafka::BatchCursor cursor(bytes);
+  kafka::BatchView batch;
+  for (;;) {
+    auto more = cursor.next(batch);
+    if (!more) {
+      // What stands before it is handed out first; then the same bytes are asked for again.
+      if (partition.fetch_position == before)
+        partition.error = Error(more.error().code(),
+                                fmt::format("{}-{}: from offset {}: {}", partition.name->topic,
+                                            partition.name->partition, before, more.error().message()));
+      break;
+    }
+    if (!*more) break;
+    if (batch.next_offset() <= partition.fetch_position) continue;
+    partition.queue.push_back(
+        {partition.name, frame, batch, partition.fetch_position, partition.generation});
+    partition.queue_bytes += batch.size();
+    partition.fetch_position = batch.next_offset();
+  }
+  // Bytes without a batch that we asked for: asking again at once would spin.
+  if (partition.fetch_position == before) pause_after(partition);
+}
+
+void ConsumerCore::poll(MonoTime deadline, PollDone done) {
+  if (poll_) return done(fail(Errc::invalid_argument, "consumer: two polls at the same time"));
+  poll_ = Poll{deadline, std::move(done), io::TimerId::none};
+  pump();
+  if (!poll_) return;
+  poll_->timer = loop_.call_at(deadline, [this] {
+    poll_->timer = io::TimerId::none;
+    end_poll(std::vector<RawBatch>{});
+  });
+}
+
+void ConsumerCore::check_poll() {
+  if (!poll_) return;
+  for (auto& [name, partition] : partitions_) {
+    if (!partition.error || partition.paused) continue;
+    const Error error = *std::exchange(partition.error, std::nullopt);
+    // A position that is missing stays so until seek(); the rest is tried again.
+    if (!partition.position && options_.auto_offset_reset == OffsetReset::none &&
+        error.code() == Errc::offset_out_of_range)
+      partition.error = error;
+    return end_poll(fail(error));
+  }
+  auto taken = take_queued();
+  if (!taken.empty()) {
+    pump_soon();
+    return end_poll(std::move(taken));
+  }
+  if (is_held_up())
+    return end_poll(fail(Errc::queue_full,
+                         fmt::format("consumer: batches of {} bytes are held, at most {} "
+                                     "(prefetch_bytes): let go of some",
+                                     budget_->used(), budget_->limit())));
+}
+
+bool ConsumerCore::is_held_up() const {
+  return fetching_.empty() && budget_->used() >= budget_->limit() &&
+         std::any_of(partitions_.begin(), partitions_.end(), [](const auto& entry) {
+           return entry.second.position && !entry.second.paused;
+         });
+}
+
+std::vector<RawBatch> ConsumerCore::take_queued() {
+  std::vector<RawBatch> taken;
+  std::size_t bytes = 0;
+  // In turn, beginning behind the partition that came last.
+  auto at = last_polled_ ? partitions_.upper_bound(*last_polled_) : partitions_.begin();
+  for (std::size_t i = 0; i < partitions_.size() && bytes < options_.max_poll_bytes; ++i, ++at) {
+    if (at == partitions_.end()) at = partitions_.begin();
+    Partition& partition = at->second;
+    if (partition.paused) continue;
+    while (!partition.queue.empty() && bytes < options_.max_poll_bytes) {
+      RawBatch batch = std::move(partition.queue.front());
+      partition.queue.pop_front();
+      partition.queue_bytes -= batch.view.size();
+      partition.position = batch.view.next_offset();
+      if (batch.view.is_control()) continue;
+      bytes += batch.view.size();
+      last_polled_ = at->first;
+      taken.push_back(std::move(batch));
+    }
+  }
+  return taken;
+}
+
+void ConsumerCore::end_poll(Result<std::vector<RawBatch>> result) {
+  loop_.cancel(poll_->timer);
+  Poll over = std::move(*poll_);
+  poll_.reset();
+  over.done(std::move(result));
+}
+
+void ConsumerCore::give_back(const std::vector<RawBatch>& batches) {
+  for (const RawBatch& batch : batches) {
+    Partition* partition = find(*batch.partition);
+    // The first of a partition is its earliest; place() makes the others' generation an old one.
+    if (partition != nullptr && partition->generation == batch.generation)
+      place(*partition, batch.from);
+  }
+  pump_soon();
+}
+
+void ConsumerCore::await_position(const TopicPartition& partition, MonoTime deadline,
+                                  PositionDone done) {
+  waiting_.push_back({partition, deadline, std::move(done)});
+  loop_.call_at(deadline, [this, alive = alive_] {
+    if (*alive) tell_positions();
+  });
+  tell_positions();
+}
+
+void ConsumerCore::tell_positions() {
+  for (PositionWait& wait : std::exchange(waiting_, {})) {
+    auto known = position(wait.partition);
+    const Error* failure = error(wait.partition);
+    if (!known) {
+      wait.done(fail(known.error()));
+    } else if (*known) {
+      wait.done(**known);
+    } else if (failure != nullptr) {
+      wait.done(fail(*failure));
+    } else if (loop_.now() >= wait.deadline) {
+      wait.done(fail(Errc::timed_out, fmt::format("{}-{}: its position is not known yet",
+                                                  wait.partition.topic, wait.partition.partition)));
+    } else {
+      waiting_.push_back(std::move(wait));
+    }
+  }
+}
+
+}  // namespace weir::client
