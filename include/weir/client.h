@@ -67,6 +67,8 @@ class Client {
  private:
   struct Impl;
   explicit Client(std::unique_ptr<Impl> impl);
+  static Result<Client> connect_with(std::shared_ptr<client::Session> session,
+                                     const ClientOptions& options);
   std::unique_ptr<Impl> impl_;
 };
 

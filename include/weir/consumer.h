@@ -13,6 +13,10 @@
 #include <utility>
 #include <vector>
 
+namespace weir::client {
+class Session;
+}
+
 namespace weir {
 inline namespace v1 {
 
@@ -92,6 +96,7 @@ class Consumer {
   friend class Client;
   struct Impl;
   explicit Consumer(std::unique_ptr<Impl> impl);
+  static Result<Consumer> open(std::shared_ptr<client::Session> session, ConsumerOptions options);
   std::unique_ptr<Impl> impl_;
 };
 

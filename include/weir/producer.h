@@ -15,6 +15,10 @@
 #include <string>
 #include <string_view>
 
+namespace weir::client {
+class Session;
+}
+
 namespace weir {
 inline namespace v1 {
 
@@ -127,6 +131,7 @@ class Producer {
   friend class Client;
   struct Impl;
   explicit Producer(std::unique_ptr<Impl> impl);
+  static Result<Producer> open(std::shared_ptr<client::Session> session, ProducerOptions options);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -123,6 +123,7 @@ class ConsumerCore {
   void end_poll(Result<std::vector<RawBatch>> result);
   void on_metadata(const Result<void>& outcome);
 
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // first: the budget's wake has it
   io::Loop& loop_;
   const ConsumerOptions options_;
   Cluster cluster_;
@@ -137,7 +138,6 @@ class ConsumerCore {
   io::TimerId timer_ = io::TimerId::none;
   MonoTime timer_at_{};
   bool pump_planned_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace weir::client

@@ -47,6 +47,7 @@ class FakeCluster::Peer final : public io::FrameHandler {
     request.header = *header;
     request.body = decoder.rest();
     waiting_.push_back(std::move(request));
+    cluster_.most_waiting = std::max(cluster_.most_waiting, waiting_.size());
     if (waiting_.size() == 1) begin();
   }
 
@@ -356,10 +357,8 @@ std::optional<std::string> FakeCluster::fetch(int node, const Request& request, 
                    wanted.fetch_offset > partition.next_offset) {
           code = Errc::offset_out_of_range;
         } else {
-          int left = fetch_max_batches;
           for (const Slice& batch : partition.batches) {
             if (kafka::BatchView::parse(batch.view())->next_offset() <= wanted.fetch_offset) continue;
-            if (left-- == 0) break;
             if (!bytes.empty() &&
                 bytes.size() + batch.size() > static_cast<std::size_t>(wanted.partition_max_bytes))
               break;

@@ -70,7 +70,8 @@ class FakeCluster {
   std::map<kafka::ApiKey, std::int16_t> newest;
   int count(kafka::ApiKey key) const;
   int connections() const { return connections_; }
-  int fetch_max_batches = 1000;
+  /// The most requests that were unanswered on one connection.
+  std::size_t most_waiting = 0;
 
  private:
   class Peer;

@@ -131,6 +131,16 @@ class Query : public std::enable_shared_from_this<Query> {
 
 }  // namespace
 
+std::map<TopicPartition, std::optional<OffsetAndTimestamp>> to_public(const ListedOffsets& found) {
+  std::map<TopicPartition, std::optional<OffsetAndTimestamp>> out;
+  for (const auto& [partition, at] : found) {
+    auto& told = out[partition];
+    if (at.offset >= 0)
+      told = {at.offset, Timestamp(std::chrono::milliseconds(at.timestamp_ms)), at.leader_epoch};
+  }
+  return out;
+}
+
 void query_offsets(Cluster& cluster, std::map<TopicPartition, std::int64_t> timestamps,
                    MonoTime deadline,
                    std::move_only_function<void(Result<ListedOffsets>)> done) {

@@ -1,7 +1,7 @@
 // ListOffsets for many partitions at once: asked of each leader, tried again until a deadline.
 #pragma once
 
-#include <weir/record.h>
+#include <weir/consumer.h>
 
 #include <functional>
 #include <map>
@@ -19,6 +19,7 @@ struct ListedOffset {
   std::int32_t leader_epoch = -1;
 };
 using ListedOffsets = std::map<TopicPartition, ListedOffset>;
+std::map<TopicPartition, std::optional<OffsetAndTimestamp>> to_public(const ListedOffsets& found);
 
 /// `done` is called once, later, unless the cluster is gone by then: all offsets, or the first error
 /// that is not worth a retry, or the last one at the deadline.

@@ -1,0 +1,211 @@
+// The public Client and Admin: a session, and calls that wait.
+#include <weir/client.h>
+
+#include "client/admin_core.h"
+#include "client/session.h"
+
+namespace weir {
+inline namespace v1 {
+
+using client::AdminCore;
+using client::ClusterOptions;
+using client::Session;
+
+struct Admin::Impl {
+  explicit Impl(std::shared_ptr<Session> s) : session(std::move(s)) {
+    session->run([this] {
+      core = std::make_unique<AdminCore>(session->loop(), session->transport(), session->rng(),
+                                         session->cluster());
+    });
+  }
+  ~Impl() {
+    session->run([this] { core.reset(); });
+  }
+
+  /// `call(core, deadline, done)` on the loop.
+  template <class T, class Call>
+  Result<T> wait(Call call) {
+    return session->wait<T>(timeout, [this, call = std::move(call)](auto done) mutable {
+      call(*core, session->now() + timeout, std::move(done));
+    });
+  }
+  /// The one result of a call for one thing.
+  template <class Call>
+  Result<void> wait_one(Call call) {
+    auto results = wait<AdminCore::Results>(std::move(call));
+    if (!results) return fail(results.error());
+    return results->front();
+  }
+
+  std::shared_ptr<Session> session;
+  std::unique_ptr<AdminCore> core;
+  std::chrono::milliseconds timeout{30'000};
+};
+
+Admin::Admin(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Admin::Admin(Admin&&) noexcept = default;
+Admin& Admin::operator=(Admin&&) noexcept = default;
+Admin::~Admin() = default;
+
+void Admin::set_timeout(std::chrono::milliseconds timeout) { impl_->timeout = timeout; }
+
+Result<void> Admin::create_topic(const NewTopic& topic) {
+  return impl_->wait_one([topic](AdminCore& core, MonoTime deadline, auto done) {
+    core.create_topics({topic}, false, deadline, std::move(done));
+  });
+}
+
+Result<std::vector<Result<void>>> Admin::create_topics(const std::vector<NewTopic>& topics) {
+  return impl_->wait<AdminCore::Results>([topics](AdminCore& core, MonoTime deadline, auto done) {
+    core.create_topics(topics, false, deadline, std::move(done));
+  });
+}
+
+Result<void> Admin::validate_topic(const NewTopic& topic) {
+  return impl_->wait_one([topic](AdminCore& core, MonoTime deadline, auto done) {
+    core.create_topics({topic}, true, deadline, std::move(done));
+  });
+}
+
+Result<void> Admin::delete_topic(const std::string& name) {
+  return impl_->wait_one([name](AdminCore& core, MonoTime deadline, auto done) {
+    core.delete_topics({name}, deadline, std::move(done));
+  });
+}
+
+Result<std::vector<std::string>> Admin::list_topics(bool with_internal) {
+  return impl_->wait<std::vector<std::string>>(
+      [with_internal](AdminCore& core, MonoTime deadline, auto done) {
+        core.list_topics(with_internal, deadline, std::move(done));
+      });
+}
+
+Result<TopicDescription> Admin::describe_topic(const std::string& name) {
+  return impl_->wait<TopicDescription>([name](AdminCore& core, MonoTime deadline, auto done) {
+    core.describe_topic(name, deadline, std::move(done));
+  });
+}
+
+Result<void> Admin::create_partitions(const std::string& topic, std::int32_t total) {
+  return impl_->wait<void>([topic, total](AdminCore& core, MonoTime deadline, auto done) {
+    core.create_partitions(topic, total, deadline, std::move(done));
+  });
+}
+
+Result<std::vector<ConfigEntry>> Admin::describe_configs(ConfigResource kind,
+                                                         const std::string& name) {
+  return impl_->wait<std::vector<ConfigEntry>>(
+      [kind, name](AdminCore& core, MonoTime deadline, auto done) {
+        core.describe_configs(kind, name, deadline, std::move(done));
+      });
+}
+
+Result<void> Admin::alter_configs(ConfigResource kind, const std::string& name,
+                                  const std::vector<ConfigChange>& changes, bool validate_only) {
+  return impl_->wait<void>(
+      [kind, name, changes, validate_only](AdminCore& core, MonoTime deadline, auto done) {
+        core.alter_configs(kind, name, changes, validate_only, deadline, std::move(done));
+      });
+}
+
+Result<ClusterDescription> Admin::describe_cluster() {
+  return impl_->wait<ClusterDescription>([](AdminCore& core, MonoTime deadline, auto done) {
+    core.describe_cluster(deadline, std::move(done));
+  });
+}
+
+Result<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> Admin::list_offsets(
+    const std::map<TopicPartition, OffsetSpec>& wanted) {
+  std::map<TopicPartition, std::int64_t> timestamps;
+  for (const auto& [partition, spec] : wanted) timestamps[partition] = spec.timestamp_ms;
+  auto found = impl_->wait<client::ListedOffsets>(
+      [timestamps](AdminCore& core, MonoTime deadline, auto done) {
+        core.list_offsets(timestamps, deadline, std::move(done));
+      });
+  if (!found) return fail(found.error());
+  return client::to_public(*found);
+}
+
+struct Client::Impl {
+  std::shared_ptr<Session> session;
+  std::unique_ptr<Admin> admin;
+};
+
+namespace {
+
+ClusterOptions cluster_options(const ClientOptions& options, std::vector<io::Endpoint> bootstrap) {
+  return {.bootstrap = std::move(bootstrap),
+          .connection = {.client_id = options.client_id,
+                         .connect_timeout = options.connect_timeout,
+                         .reconnect = {options.reconnect_backoff, options.reconnect_backoff_max}},
+          .retry = {options.retry_backoff, options.retry_backoff_max},
+          .metadata_max_age = options.metadata_max_age};
+}
+
+Result<std::vector<io::Endpoint>> parse_bootstrap(std::string_view text) {
+  std::vector<io::Endpoint> endpoints;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    auto endpoint = io::Endpoint::parse(text.substr(0, comma));
+    if (!endpoint) return fail(endpoint.error());
+    endpoints.push_back(std::move(*endpoint));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  if (endpoints.empty()) return fail(Errc::invalid_argument, "no address of a broker is given");
+  return endpoints;
+}
+
+}  // namespace
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Result<Client> Client::connect(std::string_view bootstrap, ClientOptions options) {
+  auto endpoints = parse_bootstrap(bootstrap);
+  if (!endpoints) return fail(endpoints.error());
+  return connect_with(std::make_shared<Session>(
+                          [](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
+                            return std::make_unique<client::StreamTransport>(runtime.loop(),
+                                                                             runtime.network());
+                          },
+                          cluster_options(options, std::move(*endpoints))),
+                      options);
+}
+
+Result<Client> Client::connect(std::shared_ptr<LocalBroker> broker, ClientOptions options) {
+  if (broker == nullptr) return fail(Errc::invalid_argument, "connect: no broker");
+  return connect_with(
+      std::make_shared<Session>(
+          [&broker](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
+            return std::make_unique<client::LocalTransport>(runtime.loop(), broker);
+          },
+          cluster_options(options, {{"127.0.0.1", 0}})),
+      options);
+}
+
+Result<Client> Client::connect_with(std::shared_ptr<client::Session> session,
+                                    const ClientOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->session = session;
+  impl->admin.reset(new Admin(std::make_unique<Admin::Impl>(std::move(session))));
+  impl->admin->set_timeout(options.connect_timeout);
+  auto cluster = impl->admin->describe_cluster();
+  if (!cluster) return fail(cluster.error());
+  impl->admin->set_timeout(std::chrono::seconds(30));
+  return Client(std::move(impl));
+}
+
+Result<Producer> Client::producer(ProducerOptions options) {
+  return Producer::open(impl_->session, options);
+}
+
+Result<Consumer> Client::consumer(ConsumerOptions options) {
+  return Consumer::open(impl_->session, options);
+}
+
+Admin& Client::admin() { return *impl_->admin; }
+
+}  // namespace v1
+}  // namespace weir
