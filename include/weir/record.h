@@ -1,4 +1,5 @@
-// Records: views into a fetched batch, the batch that owns the bytes, and a record that owns itself.
+// Records: views into a fetched batch, the batch that owns the bytes, and a record that owns
+// itself.
 //
 // Shape: Apache Kafka's record batch, format 2. Times are milliseconds since 1970-01-01 UTC.
 #pragma once

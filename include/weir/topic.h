@@ -55,7 +55,8 @@ class Int64Codec final : public Codec<std::int64_t> {
   constexpr ~Int64Codec() override {}
   Result<void> encode(const std::int64_t& value, std::string& out) const override {
     for (int shift = 56; shift >= 0; shift -= 8)
-      out.push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> static_cast<unsigned>(shift)));
+      out.push_back(
+          static_cast<char>(static_cast<std::uint64_t>(value) >> static_cast<unsigned>(shift)));
     return {};
   }
   Result<std::int64_t> decode(std::string_view bytes) const override {

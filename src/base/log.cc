@@ -68,7 +68,7 @@ void set_log_sink(LogSink new_sink) {
   sink() = std::move(new_sink);
 }
 
-void log(LogLevel level, std::string_view component, std::string_view text) {
+void write_log(LogLevel level, std::string_view component, std::string_view text) {
   if (level < log_level()) return;
   const LogLine line{level, component, text};
   const std::lock_guard lock(sink_mutex);

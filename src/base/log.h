@@ -25,18 +25,18 @@ LogLevel log_level();
 /// Where lines go from now on; an empty function means standard error. Threads: any.
 void set_log_sink(LogSink sink);
 
-void log(LogLevel level, std::string_view component, std::string_view text);
+void write_log(LogLevel level, std::string_view component, std::string_view text);
 inline void log_debug(std::string_view component, std::string_view text) {
-  log(LogLevel::debug, component, text);
+  write_log(LogLevel::debug, component, text);
 }
 inline void log_info(std::string_view component, std::string_view text) {
-  log(LogLevel::info, component, text);
+  write_log(LogLevel::info, component, text);
 }
 inline void log_warn(std::string_view component, std::string_view text) {
-  log(LogLevel::warn, component, text);
+  write_log(LogLevel::warn, component, text);
 }
 inline void log_error(std::string_view component, std::string_view text) {
-  log(LogLevel::error, component, text);
+  write_log(LogLevel::error, component, text);
 }
 
 /// `text` with control characters and bytes that are not UTF-8 written as \xNN, cut at `max_bytes`:

@@ -32,7 +32,8 @@ Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback&
         record.timestamp ? record.timestamp->time_since_epoch().count() : clock_.wall_ms();
     if (!record.headers.empty()) {
       header_scratch_.clear();
-      for (const Header& header : record.headers) header_scratch_.push_back({header.key, header.value});
+      for (const Header& header : record.headers)
+        header_scratch_.push_back({header.key, header.value});
       piece.headers = header_scratch_;
     }
     TopicQueue& topic = topic_queue(record.topic);
@@ -82,7 +83,8 @@ void Accumulator::change_sticky(TopicQueue& topic) {
   if (topic.with_leader.empty()) {
     topic.sticky = rng_.below(topic.partitions.size());
   } else {
-    topic.sticky = static_cast<std::size_t>(topic.with_leader[rng_.below(topic.with_leader.size())]);
+    topic.sticky =
+        static_cast<std::size_t>(topic.with_leader[rng_.below(topic.with_leader.size())]);
   }
 }
 
@@ -92,9 +94,8 @@ Result<void> Accumulator::place(TopicQueue& topic, const Piece& piece, DeliveryC
     const auto index = choose_partition(topic, piece);
     if (!index) return fail(index.error());
     PartitionQueue& queue = *topic.partitions[*index];
-    ProducerBatch* batch = queue.batches.empty() || queue.batches.back()->full
-                               ? nullptr
-                               : queue.batches.back().get();
+    ProducerBatch* batch =
+        queue.batches.empty() || queue.batches.back()->full ? nullptr : queue.batches.back().get();
     if (batch != nullptr && batch->builder.size_with(piece.timestamp_ms, piece.key, piece.value,
                                                      piece.headers) > options_.batch_bytes) {
       batch->full = wake_needed_ = true;
@@ -128,7 +129,8 @@ Result<void> Accumulator::place(TopicQueue& topic, const Piece& piece, DeliveryC
       wake_needed_ = true;
     }
     batch->builder.append(piece.timestamp_ms, piece.key, piece.value, piece.headers);
-    if (done) batch->deliveries.push_back({batch->record_count, piece.timestamp_ms, std::move(done)});
+    if (done)
+      batch->deliveries.push_back({batch->record_count, piece.timestamp_ms, std::move(done)});
     if (inherited_id != 0) batch->inherited_ids.push_back(inherited_id);
     ++batch->record_count;
     if (batch->builder.size() + smallest_record_bytes > options_.batch_bytes) {
@@ -141,15 +143,16 @@ Result<void> Accumulator::place(TopicQueue& topic, const Piece& piece, DeliveryC
 
 Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
                                          DeliveryCallback& done) {
-  WaitingRecord record{.id = 0,
-                       .deadline = clock_.now() + std::min(options_.max_block, options_.delivery_timeout),
-                       .key = {},
-                       .value = {},
-                       .headers = {},
-                       .partition = piece.partition,
-                       .timestamp_ms = piece.timestamp_ms,
-                       .done = {},
-                       .charge = waiting_overhead_bytes};
+  WaitingRecord record{
+      .id = 0,
+      .deadline = clock_.now() + std::min(options_.max_block, options_.delivery_timeout),
+      .key = {},
+      .value = {},
+      .headers = {},
+      .partition = piece.partition,
+      .timestamp_ms = piece.timestamp_ms,
+      .done = {},
+      .charge = waiting_overhead_bytes};
   if (piece.key) record.charge += record.key.emplace(*piece.key).size();
   if (piece.value) record.charge += record.value.emplace(*piece.value).size();
   for (const kafka::Header& header : piece.headers) {
@@ -162,8 +165,8 @@ Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
                 fmt::format("{}: a record of {} bytes, at most {} (max_request_bytes)", topic.name,
                             record.charge, options_.max_request_bytes));
   if (!has_room(record.charge))
-    return fail(Errc::queue_full, fmt::format("{}: not known yet, and no room for more records",
-                                              topic.name));
+    return fail(Errc::queue_full,
+                fmt::format("{}: not known yet, and no room for more records", topic.name));
   used_ += record.charge;
   record.id = ++last_id_;
   incomplete_.insert(incomplete_.end(), record.id);
@@ -194,8 +197,8 @@ std::vector<std::string> Accumulator::take_new_topics() {
   return std::exchange(new_topics_, {});
 }
 
-std::vector<FailedRecord> Accumulator::set_partitions(const std::string& name, std::size_t count,
-                                                      const std::vector<std::int32_t>& with_leader) {
+std::vector<FailedRecord> Accumulator::set_partitions(
+    const std::string& name, std::size_t count, const std::vector<std::int32_t>& with_leader) {
   std::vector<FailedRecord> failed;
   const std::lock_guard lock(mutex_);
   const auto found = topics_.find(name);
@@ -215,8 +218,9 @@ std::vector<FailedRecord> Accumulator::set_partitions(const std::string& name, s
     headers.clear();
     for (const auto& [key, value] : record.headers) headers.push_back({key, value});
     used_ -= record.charge;
-    auto placed = place(topic, {record.key, record.value, headers, record.partition, record.timestamp_ms},
-                        record.done, true, record.id);
+    auto placed =
+        place(topic, {record.key, record.value, headers, record.partition, record.timestamp_ms},
+              record.done, true, record.id);
     if (!placed) failed.push_back({name, record.id, 0, std::move(record.done), placed.error()});
   }
   topic.waiting.clear();

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "client/producer_batch.h"
 #include "base/rng.h"
+#include "client/producer_batch.h"
 
 namespace weir::client {
 

@@ -176,13 +176,12 @@ Result<Client> Client::connect(std::string_view bootstrap, ClientOptions options
 
 Result<Client> Client::connect(std::shared_ptr<LocalBroker> broker, ClientOptions options) {
   if (broker == nullptr) return fail(Errc::invalid_argument, "connect: no broker");
-  return connect_with(
-      std::make_shared<Session>(
-          [&broker](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
-            return std::make_unique<client::LocalTransport>(runtime.loop(), broker);
-          },
-          cluster_options(options, {{"127.0.0.1", 0}})),
-      options);
+  return connect_with(std::make_shared<Session>(
+                          [&broker](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
+                            return std::make_unique<client::LocalTransport>(runtime.loop(), broker);
+                          },
+                          cluster_options(options, {{"127.0.0.1", 0}})),
+                      options);
 }
 
 Result<Client> Client::connect_with(std::shared_ptr<client::Session> session,

@@ -25,7 +25,8 @@ void send_keyed_record(benchmark::State& state) {
     std::memcpy(text, &++key, sizeof key);
     auto sent = accumulator.append(
         {.topic = "orders", .key = std::string_view(text, sizeof key), .value = value}, none);
-    if (sent) [[likely]] continue;
+    if (sent) [[likely]]
+      continue;
     std::vector<std::unique_ptr<ProducerBatch>> taken;
     accumulator.each_active([&](PartitionQueue& queue) {
       while (!queue.batches.empty()) taken.push_back(accumulator.take_front(queue));

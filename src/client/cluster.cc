@@ -58,9 +58,10 @@ void Cluster::send_refresh() {
   request->allow_auto_topic_creation = options_.auto_create_topics;
   for (const std::string& name : watched_)
     request->topics->emplace_back().name = request->keep(name);
-  route(Route::any)->send(make_call<kafka::MetadataRequest, kafka::MetadataResponse>(
-      std::move(request), options_.request_timeout,
-      [this](auto reply) { on_refreshed(std::move(reply)); }));
+  route(Route::any)
+      ->send(make_call<kafka::MetadataRequest, kafka::MetadataResponse>(
+          std::move(request), options_.request_timeout,
+          [this](auto reply) { on_refreshed(std::move(reply)); }));
 }
 
 void Cluster::on_refreshed(Result<Reply<kafka::MetadataResponse>> reply) {
@@ -128,7 +129,8 @@ void Cluster::later(Duration pause, io::Task task) {
 Error after_tries(const Error& error, unsigned tries, Duration time) {
   if (tries < 2) return error;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-  return Error(error.code(), fmt::format("{}; tried {} times in {} ms", error.message(), tries, ms));
+  return Error(error.code(),
+               fmt::format("{}; tried {} times in {} ms", error.message(), tries, ms));
 }
 
 bool worth_a_retry(Errc code) {

@@ -119,8 +119,8 @@ void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Reque
 
     static void run(Cluster& cluster, std::shared_ptr<Attempt> self) {
       const Duration left = self->deadline - cluster.loop().now();
-      const Duration timeout =
-          std::clamp(left, Duration(std::chrono::milliseconds(1)), cluster.options().request_timeout);
+      const Duration timeout = std::clamp(left, Duration(std::chrono::milliseconds(1)),
+                                          cluster.options().request_timeout);
       ++self->tries;
       Connection* to = cluster.route(self->target);
       to->send(make_call<Request, Response>(
@@ -142,7 +142,8 @@ void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Reque
     }
   };
   auto attempt = std::make_shared<Attempt>(  // shared by the tasks of its tries
-      Attempt{target, loop_.now(), deadline, std::move(request), std::move(judge), std::move(done)});
+      Attempt{target, loop_.now(), deadline, std::move(request), std::move(judge),
+              std::move(done)});
   Attempt::run(*this, std::move(attempt));
 }
 

@@ -95,7 +95,8 @@ void Connection::on_versions(std::string_view body, std::int16_t asked) {
   // (KIP-511); the code is first in all versions.
   const auto code = body.size() >= 2 ? load_be<std::int16_t>(body.data()) : std::int16_t{-1};
   const bool downgrade = code == static_cast<std::int16_t>(Errc::unsupported_version) && asked > 0;
-  auto reply = kafka::decode_all<kafka::ApiVersionsResponse>(body, downgrade ? std::int16_t{0} : asked);
+  auto reply =
+      kafka::decode_all<kafka::ApiVersionsResponse>(body, downgrade ? std::int16_t{0} : asked);
   if (!reply) return end(reply.error());
   std::int16_t newest = 0;
   std::map<std::int16_t, Range> told;
@@ -107,8 +108,8 @@ void Connection::on_versions(std::string_view body, std::int16_t asked) {
   if (downgrade) return ask_versions(std::max<std::int16_t>(newest, 0));
   if (code != 0) {
     const Errc error = errc_from_wire(code);
-    return end(Error(error, fmt::format("{}: ApiVersions refused: {}", to_.to_string(),
-                                        name_of(error))));
+    return end(
+        Error(error, fmt::format("{}: ApiVersions refused: {}", to_.to_string(), name_of(error))));
   }
   versions_ = std::move(told);
   state_ = State::ready;
@@ -128,10 +129,10 @@ void Connection::write_queued() {
 void Connection::write(Call call, MonoTime deadline) {
   const std::int16_t version = version_of(call.key, call.min_version, call.max_version);
   if (version < 0) {
-    return finish(call, fail(Errc::unsupported_version,
-                             fmt::format("{}: does not speak {} {} to {}", to_.to_string(),
-                                         kafka::name_of(call.key), call.min_version,
-                                         call.max_version)));
+    return finish(call,
+                  fail(Errc::unsupported_version,
+                       fmt::format("{}: does not speak {} {} to {}", to_.to_string(),
+                                   kafka::name_of(call.key), call.min_version, call.max_version)));
   }
   std::string bytes;
   kafka::Encoder encoder(bytes);
@@ -152,8 +153,7 @@ void Connection::write(Call call, MonoTime deadline) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < splices.size(); ++i) {
     check(splices[i].size == call.splices[i].size(), "connection: a splice of another size");
-    if (splices[i].position > at)
-      pieces.emplace_back(whole.sub(at, splices[i].position - at));
+    if (splices[i].position > at) pieces.emplace_back(whole.sub(at, splices[i].position - at));
     at = splices[i].position;
     pieces.emplace_back(std::move(call.splices[i]));
   }
@@ -177,11 +177,12 @@ void Connection::finish(Call& call, Result<RawReply> result) {
 void Connection::on_frame(Slice frame) {
   kafka::Decoder decoder(frame.view());
   const auto correlation = decoder.integer<std::int32_t>("correlation_id");
-  // A broker answers in order. One that leaves an answer out would break what the producer counts on.
+  // A broker answers in order. One that leaves an answer out would break what the producer counts
+  // on.
   if (!decoder.ok() || in_flight_.empty() || in_flight_.front().correlation != correlation) {
-    return end(Error(Errc::protocol_error,
-                     fmt::format("a reply to request {}, which is not the oldest under way",
-                                 correlation)));
+    return end(Error(
+        Errc::protocol_error,
+        fmt::format("a reply to request {}, which is not the oldest under way", correlation)));
   }
   Sent sent = std::move(in_flight_.front());
   in_flight_.pop_front();
@@ -213,9 +214,9 @@ void Connection::end(const Error& why) {
     loop_.post([gone = std::move(channel_)] {});
   }
   ++failures_;
-  connect_not_before_ = loop_.now() + (was_ready && failures_ == 1
-                                           ? Duration(0)
-                                           : backoff(options_.reconnect, failures_, rng_));
+  connect_not_before_ =
+      loop_.now() +
+      (was_ready && failures_ == 1 ? Duration(0) : backoff(options_.reconnect, failures_, rng_));
   log_debug("client", error.message());
   auto sent = std::exchange(in_flight_, {});
   auto queued = std::exchange(queue_, {});
@@ -250,8 +251,8 @@ void Connection::on_timer() {
     return end(Error(Errc::timed_out, "no answer to the connection attempt"));
   for (const Sent& sent : in_flight_) {
     if (now < sent.deadline) continue;
-    return end(Error(Errc::timed_out,
-                     fmt::format("{} request timed out", kafka::name_of(sent.call.key))));
+    return end(
+        Error(Errc::timed_out, fmt::format("{} request timed out", kafka::name_of(sent.call.key))));
   }
   for (auto& queued : queue_) {
     if (now < queued.deadline) continue;

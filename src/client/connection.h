@@ -72,9 +72,7 @@ class Connection final : private io::FrameHandler {
   void send(Call call);
   int in_flight() const { return static_cast<int>(in_flight_.size() + unanswered_.size()); }
   /// True if a call would leave at once.
-  bool has_room() const {
-    return queue_.empty() && in_flight() < options_.max_in_flight;
-  }
+  bool has_room() const { return queue_.empty() && in_flight() < options_.max_in_flight; }
   bool is_ready() const { return state_ == State::ready; }
   const io::Endpoint& endpoint() const { return to_; }
   /// The newest version that the broker and [min, max] have in common; -1 if none, or unknown yet.

@@ -74,8 +74,9 @@ Result<void> ConsumerCore::assign(std::vector<TopicPartition> wanted) {
     fresh.name = std::make_shared<const TopicPartition>(std::move(partition));
     fresh.generation = ++last_generation_;
     if (options_.auto_offset_reset == OffsetReset::none) {
-      fresh.error = Error(Errc::offset_out_of_range,
-                          text(*fresh.name) + ": has no position (auto_offset_reset is none): seek");
+      fresh.error =
+          Error(Errc::offset_out_of_range,
+                text(*fresh.name) + ": has no position (auto_offset_reset is none): seek");
     } else {
       fresh.reset_to = options_.auto_offset_reset == OffsetReset::earliest ? earliest_timestamp
                                                                            : latest_timestamp;
@@ -126,7 +127,8 @@ Result<void> ConsumerCore::seek(const TopicPartition& partition, std::int64_t of
   Partition* state = find(partition);
   if (state == nullptr) return fail(Errc::invalid_argument, text(partition) + ": is not assigned");
   if (offset < 0)
-    return fail(Errc::invalid_argument, fmt::format("{}: no offset is {}", text(partition), offset));
+    return fail(Errc::invalid_argument,
+                fmt::format("{}: no offset is {}", text(partition), offset));
   place(*state, offset);
   pump_soon();
   return {};
@@ -221,8 +223,8 @@ void ConsumerCore::pump() {
       if (budget_->used() < reserved) pump_soon();
       break;
     }
-    const std::size_t max_bytes = std::min(static_cast<std::size_t>(options_.fetch_max_bytes),
-                                           budget_->limit() - reserved);
+    const std::size_t max_bytes =
+        std::min(static_cast<std::size_t>(options_.fetch_max_bytes), budget_->limit() - reserved);
     fetch(node, wanted, max_bytes);
   }
   check_poll();
@@ -238,8 +240,9 @@ void ConsumerCore::ask_positions() {
     timestamps[name] = partition.reset_to;
   }
   if (asked.empty()) return;
-  query_offsets(cluster_, std::move(timestamps), loop_.now() + options_.request_timeout,
-                [this, asked = std::move(asked)](auto found) { on_positions(asked, std::move(found)); });
+  query_offsets(
+      cluster_, std::move(timestamps), loop_.now() + options_.request_timeout,
+      [this, asked = std::move(asked)](auto found) { on_positions(asked, std::move(found)); });
 }
 
 void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOffsets> found) {
@@ -262,7 +265,8 @@ void ConsumerCore::on_metadata(const Result<void>&) {
     const TopicInfo* topic = cluster_.metadata().topic(name.topic);
     if (topic == nullptr || topic->error == Errc::none || is_retriable(topic->error)) continue;
     if (!partition.error)
-      partition.error = Error(topic->error, fmt::format("{}: {}", name.topic, name_of(topic->error)));
+      partition.error =
+          Error(topic->error, fmt::format("{}: {}", name.topic, name_of(topic->error)));
   }
   pump();
 }

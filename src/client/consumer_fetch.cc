@@ -51,7 +51,8 @@ void ConsumerCore::fetch(std::int32_t node, const std::vector<Partition*>& parti
     wanted.fetch_offset = partition->fetch_position;
     wanted.partition_max_bytes = options_.max_partition_fetch_bytes;
     partition->in_flight = true;
-    asked.push_back({*partition->name, topic->id, partition->generation, partition->fetch_position});
+    asked.push_back(
+        {*partition->name, topic->id, partition->generation, partition->fetch_position});
   }
   fetching_[node] = max_bytes;
   cluster_.node(node, Lane::data)
@@ -95,7 +96,8 @@ void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked
     if (answered[i] && whole == Errc::none) continue;
     const bool quiet = reply.has_value() ? whole == Errc::none : worth_a_retry(whole);
     if (!quiet && !is_about_leader(whole))
-      partition->error = reply ? Error(whole, fmt::format("fetch: {}", name_of(whole))) : reply.error();
+      partition->error =
+          reply ? Error(whole, fmt::format("fetch: {}", name_of(whole))) : reply.error();
     pause_after(*partition);
   }
   tell_positions();
@@ -121,9 +123,9 @@ void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::
 
 void ConsumerCore::on_error(Partition& partition, Errc code) {
   if (code == Errc::offset_out_of_range) {
-    const std::string what = fmt::format("{}-{}: the broker does not have offset {}",
-                                         partition.name->topic, partition.name->partition,
-                                         partition.fetch_position);
+    const std::string what =
+        fmt::format("{}-{}: the broker does not have offset {}", partition.name->topic,
+                    partition.name->partition, partition.fetch_position);
     // What is queued is good: the position is only lost when poll() has handed it out.
     if (!partition.queue.empty()) return pause_after(partition);
     if (options_.auto_offset_reset == OffsetReset::none) {
@@ -131,13 +133,14 @@ void ConsumerCore::on_error(Partition& partition, Errc code) {
       return;
     }
     const bool earliest = options_.auto_offset_reset == OffsetReset::earliest;
-    log_warn("client", what + (earliest ? "; going on from the earliest" : "; going on from the latest"));
+    log_warn("client",
+             what + (earliest ? "; going on from the earliest" : "; going on from the latest"));
     return reset(partition, earliest ? earliest_timestamp : latest_timestamp);
   }
   if (!is_about_leader(code))
-    partition.error = Error(code, fmt::format("{}-{}: fetch from offset {}: {}",
-                                              partition.name->topic, partition.name->partition,
-                                              partition.fetch_position, name_of(code)));
+    partition.error = Error(
+        code, fmt::format("{}-{}: fetch from offset {}: {}", partition.name->topic,
+                          partition.name->partition, partition.fetch_position, name_of(code)));
   pause_after(partition);
 }
 
@@ -151,9 +154,10 @@ void ConsumerCore::take_records(Partition& partition, std::string_view bytes,
     if (!more) {
       // What stands before it is handed out first; then the same bytes are asked for again.
       if (partition.fetch_position == before)
-        partition.error = Error(more.error().code(),
-                                fmt::format("{}-{}: from offset {}: {}", partition.name->topic,
-                                            partition.name->partition, before, more.error().message()));
+        partition.error =
+            Error(more.error().code(),
+                  fmt::format("{}-{}: from offset {}: {}", partition.name->topic,
+                              partition.name->partition, before, more.error().message()));
       break;
     }
     if (!*more) break;
@@ -195,10 +199,10 @@ void ConsumerCore::check_poll() {
     return end_poll(std::move(taken));
   }
   if (is_held_up())
-    return end_poll(fail(Errc::queue_full,
-                         fmt::format("consumer: batches of {} bytes are held, at most {} "
-                                     "(prefetch_bytes): let go of some",
-                                     budget_->used(), budget_->limit())));
+    return end_poll(
+        fail(Errc::queue_full, fmt::format("consumer: batches of {} bytes are held, at most {} "
+                                           "(prefetch_bytes): let go of some",
+                                           budget_->used(), budget_->limit())));
 }
 
 bool ConsumerCore::is_held_up() const {

@@ -23,11 +23,12 @@ class ConsumerTest : public testing::Test {
     auto whole = checked(options);
     ASSERT_TRUE(whole) << whole.error().message();
     check_crcs = options.check_crcs;
-    consumer = std::make_unique<ConsumerCore>(process->loop(), transport, process->rng(),
-                                              ClusterOptions{.bootstrap = {cluster.address()}},
-                                              *whole);
+    consumer =
+        std::make_unique<ConsumerCore>(process->loop(), transport, process->rng(),
+                                       ClusterOptions{.bootstrap = {cluster.address()}}, *whole);
   }
-  static Slice batch_of(const Values& values, kafka::BatchOptions options = {}, std::int64_t time = 0) {
+  static Slice batch_of(const Values& values, kafka::BatchOptions options = {},
+                        std::int64_t time = 0) {
     kafka::BatchBuilder builder;
     for (const auto& value : values) builder.append(time, std::string_view("key"), value);
     return *builder.finish(options);
@@ -191,7 +192,8 @@ TEST_F(ConsumerTest, lost_connections_and_refused_fetches_lose_and_repeat_nothin
   Rng dice(3);
   cluster.on_request = [&](ApiKey key, int) {
     if (key == ApiKey::api_versions || !dice.one_in(4)) return Fault{};
-    return Fault{.kind = static_cast<Kind>(dice.between(1, 3)), .code = Errc::not_leader_or_follower};
+    return Fault{.kind = static_cast<Kind>(dice.between(1, 3)),
+                 .code = Errc::not_leader_or_follower};
   };
   ASSERT_TRUE(consumer->assign({{"t", 0}}));
   Values got;
@@ -272,8 +274,9 @@ TEST_F(ConsumerTest, no_more_than_the_prefetch_bound_is_fetched_and_held_batches
 
 TEST_F(ConsumerTest, every_codec_and_control_batches_are_read) {
   for (int codec = 0; codec < 5; ++codec)
-    cluster.append("t", 0, batch_of(numbered(codec * 100, codec * 100 + 100),
-                                    {.codec = static_cast<compress::Codec>(codec)}));
+    cluster.append("t", 0,
+                   batch_of(numbered(codec * 100, codec * 100 + 100),
+                            {.codec = static_cast<compress::Codec>(codec)}));
   cluster.append("t", 0, kafka::make_end_marker({.marker = {.commit = true}, .producer_id = 1}));
   write({"after"});
   open();
@@ -312,8 +315,10 @@ TEST_F(ConsumerTest, record_views_show_keys_headers_nulls_and_times) {
 }
 
 TEST_F(ConsumerTest, old_brokers_are_asked_in_their_versions) {
-  cluster.newest = {{ApiKey::fetch, std::int16_t{4}}, {ApiKey::metadata, std::int16_t{1}},
-                    {ApiKey::list_offsets, std::int16_t{1}}, {ApiKey::api_versions, std::int16_t{0}}};
+  cluster.newest = {{ApiKey::fetch, std::int16_t{4}},
+                    {ApiKey::metadata, std::int16_t{1}},
+                    {ApiKey::list_offsets, std::int16_t{1}},
+                    {ApiKey::api_versions, std::int16_t{0}}};
   write(numbered(0, 3));
   open();
   ASSERT_TRUE(consumer->assign({{"t", 0}}));

@@ -129,8 +129,7 @@ void FakeCluster::add_topic(const std::string& name, int partitions) {
   topic.id = world_.rng().uuid();
   topic.partitions.resize(static_cast<std::size_t>(partitions));
   for (int i = 0; i < partitions; ++i)
-    topic.partitions[static_cast<std::size_t>(i)].leader =
-        i % static_cast<int>(listeners_.size());
+    topic.partitions[static_cast<std::size_t>(i)].leader = i % static_cast<int>(listeners_.size());
 }
 
 FakePartition& FakeCluster::partition(const std::string& topic, int index) {
@@ -153,7 +152,8 @@ void FakeCluster::append(const std::string& topic, int index, Slice batch) {
 
 std::vector<std::string> FakeCluster::values(const std::string& topic, int index) const {
   std::vector<std::string> out;
-  for (const Slice& bytes : topics_.at(topic).partitions.at(static_cast<std::size_t>(index)).batches) {
+  for (const Slice& bytes :
+       topics_.at(topic).partitions.at(static_cast<std::size_t>(index)).batches) {
     auto reader = kafka::RecordReader::open(*kafka::BatchView::parse(bytes.view()));
     kafka::RecordView record;
     while (reader->next(record)) out.emplace_back(record.value.value_or("<null>"));
@@ -198,7 +198,8 @@ std::string FakeCluster::versions(const Request& request, Peer& peer) {
     range.max_version = newest.contains(api.key) ? newest[api.key] : api.stable_max;
   }
   std::int16_t version = request.header.api_version;
-  if (newest.contains(kafka::ApiKey::api_versions) && version > newest[kafka::ApiKey::api_versions]) {
+  if (newest.contains(kafka::ApiKey::api_versions) &&
+      version > newest[kafka::ApiKey::api_versions]) {
     response.error_code = static_cast<std::int16_t>(Errc::unsupported_version);
     version = 0;
     peer.downgraded = true;
@@ -298,7 +299,8 @@ std::string FakeCluster::produce(int node, const Request& request, bool& replies
 Errc FakeCluster::produce_one(FakePartition& partition, std::string_view bytes,
                               std::int64_t& offset) {
   auto batch = kafka::BatchView::parse(bytes);
-  check(batch && batch->crc_is_right() && batch->size() == bytes.size(), "fake cluster: a bad batch");
+  check(batch && batch->crc_is_right() && batch->size() == bytes.size(),
+        "fake cluster: a bad batch");
   if (batch->has_producer()) {
     auto& producer = partition.producers[batch->producer_id()];
     const std::int64_t first = batch->base_sequence();
@@ -358,7 +360,8 @@ std::optional<std::string> FakeCluster::fetch(int node, const Request& request, 
           code = Errc::offset_out_of_range;
         } else {
           for (const Slice& batch : partition.batches) {
-            if (kafka::BatchView::parse(batch.view())->next_offset() <= wanted.fetch_offset) continue;
+            if (kafka::BatchView::parse(batch.view())->next_offset() <= wanted.fetch_offset)
+              continue;
             if (!bytes.empty() &&
                 bytes.size() + batch.size() > static_cast<std::size_t>(wanted.partition_max_bytes))
               break;
@@ -374,11 +377,10 @@ std::optional<std::string> FakeCluster::fetch(int node, const Request& request, 
     }
   }
   if (worth) return written(response, request.header.api_version);
-  process_->loop().call_after(
-      std::chrono::milliseconds(asked.max_wait_ms),
-      [this, node, &peer, alive = peer.alive(), again = request] {
-        if (*alive) peer.reply(*fetch(node, again, peer, true));
-      });
+  process_->loop().call_after(std::chrono::milliseconds(asked.max_wait_ms),
+                              [this, node, &peer, alive = peer.alive(), again = request] {
+                                if (*alive) peer.reply(*fetch(node, again, peer, true));
+                              });
   return std::nullopt;
 }
 
@@ -396,7 +398,8 @@ std::string FakeCluster::list_offsets(int node, const Request& request) {
         p.error_code = static_cast<std::int16_t>(request.fault.code);
         continue;
       }
-      const auto& partition = known->partitions.at(static_cast<std::size_t>(wanted.partition_index));
+      const auto& partition =
+          known->partitions.at(static_cast<std::size_t>(wanted.partition_index));
       if (partition.leader != node) {
         p.error_code = static_cast<std::int16_t>(Errc::not_leader_or_follower);
       } else if (wanted.timestamp == -1) {

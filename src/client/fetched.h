@@ -19,7 +19,8 @@ namespace weir::client {
 /// Bytes that are fetched and not yet let go. Threads: any; batches may outlive the consumer.
 class FetchBudget {
  public:
-  FetchBudget(std::size_t limit, std::function<void()> wake) : limit_(limit), wake_(std::move(wake)) {}
+  FetchBudget(std::size_t limit, std::function<void()> wake)
+      : limit_(limit), wake_(std::move(wake)) {}
   std::size_t limit() const { return limit_; }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   void take(std::size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }

@@ -38,8 +38,8 @@ void Metadata::apply(const kafka::MetadataResponse& response) {
     TopicInfo& topic = topics_[std::string(*told.name)];
     topic.error = errc_from_wire(told.error_code);
     // Some partitions without a leader: the list is complete nevertheless.
-    const bool complete =
-        topic.error == Errc::none || (topic.error == Errc::leader_not_available && !told.partitions.empty());
+    const bool complete = topic.error == Errc::none ||
+                          (topic.error == Errc::leader_not_available && !told.partitions.empty());
     if (!complete) continue;
     topic.error = Errc::none;
     const bool same_topic = topic.id == told.topic_id;

@@ -17,7 +17,10 @@ class Query : public std::enable_shared_from_this<Query> {
  public:
   Query(Cluster& cluster, std::map<TopicPartition, std::int64_t> timestamps, MonoTime deadline,
         std::move_only_function<void(Result<ListedOffsets>)> done)
-      : cluster_(cluster), open_(std::move(timestamps)), deadline_(deadline), done_(std::move(done)) {}
+      : cluster_(cluster),
+        open_(std::move(timestamps)),
+        deadline_(deadline),
+        done_(std::move(done)) {}
 
   void start() {
     for (const auto& [partition, timestamp] : open_)
@@ -142,8 +145,7 @@ std::map<TopicPartition, std::optional<OffsetAndTimestamp>> to_public(const List
 }
 
 void query_offsets(Cluster& cluster, std::map<TopicPartition, std::int64_t> timestamps,
-                   MonoTime deadline,
-                   std::move_only_function<void(Result<ListedOffsets>)> done) {
+                   MonoTime deadline, std::move_only_function<void(Result<ListedOffsets>)> done) {
   auto query = std::make_shared<Query>(cluster, std::move(timestamps), deadline, std::move(done));
   cluster.later(Duration(0), [query] { query->start(); });
 }

@@ -71,7 +71,7 @@ struct PartitionQueue {
   int in_flight = 0;
   std::uint64_t next_ordinal = 1;  // 0: not taken yet
   std::deque<std::uint64_t> open;  // ordinals of batches taken and not settled, ascending
-  unsigned failures = 0;  // in a row
+  unsigned failures = 0;           // in a row
   MonoTime retry_at{};
   /// A batch failed: nothing is sent until all that are under way are answered, so that what is
   /// sent again comes before what was sent later.

@@ -18,7 +18,6 @@ ClusterOptions cluster_options(ClusterOptions cluster, const ProducerOptions& op
 }
 
 constexpr std::int32_t sequence_mask = 0x7fffffff;  // 2^31 - 1 is followed by 0
-constexpr std::int16_t last_epoch = 0x7fff;
 
 }  // namespace
 
@@ -42,9 +41,9 @@ Result<ProducerOptions> checked(ProducerOptions options) {
       options.request_timeout.count() <= 0)
     return wrong("linger, max_block and request_timeout: must not be negative");
   if (options.delivery_timeout < options.linger + options.request_timeout)
-    return wrong(fmt::format("delivery_timeout: {} ms, want at least linger + request_timeout = {} ms",
-                             options.delivery_timeout.count(),
-                             (options.linger + options.request_timeout).count()));
+    return wrong(fmt::format(
+        "delivery_timeout: {} ms, want at least linger + request_timeout = {} ms",
+        options.delivery_timeout.count(), (options.linger + options.request_timeout).count()));
   return options;
 }
 
@@ -90,7 +89,8 @@ void ProducerCore::pump() {
     fill(requests, now);
     if (requests.empty()) break;
     for (auto& [node, request] : requests) {
-      std::erase_if(request.batches, [this](Sent& sent) { return !seal(*sent.queue, *sent.batch); });
+      std::erase_if(request.batches,
+                    [this](Sent& sent) { return !seal(*sent.queue, *sent.batch); });
       if (!request.batches.empty()) send_request(std::move(request));
     }
   }
@@ -132,8 +132,7 @@ bool ProducerCore::may_send(PartitionQueue& queue) {
       queue.next_ordinal - queue.open.front() >= static_cast<std::uint64_t>(options_.max_in_flight))
     return false;
   if (!idempotent_) return true;
-  const bool begins_anew =
-      queue.restart || queue.identity.id < 0 || queue.identity != identity_;
+  const bool begins_anew = queue.restart || queue.identity.id < 0 || queue.identity != identity_;
   // Numbers under way must be settled before new ones begin: the broker would fence them.
   if (begins_anew && queue.in_flight == 0 && (queue.restart || queue.retries.empty())) {
     if (identity_.id < 0) {
@@ -161,10 +160,9 @@ void ProducerCore::restart_sequence(PartitionQueue& queue) {
 void ProducerCore::number(PartitionQueue& queue, ProducerBatch& batch) {
   batch.identity = queue.identity;
   batch.base_sequence = queue.next_sequence;
-  queue.next_sequence =
-      static_cast<std::int32_t>((static_cast<std::uint32_t>(queue.next_sequence) +
-                                 static_cast<std::uint32_t>(batch.record_count)) &
-                                static_cast<std::uint32_t>(sequence_mask));
+  queue.next_sequence = static_cast<std::int32_t>((static_cast<std::uint32_t>(queue.next_sequence) +
+                                                   static_cast<std::uint32_t>(batch.record_count)) &
+                                                  static_cast<std::uint32_t>(sequence_mask));
 }
 
 ProducerCore::Request* ProducerCore::room_for(PartitionQueue& queue,
@@ -189,9 +187,8 @@ ProducerCore::Request* ProducerCore::room_for(PartitionQueue& queue,
   if (begun == requests.end() && !cluster_.node(*leader, Lane::data)->has_room()) return nullptr;
   Request& request = requests[*leader];
   request.node = *leader;
-  const std::size_t more = !queue.retries.empty()
-                               ? queue.retries.front()->bytes.size()
-                               : queue.batches.front()->builder.size();
+  const std::size_t more = !queue.retries.empty() ? queue.retries.front()->bytes.size()
+                                                  : queue.batches.front()->builder.size();
   if (!request.batches.empty() && request.bytes + more > options_.max_request_bytes) return nullptr;
   return &request;
 }
@@ -211,12 +208,12 @@ std::unique_ptr<ProducerBatch> ProducerCore::take(PartitionQueue& queue) {
 
 bool ProducerCore::seal(PartitionQueue& queue, ProducerBatch& batch) {
   if (!batch.bytes.empty()) return true;
-  auto bytes = batch.builder.finish(
-      {.codec = static_cast<compress::Codec>(options_.compression),
-       .level = options_.compression_level.value_or(compress::default_level),
-       .producer_id = batch.identity.id,
-       .producer_epoch = batch.identity.epoch,
-       .base_sequence = batch.base_sequence});
+  auto bytes =
+      batch.builder.finish({.codec = static_cast<compress::Codec>(options_.compression),
+                            .level = options_.compression_level.value_or(compress::default_level),
+                            .producer_id = batch.identity.id,
+                            .producer_epoch = batch.identity.epoch,
+                            .base_sequence = batch.base_sequence});
   if (bytes) {
     batch.bytes = std::move(*bytes);
     return true;
@@ -312,7 +309,8 @@ void ProducerCore::on_metadata(const Result<void>& outcome) {
     std::vector<std::int32_t> with_leader;
     for (std::size_t i = 0; i < topic.partitions.size(); ++i)
       if (topic.partitions[i].leader >= 0) with_leader.push_back(static_cast<std::int32_t>(i));
-    for (FailedRecord& record : accumulator_.set_partitions(name, topic.partitions.size(), with_leader)) {
+    for (FailedRecord& record :
+         accumulator_.set_partitions(name, topic.partitions.size(), with_leader)) {
       accumulator_.complete_waiting(record);
       if (record.done) {
         record.done(fail(record.error));

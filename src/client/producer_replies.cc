@@ -10,6 +10,8 @@
 namespace weir::client {
 namespace {
 
+constexpr std::int16_t last_epoch = 0x7fff;
+
 std::string place(const PartitionQueue& queue) {
   return fmt::format("{}-{}", queue.topic, queue.partition);
 }
@@ -66,20 +68,21 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
   const auto earlier_is_open = [&] {
     if (!queue.retries.empty() && queue.retries.front()->id < batch.id) return true;
     return std::any_of(under_way_.begin(), under_way_.end(), [&](const auto& request) {
-      return std::any_of(request.second->batches.begin(), request.second->batches.end(),
-                         [&](const Sent& other) {
-                           return other.queue == &queue && other.batch && other.batch->id < batch.id;
-                         });
+      return std::any_of(
+          request.second->batches.begin(), request.second->batches.end(), [&](const Sent& other) {
+            return other.queue == &queue && other.batch && other.batch->id < batch.id;
+          });
     });
   };
   const bool lost_sequence = idempotent_ && (outcome.code == Errc::out_of_order_sequence_number ||
                                              outcome.code == Errc::unknown_producer_id);
   if (outcome.code == Errc::none || outcome.code == Errc::duplicate_sequence_number) {
     queue.failures = 0;
-    tell(queue, batch, {.code = Errc::none,
-                        .message = {},
-                        .offset = outcome.code == Errc::none ? outcome.offset : -1,
-                        .append_time_ms = outcome.append_time_ms});
+    tell(queue, batch,
+         {.code = Errc::none,
+          .message = {},
+          .offset = outcome.code == Errc::none ? outcome.offset : -1,
+          .append_time_ms = outcome.append_time_ms});
     settle(queue, batch);
   } else if (fatal_ || batch.told) {
     settle(queue, batch);
@@ -109,8 +112,8 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
 
 void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
   PartitionQueue& queue = *sent.queue;
-  log_debug("client", fmt::format("{}: {}; try {} failed", place(queue), outcome.message,
-                                  sent.batch->tries));
+  log_debug("client",
+            fmt::format("{}: {}; try {} failed", place(queue), outcome.message, sent.batch->tries));
   queue.recovering = queue.in_flight > 0;
   ++queue.failures;
   queue.retry_at = loop_.now() + cluster_.retry_pause(queue.failures);
@@ -122,7 +125,7 @@ void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
 }
 
 void ProducerCore::new_epoch() {
-  if (identity_.epoch == 0x7fff) {
+  if (identity_.epoch == last_epoch) {
     identity_ = {};
     return;
   }
@@ -143,10 +146,10 @@ void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outco
   for (Delivery& delivery : batch.deliveries) {
     const std::int64_t ms =
         outcome.append_time_ms >= 0 ? outcome.append_time_ms : delivery.timestamp_ms;
-    delivery.done(RecordMetadata{
-        .partition = queue.partition,
-        .offset = outcome.offset < 0 ? -1 : outcome.offset + delivery.index,
-        .timestamp = Timestamp(std::chrono::milliseconds(ms))});
+    delivery.done(
+        RecordMetadata{.partition = queue.partition,
+                       .offset = outcome.offset < 0 ? -1 : outcome.offset + delivery.index,
+                       .timestamp = Timestamp(std::chrono::milliseconds(ms))});
   }
 }
 
@@ -195,10 +198,9 @@ void ProducerCore::expire(MonoTime now) {
   plan(next);
   auto waiting = accumulator_.take_waiting(nullptr, now);
   if (waiting.empty()) return;
-  const std::string why =
-      last_metadata_error_
-          ? last_metadata_error_->message()
-          : fmt::format("not known to the cluster after {} ms", options_.max_block.count());
+  const std::string why = last_metadata_error_ ? last_metadata_error_->message()
+                                               : fmt::format("not known to the cluster after {} ms",
+                                                             options_.max_block.count());
   fail_waiting(std::move(waiting),
                last_metadata_error_ ? Errc::timed_out : Errc::unknown_topic_or_partition, why);
 }

@@ -20,9 +20,9 @@ class ProducerTest : public testing::Test {
   void open(ProducerOptions options = {}) {
     auto whole = checked(options);
     ASSERT_TRUE(whole) << whole.error().message();
-    producer = std::make_unique<ProducerCore>(
-        process->loop(), transport, process->rng(),
-        ClusterOptions{.bootstrap = {cluster.address()}}, *whole);
+    producer =
+        std::make_unique<ProducerCore>(process->loop(), transport, process->rng(),
+                                       ClusterOptions{.bootstrap = {cluster.address()}}, *whole);
   }
   static ProducerOptions one_record_a_batch() {
     return {.linger = 0ms, .batch_bytes = 1, .buffer_bytes = 1 << 20};
@@ -30,17 +30,16 @@ class ProducerTest : public testing::Test {
 
   void send(const std::string& value, std::optional<std::string> key = {},
             std::optional<std::int32_t> partition = {}) {
-    auto sent = producer->send(
-        {.topic = "t", .key = key, .value = value, .partition = partition},
-        [this, value](Result<RecordMetadata> r) {
-          if (r) {
-            acknowledged.push_back(value);
-            offsets.push_back(r->offset);
-          } else {
-            failed.push_back(value);
-            last_error = r.error();
-          }
-        });
+    auto sent = producer->send({.topic = "t", .key = key, .value = value, .partition = partition},
+                               [this, value](Result<RecordMetadata> r) {
+                                 if (r) {
+                                   acknowledged.push_back(value);
+                                   offsets.push_back(r->offset);
+                                 } else {
+                                   failed.push_back(value);
+                                   last_error = r.error();
+                                 }
+                               });
     ASSERT_TRUE(sent) << sent.error().message();
   }
   /// True if everything is settled within `time`.
@@ -78,7 +77,8 @@ TEST_F(ProducerTest, records_are_delivered_in_order_with_their_offsets) {
   ASSERT_TRUE(flush());
   EXPECT_EQ(cluster.values("t"), numbered(1000));
   EXPECT_EQ(acknowledged, numbered(1000));
-  for (std::size_t i = 0; i < offsets.size(); ++i) EXPECT_EQ(offsets[i], static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    EXPECT_EQ(offsets[i], static_cast<std::int64_t>(i));
   EXPECT_EQ(producer->accumulator().used_bytes(), 0U);
   EXPECT_LT(cluster.count(ApiKey::produce), 20);
 }
@@ -137,10 +137,12 @@ TEST_F(ProducerTest, random_faults_neither_lose_double_nor_reorder_records) {
     Rng dice(seed * 977);
     int faults = 0;
     brokers.on_request = [&](ApiKey key, int) {
-      if (key == ApiKey::api_versions || !dice.one_in(5)) return Fault{.delay = Duration(dice.below(3'000'000))};
+      if (key == ApiKey::api_versions || !dice.one_in(5))
+        return Fault{.delay = Duration(dice.below(3'000'000))};
       ++faults;
       const auto kind = static_cast<Kind>(dice.between(1, key == ApiKey::produce ? 4 : 3));
-      if (dice.one_in(6)) brokers.move_leader("t", static_cast<int>(dice.below(3)), static_cast<int>(dice.below(3)));
+      if (dice.one_in(6))
+        brokers.move_leader("t", static_cast<int>(dice.below(3)), static_cast<int>(dice.below(3)));
       return Fault{.kind = kind,
                    .code = dice.one_in(2) ? Errc::not_leader_or_follower : Errc::request_timed_out};
     };
@@ -166,7 +168,8 @@ TEST_F(ProducerTest, random_faults_neither_lose_double_nor_reorder_records) {
   }
 }
 
-TEST_F(ProducerTest, send_says_queue_full_at_the_bound_and_takes_records_again_after_acknowledgements) {
+TEST_F(ProducerTest,
+       send_says_queue_full_at_the_bound_and_takes_records_again_after_acknowledgements) {
   open({.linger = 0ms, .batch_bytes = 1000, .buffer_bytes = 5000});
   cluster.on_request = [](ApiKey key, int) {
     return key == ApiKey::produce ? Fault{.delay = 100ms} : Fault{};
@@ -207,7 +210,8 @@ TEST_F(ProducerTest, after_a_record_that_failed_for_good_the_next_ones_go_on_wit
   ASSERT_TRUE(flush());
   EXPECT_EQ(failed, std::vector<std::string>{"1"});
   EXPECT_EQ(last_error->code(), Errc::message_too_large);
-  EXPECT_EQ(cluster.values("t"), (std::vector<std::string>{"0", "2", "3", "4", "5", "6", "7", "8", "9"}));
+  EXPECT_EQ(cluster.values("t"),
+            (std::vector<std::string>{"0", "2", "3", "4", "5", "6", "7", "8", "9"}));
   EXPECT_EQ(producer->identity().epoch, 1);
 }
 
@@ -243,7 +247,8 @@ TEST_F(ProducerTest, records_wait_for_a_topic_that_appears_and_fail_for_one_that
   }));
   int late = 0;
   for (int i = 0; i < 3; ++i)
-    ASSERT_TRUE(producer->send({.topic = "late", .key = "k", .value = std::to_string(i)}, [&](auto r) { late += r.has_value(); }));
+    ASSERT_TRUE(producer->send({.topic = "late", .key = "k", .value = std::to_string(i)},
+                               [&](auto r) { late += r.has_value(); }));
   world.run_for(1s);
   cluster.add_topic("late", 1);
   ASSERT_TRUE(world.run_until([&] { return late == 3 && failed_other; }, 3s));
@@ -258,8 +263,10 @@ TEST_F(ProducerTest, equal_keys_go_to_murmur2s_partition_and_records_without_key
   std::set<std::int32_t> without;
   for (int i = 0; i < 600; ++i) {
     const std::string key = "key" + std::to_string(i % 10);
-    ASSERT_TRUE(producer->send({.topic = "many", .key = key, .value = "v"}, [&, key](auto r) { of_key[key].insert(r->partition); }));
-    ASSERT_TRUE(producer->send({.topic = "many", .value = "v"}, [&](auto r) { without.insert(r->partition); }));
+    ASSERT_TRUE(producer->send({.topic = "many", .key = key, .value = "v"},
+                               [&, key](auto r) { of_key[key].insert(r->partition); }));
+    ASSERT_TRUE(producer->send({.topic = "many", .value = "v"},
+                               [&](auto r) { without.insert(r->partition); }));
   }
   ASSERT_TRUE(flush());
   EXPECT_EQ(of_key.size(), 10U);
@@ -268,8 +275,10 @@ TEST_F(ProducerTest, equal_keys_go_to_murmur2s_partition_and_records_without_key
 }
 
 TEST_F(ProducerTest, old_brokers_are_spoken_to_in_their_versions) {
-  cluster.newest = {{ApiKey::api_versions, std::int16_t{0}}, {ApiKey::produce, std::int16_t{3}},
-                    {ApiKey::metadata, std::int16_t{4}}, {ApiKey::init_producer_id, std::int16_t{0}}};
+  cluster.newest = {{ApiKey::api_versions, std::int16_t{0}},
+                    {ApiKey::produce, std::int16_t{3}},
+                    {ApiKey::metadata, std::int16_t{4}},
+                    {ApiKey::init_producer_id, std::int16_t{0}}};
   open();
   for (const auto& value : numbered(10)) send(value);
   ASSERT_TRUE(flush());
@@ -277,7 +286,8 @@ TEST_F(ProducerTest, old_brokers_are_spoken_to_in_their_versions) {
 }
 
 TEST_F(ProducerTest, every_codec_arrives_and_acks_none_reports_no_offset) {
-  for (const auto codec : {Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
+  for (const auto codec :
+       {Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
     open({.compression = codec});
     for (const auto& value : numbered(100)) send(value);
     ASSERT_TRUE(flush());
@@ -301,7 +311,8 @@ TEST_F(ProducerTest, closing_fails_what_is_not_acknowledged) {
 }
 
 TEST_F(ProducerTest, a_setting_that_cannot_be_is_named) {
-  EXPECT_EQ(checked({.acks = Acks::leader, .idempotent = true}).error().code(), Errc::invalid_setting);
+  EXPECT_EQ(checked({.acks = Acks::leader, .idempotent = true}).error().code(),
+            Errc::invalid_setting);
   EXPECT_FALSE(checked({.max_in_flight = 6}));
   EXPECT_TRUE(checked({.acks = Acks::leader, .max_in_flight = 6}));
   EXPECT_FALSE(checked({.delivery_timeout = 1s}));

@@ -66,7 +66,8 @@ class Session {
       });
     });
     if (result.wait_for(timeout + grace) != std::future_status::ready)
-      return fail(Errc::timed_out, "no answer within " + std::to_string(milliseconds(timeout)) + " ms");
+      return fail(Errc::timed_out,
+                  "no answer within " + std::to_string(milliseconds(timeout)) + " ms");
     return result.get();
   }
 

@@ -321,27 +321,30 @@ Decompressor& thread_decompressor() {
 }
 
 Result<Slice> decompress(Codec codec, std::string_view in, Caps caps) {
+  // Most batches end within the scratch and are then copied once into a block of their own size;
+  // growing a block from a guess costs more, and a consumer may hold the block for long.
+  constexpr std::size_t scratch_bytes = 256U * 1024;
+  thread_local const auto scratch = std::make_unique_for_overwrite<char[]>(scratch_bytes);
+  if (codec == Codec::none && in.size() <= caps.output) return Slice::copy_of(in);
+
   Decompressor& decompressor = thread_decompressor();
   decompressor.start(codec, in, caps);
-  // Most batches shrink to a quarter or less; the block doubles for those that shrink more. One
-  // byte more than the cap lets the decompressor see that it was reached.
-  constexpr std::size_t least = 4096;
-  Slice out = Slice::allocate(std::min(std::max(in.size() * 4, least), caps.output + 1));
-  std::size_t size = 0;
-  for (;;) {
-    if (size == out.size()) {
-      Slice larger = Slice::allocate(std::min(out.size() * 2, caps.output + 1));
-      std::memcpy(larger.mutable_data(), out.data(), size);
-      out = std::move(larger);
+  Slice large;
+  char* out = scratch.get();
+  std::size_t room = scratch_bytes;
+  for (std::size_t size = 0;;) {
+    if (size == room) {
+      room *= 4;
+      Slice larger = Slice::allocate(room);
+      std::memcpy(larger.mutable_data(), out, size);
+      large = std::move(larger);
+      out = large.mutable_data();
     }
-    const auto more = decompressor.read(out.mutable_data() + size, out.size() - size);
+    const auto more = decompressor.read(out + size, room - size);
     if (!more) return fail(Error(more.error()));
-    if (*more == 0) break;
+    if (*more == 0) return Slice::copy_of({out, size});
     size += *more;
   }
-  // A consumer may hold this for long: no block is kept for less than half its size.
-  if (size < out.size() / 2) return Slice::copy_of(out.view().substr(0, size));
-  return out.sub(0, size);
 }
 
 }  // namespace weir::compress

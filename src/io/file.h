@@ -34,8 +34,13 @@ class File {
   /// Takes disk space for [0, size) and sets the size, without writing (fallocate).
   virtual Result<void> allocate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() const = 0;
+  /// What is cached of it in memory may go; it is not needed soon.
+  virtual void drop_cached() {}
   virtual const std::string& path() const = 0;
 };
+
+/// Offsets, sizes and addresses of writes to a file that was opened with open_direct().
+inline constexpr std::size_t direct_alignment = 4096;
 
 enum class OpenMode : std::uint8_t {
   read,        // must exist
@@ -60,6 +65,11 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
   virtual Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+  /// The same for a file that is written past the page cache where the file system can (O_DIRECT):
+  /// its writes must be aligned to direct_alignment. A sync is still needed.
+  virtual Result<std::shared_ptr<File>> open_direct(const std::string& path, OpenMode mode) {
+    return open(path, mode);
+  }
   /// Makes the directory and its parents; fine if it is there.
   virtual Result<void> make_directories(const std::string& path) = 0;
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
@@ -71,7 +81,9 @@ class FileSystem {
   virtual Result<void> remove_all(const std::string& path) = 0;
   /// Makes the names in the directory durable.
   virtual Result<void> sync_directory(const std::string& path) = 0;
+  /// Of the file system that holds `path`: what is left, and how much there is in all.
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
+  virtual Result<std::uint64_t> total_bytes(const std::string& path) = 0;
   virtual Result<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) = 0;
 };
 

@@ -97,6 +97,8 @@ class PosixFile final : public NativeFile {
     return {};
   }
 
+  void drop_cached() override { (void)::posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED); }
+
   Result<std::uint64_t> size() const override {
     struct stat info{};
     if (::fstat(fd_, &info) != 0) return failed(path_, "size", errno);
@@ -120,7 +122,19 @@ class PosixLock final : public FolderLock {
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::shared_ptr<File>> open(const std::string& path, OpenMode mode) override {
-    int flags = O_CLOEXEC;
+    return open_with(path, mode, 0);
+  }
+
+  Result<std::shared_ptr<File>> open_direct(const std::string& path, OpenMode mode) override {
+    auto file = open_with(path, mode, O_DIRECT);
+    // EINVAL: a file system without direct access, tmpfs for example.
+    if (!file && file.error().code() == Errc::io_error) return open_with(path, mode, 0);
+    return file;
+  }
+
+ private:
+  static Result<std::shared_ptr<File>> open_with(const std::string& path, OpenMode mode, int more) {
+    int flags = O_CLOEXEC | more;
     switch (mode) {
       case OpenMode::read: flags |= O_RDONLY; break;
       case OpenMode::read_write: flags |= O_RDWR; break;
@@ -132,6 +146,7 @@ class PosixFileSystem final : public FileSystem {
     return std::make_shared<PosixFile>(fd, path);
   }
 
+ public:
   Result<void> make_directories(const std::string& path) override {
     std::error_code error;
     std::filesystem::create_directories(path, error);
@@ -195,9 +210,15 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::uint64_t> free_bytes(const std::string& path) override {
-    struct statvfs info{};
-    if (::statvfs(path.c_str(), &info) != 0) return failed(path, "free space", errno);
-    return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+    auto info = statistics(path);
+    if (!info) return fail(info.error());
+    return static_cast<std::uint64_t>(info->f_bavail) * info->f_frsize;
+  }
+
+  Result<std::uint64_t> total_bytes(const std::string& path) override {
+    auto info = statistics(path);
+    if (!info) return fail(info.error());
+    return static_cast<std::uint64_t>(info->f_blocks) * info->f_frsize;
   }
 
   Result<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override {
@@ -214,6 +235,13 @@ class PosixFileSystem final : public FileSystem {
       return failed(file, "lock", error);
     }
     return std::make_unique<PosixLock>(fd);
+  }
+
+ private:
+  static Result<struct statvfs> statistics(const std::string& path) {
+    struct statvfs info{};
+    if (::statvfs(path.c_str(), &info) != 0) return failed(path, "free space", errno);
+    return info;
   }
 };
 

@@ -173,6 +173,7 @@ Result<void> SimFileSystem::begin(FileOp op, const std::string& path) {
     if (fault.count == 1) fault.op = static_cast<FileOp>(255);  // used up
     if (fault.count > 1) --fault.count;
     ++counters_.failed_calls;
+    if (fault.error == Errc::simulated_crash) crashed_ = true;
     return fail(fault.error, path + ": " + std::string(name_of_op(op)) + ": injected failure");
   }
   return {};

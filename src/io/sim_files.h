@@ -25,7 +25,7 @@ enum class FileOp : std::uint8_t {
 
 /// Makes calls fail: the calls of `op` on paths that contain `path`, after `skip` of them, `count`
 /// times (0: for ever). A failed sync drops what was pending in that file; a failed write may leave
-/// any front part of it.
+/// any front part of it. The error simulated_crash ends the process in that call, as crash_after().
 struct FileFault {
   FileOp op = FileOp::sync;
   std::string path;
@@ -69,6 +69,7 @@ class SimFileSystem final : public FileSystem {
   Result<void> remove_all(const std::string& path) override;
   Result<void> sync_directory(const std::string& path) override;
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+  Result<std::uint64_t> total_bytes(const std::string&) override { return capacity_; }
   Result<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override;
 
   /// The power fails: open files are dead, un-synced operations are decided by `Rng`.

@@ -6,6 +6,13 @@
 
 namespace weir::json {
 
+Value::Value(const Value& other) = default;
+Value::Value(Value&& other) noexcept = default;
+Value& Value::operator=(const Value& other) = default;
+Value& Value::operator=(Value&& other) noexcept = default;
+Value::~Value() = default;
+bool Value::operator==(const Value& other) const = default;
+
 Object::Object(std::initializer_list<Member> members) {
   for (const auto& [key, value] : members) set(key, value);
 }

@@ -65,6 +65,12 @@ class Value {
   Value(std::string text) : data_(std::move(text)) {}
   Value(Array array) : data_(std::move(array)) {}
   Value(Object object) : data_(std::move(object)) {}
+  // Out of line: inlined everywhere they cost compile time, and g++ 12 warns of them wrongly.
+  Value(const Value& other);
+  Value(Value&& other) noexcept;
+  Value& operator=(const Value& other);
+  Value& operator=(Value&& other) noexcept;
+  ~Value();
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
   bool is_number() const { return as_int() != nullptr || as_double() != nullptr; }
@@ -84,7 +90,7 @@ class Value {
     return object != nullptr ? object->find(key) : nullptr;
   }
   /// The same value; 1 and 1.0 differ, the order of members does not matter.
-  bool operator==(const Value& other) const = default;
+  bool operator==(const Value& other) const;
 
  private:
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> data_;

@@ -37,6 +37,11 @@ class RecordSource {
     return true;
   }
 
+  /// What lies ready, for a reader that needs no more than this.
+  std::string_view ready() const { return {p_, static_cast<std::size_t>(end_ - p_)}; }
+  /// Takes everything up to `p`, which lies in ready().
+  void advance_to(const char* p) { p_ = p; }
+
   bool take(std::int32_t& out) {
     std::uint64_t v;
     if (!take_bits(v, 5)) return false;
@@ -103,6 +108,49 @@ struct Shape {
   bool has_key = false;
 };
 
+/// A varint that certainly fits in one or two bytes; false means: look closer.
+inline bool take_short(const char*& p, const char* end, std::int32_t& out) {
+  if (end - p < 2) return false;
+  const auto low = static_cast<unsigned char>(p[0]);
+  if (low < 0x80U) {
+    out = unzigzag(std::uint32_t{low});
+    ++p;
+    return true;
+  }
+  const auto high = static_cast<unsigned char>(p[1]);
+  if (high >= 0x80U) return false;
+  out = unzigzag(std::uint32_t{low & 0x7fU} | std::uint32_t{high} << 7U);
+  p += 2;
+  return true;
+}
+
+inline bool skip_short_run(const char*& p, const char* end, bool& present) {
+  std::int32_t size = 0;
+  if (!take_short(p, end, size) || size < -1) return false;
+  present = size >= 0;
+  if (size > end - p) return false;
+  p += present ? size : 0;
+  return true;
+}
+
+/// The usual record: whole in `bytes`, lengths and deltas of at most two bytes, no headers, more
+/// bytes behind it. nullptr means nothing but that it is not of this kind.
+const char* take_usual_record(std::string_view bytes, Shape& shape) {
+  const char* p = bytes.data();
+  const char* const limit = p + bytes.size();
+  std::int32_t length = 0;
+  if (!take_short(p, limit, length) || length < 1 || length >= limit - p) return nullptr;
+  const char* const end = p + length;
+  ++p;  // attributes
+  std::int32_t timestamp_delta = 0;
+  bool has_value = false;
+  if (!take_short(p, end, timestamp_delta) || !take_short(p, end, shape.offset_delta) ||
+      !skip_short_run(p, end, shape.has_key) || !skip_short_run(p, end, has_value))
+    return nullptr;
+  shape.timestamp_delta = timestamp_delta;
+  return end - p == 1 && *p == 0 ? end : nullptr;
+}
+
 bool skip_run(RecordSource& source, bool may_be_null, bool& present) {
   std::int32_t size = 0;
   if (!source.take(size) || size < (may_be_null ? -1 : 0)) return false;
@@ -112,6 +160,10 @@ bool skip_run(RecordSource& source, bool may_be_null, bool& present) {
 
 /// nullptr, or what is wrong with the form of the record that the source stands at.
 const char* take_record(RecordSource& source, Shape& shape) {
+  if (const char* end = take_usual_record(source.ready(), shape)) [[likely]] {
+    source.advance_to(end);
+    return nullptr;
+  }
   std::int32_t length = 0;
   if (!source.take(length) || length < 1) return "has a wrong length";
   const std::int64_t end = source.position() + length;

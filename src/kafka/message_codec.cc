@@ -16,6 +16,38 @@ const MessageCodec* find_codec(std::string_view name) {
   return nullptr;
 }
 
+namespace {
+
+/// Decodes and, if it is given, encodes; why that cannot be.
+Result<void> run_checked(const MessageCodec& codec, std::string_view body, std::int16_t version,
+                         Encoder* encoder, json::Value* json) {
+  if (version < codec.min_version || version > codec.max_version)
+    return no_such_version(codec.name, version, codec.min_version, codec.max_version);
+  Decoder decoder(body);
+  codec.run(decoder, version, encoder, json);
+  if (!decoder.ok()) return bad_message(codec.name, version, decoder.status().error());
+  if (encoder != nullptr && !encoder->ok())
+    return bad_message(codec.name, version, encoder->status().error());
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> MessageCodec::recode(std::string_view body, std::int16_t version) const {
+  std::string out;
+  Encoder encoder(out);
+  if (auto r = run_checked(*this, body, version, &encoder, nullptr); !r)
+    return fail(std::move(r.error()));
+  return out;
+}
+
+Result<json::Value> MessageCodec::to_json(std::string_view body, std::int16_t version) const {
+  json::Value json;
+  if (auto r = run_checked(*this, body, version, nullptr, &json); !r)
+    return fail(std::move(r.error()));
+  return json;
+}
+
 void put(json::Object& o, const char* key, bool value) { o.set(key, value); }
 void put(json::Object& o, const char* key, std::int64_t value) { o.set(key, value); }
 void put(json::Object& o, const char* key, double value) { o.set(key, value); }

@@ -12,18 +12,21 @@
 
 namespace weir::kafka {
 
-/// How to read one kind of message. Both functions read a whole body (decode_all).
+/// How to read one kind of message.
 struct MessageCodec {
   std::string_view name;  // "ProduceRequest", "TransactionLogValue"
   std::int16_t api_key;   // -1 for records
   bool is_request;        // false for responses and records
   std::int16_t min_version;
   std::int16_t max_version;
+  /// Decodes a whole body, then does with the message what is asked for: encodes it, shows it.
+  void (*run)(Decoder& decoder, std::int16_t version, Encoder* encoder, json::Value* json);
+
   /// Decodes and encodes again; equal to `body` if that was written as Kafka writes.
-  Result<std::string> (*recode)(std::string_view body, std::int16_t version);
+  Result<std::string> recode(std::string_view body, std::int16_t version) const;
   /// As Kafka's own tools show it: camelCase names, bytes in base64, ids as 22 characters, records
   /// as `recordsSizeInBytes`, tagged fields only if they differ from their default.
-  Result<json::Value> (*to_json)(std::string_view body, std::int16_t version);
+  Result<json::Value> to_json(std::string_view body, std::int16_t version) const;
 };
 
 /// Every message and record, requests and responses by ascending key first.
@@ -37,25 +40,20 @@ constexpr std::int16_t api_key_of() {
   return -1;
 }
 
+/// Small on purpose: there are some two hundred and fifty of it.
+template <class Message>
+void run_codec(Decoder& decoder, std::int16_t version, Encoder* encoder, json::Value* json) {
+  Message message;
+  message.decode(decoder, version);
+  if (!decoder.finish()) return;
+  if (encoder != nullptr) message.encode(*encoder, version);
+  if (json != nullptr) *json = to_json(message, version);
+}
+
 template <class Message>
 constexpr MessageCodec codec_of() {
-  return {Message::message_name,
-          api_key_of<Message>(),
-          Message::message_name.ends_with("Request"),
-          Message::min_version,
-          Message::max_version,
-          [](std::string_view body, std::int16_t version) -> Result<std::string> {
-            auto message = decode_all<Message>(body, version);
-            if (!message) return fail(std::move(message.error()));
-            std::string out;
-            if (auto r = encode_all(*message, version, out); !r) return fail(std::move(r.error()));
-            return out;
-          },
-          [](std::string_view body, std::int16_t version) -> Result<json::Value> {
-            auto message = decode_all<Message>(body, version);
-            if (!message) return fail(std::move(message.error()));
-            return to_json(*message, version);
-          }};
+  return {Message::message_name, api_key_of<Message>(), Message::message_name.ends_with("Request"),
+          Message::min_version,  Message::max_version,  run_codec<Message>};
 }
 
 }  // namespace weir::kafka

@@ -27,6 +27,11 @@ void Decoder::fail(const char* field, std::string what) {
   p_ = end_;
 }
 
+bool Decoder::finish() {
+  if (ok() && remaining() != 0) fail("end", "bytes left over");
+  return ok();
+}
+
 void Decoder::cut_short(const char* field, std::size_t wanted) {
   fail(field, fmt::format("cut short: wants {} bytes, {} are left", wanted, remaining()));
 }

@@ -27,7 +27,7 @@ namespace weir::kafka {
 
 /// Memory that the arrays of one decoded message may take; more is refused. A frame of small
 /// elements could otherwise grow tenfold when decoded.
-inline constexpr std::size_t decoded_message_bytes = 256U * 1024 * 1024;
+inline constexpr std::size_t decoded_message_bytes = 64U * 1024 * 1024;
 /// First flexible version of messages that have none.
 inline constexpr std::int16_t never_flexible = 0x7fff;
 
@@ -116,6 +116,8 @@ class Decoder {
   /// Bytes not read yet; zero after an error.
   std::size_t remaining() const { return static_cast<std::size_t>(end_ - p_); }
   std::string_view rest() const { return {p_, remaining()}; }
+  /// True if the whole input was read without an error; bytes left over are one.
+  bool finish();
 
   template <class T>
   T integer(const char* field) {

@@ -1,5 +1,6 @@
 """weir's own program and broker, as a user starts them."""
 import os
+import signal
 from pathlib import Path
 
 from lib import proc
@@ -16,6 +17,14 @@ def program():
     return path
 
 
+def helper(name):
+    """A helper program of the tests, built beside the program under test."""
+    path = Path(program()).parents[2] / "tests" / name
+    if not path.exists():
+        raise AssertionError(f"{path}: not built")
+    return path
+
+
 def weir(*args, **kwargs):
     """Runs `weir ARGS...` to its end; see proc.run for the keywords."""
     return proc.run([program(), *args], **kwargs)
@@ -24,10 +33,12 @@ def weir(*args, **kwargs):
 class WeirBroker:
     """`weir broker` over a data folder, on a port that it picks. Use it in `with`."""
 
-    def __init__(self, data_dir, args=(), env=None, prefix=()):
-        """`prefix`: a command to run it under, such as strace with its options."""
-        command = [*prefix, program(), "broker", "--data", data_dir, "--listen", "127.0.0.1:0", *args]
+    def __init__(self, data_dir, args=(), env=None, prefix=(), port=0, listen=None):
+        """`prefix`: a command to run it under, such as strace with its options. `listen`: HOST:PORT; "" leaves --listen out."""
+        where = f"127.0.0.1:{port}" if listen is None else listen
+        command = [*prefix, program(), "broker", "--data", data_dir, *(["--listen", where] if where else []), *args]
         self.process = proc.Process(command, env=env)
+        self._prefixed = bool(prefix)
         try:
             match = self.process.wait_for_line(r"\blistening on ([\w.\-\[\]:]+):(\d+)\b", START_DEADLINE_S)
         except AssertionError:
@@ -46,6 +57,24 @@ class WeirBroker:
         """kill -9."""
         self.process.kill()
 
+    def log(self):
+        """What it has logged so far."""
+        return self.process.output("err")
+
+    def rss_mib(self):
+        """Its resident memory now."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
+
+    @property
+    def pid(self):
+        """Of the broker itself, also where it runs under another program."""
+        if not self._prefixed:
+            return self.process.pid
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        return int(children.split()[0])
+
     def terminate(self, deadline_s=30):
-        """SIGTERM; its exit code once it has drained."""
-        return self.process.terminate(deadline_s)
+        """SIGTERM; the exit code once it has drained."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.process.wait(deadline_s)

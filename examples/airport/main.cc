@@ -1,0 +1,223 @@
+// The airport demo: an embedded broker, a year of real flights, a first microservice, and a table.
+#include <weir/embed.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "delay_board.h"
+#include "publisher.h"
+#include "stream_reader.h"
+#include "streams.h"
+
+namespace {
+
+using namespace airport;
+using weir::Result;
+
+struct Options {
+  std::string csv = "examples/airport/data";
+  std::string folder;  // of the broker
+  std::string listen = "127.0.0.1:9092";
+  bool once = false;
+  bool json = false;
+};
+
+constexpr const char* usage =
+    "usage: airport_demo [--once] [--data DIR] [--folder DIR] [--listen HOST:PORT] [--json]\n"
+    "\n"
+    "Starts an embedded broker in a folder of its own, publishes a year of flights from New York,\n"
+    "runs the microservice delay-board on them and prints what it found.\n"
+    "\n"
+    "  --once              end then; without it the broker stays up until ^C\n"
+    "  --data DIR          the CSV files (examples/airport/data)\n"
+    "  --folder DIR        the broker's data (~/.local/state/weir/airport-demo); a second run goes "
+    "on\n"
+    "                      from where the first ended\n"
+    "  --listen HOST:PORT  where other programs reach the broker (127.0.0.1:9092; if that is "
+    "taken,\n"
+    "                      another port)\n"
+    "  --json              the totals as JSON instead of a table\n";
+
+std::string default_folder() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  if (state != nullptr && *state != '\0') return std::string(state) + "/weir/airport-demo";
+  return std::string(home == nullptr ? "." : home) + "/.local/state/weir/airport-demo";
+}
+
+bool parse(int argc, char** argv, Options& options) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const auto value = [&](std::string& out) {
+      if (i + 1 >= argc) return false;
+      out = argv[++i];
+      return true;
+    };
+    if (word == "--once") {
+      options.once = true;
+    } else if (word == "--json") {
+      options.json = true;
+    } else if (word == "--data") {
+      if (!value(options.csv)) return false;
+    } else if (word == "--folder") {
+      if (!value(options.folder)) return false;
+    } else if (word == "--listen") {
+      if (!value(options.listen)) return false;
+    } else {
+      return false;
+    }
+  }
+  if (options.folder.empty()) options.folder = default_folder();
+  return true;
+}
+
+/// On the wanted port, or on another one if somebody else has it.
+Result<weir::embed::Broker> open_broker(const Options& options) {
+  auto broker = weir::embed::Broker::open({.data = options.folder, .listen = options.listen});
+  if (broker || broker.error().code() != weir::Errc::address_in_use) return broker;
+  std::fprintf(stderr, "%s is taken; using another port\n", options.listen.c_str());
+  return weir::embed::Broker::open({.data = options.folder, .listen = "127.0.0.1:0"});
+}
+
+std::string mean_of(const DelayFigures& figures) {
+  if (figures.with_delay == 0) return "-";
+  char text[32];
+  std::snprintf(
+      text, sizeof text, "%.2f",
+      static_cast<double>(figures.delay_minutes) / static_cast<double>(figures.with_delay));
+  return text;
+}
+
+void add(DelayFigures& sum, const DelayFigures& more) {
+  sum.flights += more.flights;
+  sum.cancelled += more.cancelled;
+  sum.with_delay += more.with_delay;
+  sum.delay_minutes += more.delay_minutes;
+  sum.seats += more.seats;
+  if (more.largest_delay)
+    sum.largest_delay =
+        std::max(sum.largest_delay.value_or(*more.largest_delay), *more.largest_delay);
+}
+
+void print_row(const std::string& origin, const std::string& airline, const DelayFigures& f) {
+  const std::string largest = f.largest_delay ? std::to_string(*f.largest_delay) : "-";
+  std::printf("%-7s %-28s %8lld %10lld %11s %11s %10lld\n", origin.c_str(), airline.c_str(),
+              static_cast<long long>(f.flights), static_cast<long long>(f.cancelled),
+              mean_of(f).c_str(), largest.c_str(), static_cast<long long>(f.seats));
+}
+
+void print_table(const Board& board, const std::map<std::string, std::string>& names) {
+  std::printf("%-7s %-28s %8s %10s %11s %11s %10s\n", "origin", "airline", "flights", "cancelled",
+              "mean delay", "max delay", "seats");
+  DelayFigures total;
+  for (const auto& [key, figures] : board) {
+    const auto name = names.find(key.second);
+    print_row(key.first, name == names.end() ? key.second : name->second, figures);
+    add(total, figures);
+  }
+  print_row("all", "", total);
+}
+
+std::string json_of(const DelayFigures& f) {
+  std::string largest = f.largest_delay ? std::to_string(*f.largest_delay) : "null";
+  return "{\"flights\":" + std::to_string(f.flights) +
+         ",\"cancelled\":" + std::to_string(f.cancelled) +
+         ",\"with_delay\":" + std::to_string(f.with_delay) +
+         ",\"delay_minutes\":" + std::to_string(f.delay_minutes) + ",\"largest_delay\":" + largest +
+         ",\"seats\":" + std::to_string(f.seats) + "}";
+}
+
+void print_json(const Board& board) {
+  DelayFigures total;
+  std::string groups;
+  for (const auto& [key, figures] : board) {
+    groups += (groups.empty() ? "" : ",") + std::string("\"") + key.first + " " + key.second +
+              "\":" + json_of(figures);
+    add(total, figures);
+  }
+  std::printf("{\"all\":%s,\"by_origin_and_airline\":{%s}}\n", json_of(total).c_str(),
+              groups.c_str());
+}
+
+Result<std::map<std::string, std::string>> airline_names(weir::Client& client) {
+  std::map<std::string, std::string> names;
+  auto read = read_to_end(client, std::string(airlines.name),
+                          [&](const weir::Batch& batch) -> Result<void> {
+                            for (const auto& [key, airline, record] : batch.as(airlines)) {
+                              if (!key || !airline)
+                                return weir::fail(key ? airline.error() : key.error());
+                              if (*airline) names[*key] = (*airline)->name;
+                            }
+                            return {};
+                          });
+  if (!read) return weir::fail(read.error());
+  return names;
+}
+
+Result<void> demo(const Options& options, weir::embed::Broker& broker) {
+  auto client = weir::Client::connect(broker.local());
+  if (!client) return weir::fail(client.error());
+  if (auto r = create_streams(*client); !r) return r;
+  auto published = publish_everything(*client, options.csv);
+  if (!published) return weir::fail(published.error());
+  DelayBoard board(*client);
+  if (auto r = board.restore(); !r) return r;
+  auto consumed = board.run();
+  if (!consumed) return weir::fail(consumed.error());
+  std::fprintf(stderr, "published %zu records, delay-board consumed %zu departures\n\n", *published,
+               *consumed);
+  auto result = read_board(*client);
+  if (!result) return weir::fail(result.error());
+  if (options.json) {
+    print_json(*result);
+  } else {
+    auto names = airline_names(*client);
+    if (!names) return weir::fail(names.error());
+    print_table(*result, *names);
+  }
+  std::fflush(stdout);
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!parse(argc, argv, options)) {
+    std::fputs(usage, stderr);
+    return 2;
+  }
+  // Blocked before any thread starts, so that sigwait below is the only one who gets them.
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGINT);
+  sigaddset(&ends, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+
+  std::error_code ignored;
+  std::filesystem::create_directories(options.folder, ignored);
+  auto broker = open_broker(options);
+  if (!broker) {
+    std::fprintf(stderr, "airport_demo: %s\n", broker.error().message().c_str());
+    return 1;
+  }
+  if (auto r = demo(options, *broker); !r) {
+    std::fprintf(stderr, "airport_demo: %s\n", r.error().message().c_str());
+    return 1;
+  }
+  if (options.once) return broker->stop() ? 0 : 1;
+  const std::string at = broker->addresses().front();
+  std::fprintf(stderr,
+               "\nthe broker is up (^C ends it): ./run weir consume flights.departures --bootstrap "
+               "%s  or  kcat -b %s -C -t operations.delay-board\n",
+               at.c_str(), at.c_str());
+  int signal = 0;
+  sigwait(&ends, &signal);
+  return broker->stop() ? 0 : 1;
+}

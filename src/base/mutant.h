@@ -1,0 +1,26 @@
+// Planted bugs, for the proof that the simulator finds them. In every build that is not made with
+// WEIR_MUTANTS, mutant(x) is the constant false and nothing of them is compiled in.
+#pragma once
+
+#include <cstdint>
+
+namespace weir {
+
+enum class Mutant : std::uint8_t {
+  none,
+  acknowledge_before_sync,     // replies leave when the write was asked for
+  high_watermark_before_sync,  // readers see what is not synced
+  recovery_without_sync,       // recovery serves what it found without making it durable
+  believe_failed_sync,         // a sync that failed counts as done
+  no_directory_sync,           // names of new files are not made durable
+  forget_last_batches,         // the memory of a producer's last five batches is dropped
+};
+
+#ifdef WEIR_MUTANTS
+inline Mutant active_mutant = Mutant::none;  // set by a test before anything runs
+inline bool mutant(Mutant which) { return active_mutant == which; }
+#else
+constexpr bool mutant(Mutant) { return false; }
+#endif
+
+}  // namespace weir

@@ -1,0 +1,100 @@
+// The event broker: owner of the log, the metadata, the listeners and the connections.
+#pragma once
+
+#include <weir/result.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "broker/connection.h"
+#include "broker/fetch_waiters.h"
+#include "broker/metadata.h"
+#include "broker/options.h"
+#include "io/runtime.h"
+
+namespace weir::broker {
+
+struct BrokerCounters {
+  std::uint64_t connections = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t refused_peers = 0;
+  std::uint64_t protocol_errors = 0;
+};
+
+/// Owner: a program, `embed`, or a simulation. Threads: the runtime's loop.
+class Broker {
+ public:
+  /// Opens and recovers the folder and listens. When it returns, clients can connect.
+  static Result<std::unique_ptr<Broker>> start(io::Runtime& runtime, BrokerOptions options);
+  ~Broker();
+
+  /// Stops accepting, answers what is under way, closes the log. `done` once, on the loop; the
+  /// broker may be destroyed in it.
+  void stop(std::function<void(Result<void>)> done);
+  /// Where each listener really listens.
+  std::vector<io::Endpoint> addresses() const;
+  /// A connection that needs no socket: the broker's end of a pipe.
+  void accept(std::unique_ptr<io::FrameChannel> channel);
+
+  const BrokerOptions& options() const { return options_; }
+  Metadata& metadata() { return *metadata_; }
+  log::LogStore& log() { return *log_; }
+  FetchWaiters& fetch_waiters() { return *fetch_waiters_; }
+  io::Loop& loop() { return runtime_.loop(); }
+  io::Runtime& runtime() { return runtime_; }
+  MonoTime now() const { return runtime_.loop().now(); }
+  std::int64_t wall_ms() const { return runtime_.loop().clock().wall_ms(); }
+  const BrokerCounters& counters() const { return counters_; }
+  std::int32_t node_id() const { return options_.log.node_id; }
+  /// What the client of `info` is told to connect to.
+  io::Endpoint advertised(const RequestInfo& info) const;
+
+  // For connections.
+  void forget(const std::shared_ptr<Connection>& connection);
+  void count_request() { ++counters_.requests; }
+  /// One line that names the peer; at most ten a second from one address, then a count.
+  void log_peer(const std::string& peer, std::string_view what);
+
+ private:
+  Broker(io::Runtime& runtime, BrokerOptions options);
+  Result<void> open_log();
+  Result<void> listen();
+  Result<void> listen_at(std::size_t index, const io::Endpoint& at);
+  void accept_stream(std::size_t listener, std::unique_ptr<io::Stream> stream);
+  void add(std::unique_ptr<io::FrameChannel> channel, std::size_t listener);
+  void sweep();
+  void drain();
+
+  struct PeerLog {
+    MonoTime since{};
+    std::uint64_t lines = 0;
+    std::uint64_t dropped = 0;
+  };
+
+  io::Runtime& runtime_;
+  BrokerOptions options_;
+  std::unique_ptr<log::LogStore> log_;
+  std::unique_ptr<Metadata> metadata_;
+  std::unique_ptr<FetchWaiters> fetch_waiters_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  std::shared_ptr<RequestMemory> memory_;
+  std::unordered_map<std::string, PeerLog> peer_logs_;
+  std::int64_t idle_ms_ = 0;
+  std::size_t max_connections_ = 0;
+  bool allow_remote_ = false;
+  BrokerCounters counters_;
+  io::TimerId sweep_timer_ = io::TimerId::none;
+  io::TimerId drain_timer_ = io::TimerId::none;
+  MonoTime drain_deadline_{};
+  bool stopping_ = false;
+  std::function<void(Result<void>)> stop_done_;
+};
+
+}  // namespace weir::broker

@@ -1,0 +1,277 @@
+// Fetch: whole batches below the high watermark, now or when there are enough (KIP-74 limits).
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "broker/broker.h"
+#include "broker/handlers.h"
+
+namespace weir::broker {
+
+/// One Fetch request under way.
+class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
+ public:
+  struct Part {
+    std::size_t topic = 0;  // where it stands in the request
+    std::size_t partition = 0;
+    TopicId topic_id;
+    Errc error = Errc::none;
+    std::vector<io::OutPiece> pieces;
+    std::uint64_t bytes = 0;
+  };
+
+  PendingFetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
+               Reply<kafka::FetchResponse> reply)
+      : broker_(broker),
+        info_(std::move(info)),
+        request_(std::move(request)),
+        reply_(std::move(reply)) {
+    const auto most = broker_.metadata().broker_settings().get_int("fetch.max.bytes");
+    bytes_left_ = static_cast<std::uint64_t>(std::clamp<std::int64_t>(request_.max_bytes, 0, most));
+    resolve();
+  }
+
+  const std::vector<Part>& parts() const { return parts_; }
+  log::PartitionLog* log_of(const Part& part) const {
+    if (part.error != Errc::none) return nullptr;
+    return broker_.log().find({.topic = part.topic_id, .partition = asked(part).partition});
+  }
+
+  /// True if it need not wait (any longer).
+  bool ready() {
+    if (request_.max_wait_ms <= 0 || parts_.empty()) return true;
+    std::uint64_t total = 0;
+    const auto wanted = static_cast<std::uint64_t>(std::max(request_.min_bytes, 0));
+    for (auto& part : parts_) {
+      const auto* log = log_of(part);
+      if (log == nullptr || log->fenced()) return true;
+      const auto& asked_part = asked(part);
+      const Offset offset(asked_part.fetch_offset);
+      if (offset < log->log_start() || offset > log->next_offset()) return true;
+      if (check_epoch(*log, asked_part) != Errc::none ||
+          diverging(*log, asked_part).epoch.value >= 0)
+        return true;
+      const auto most = static_cast<std::uint64_t>(std::max(asked_part.partition_max_bytes, 1));
+      total += log->readable_bytes(offset, std::min(most, std::max<std::uint64_t>(wanted, 1)));
+    }
+    return total >= wanted;
+  }
+
+  Duration max_wait() const { return std::chrono::milliseconds(request_.max_wait_ms); }
+
+  /// Reads the partitions in order, each with what the ones before left, and answers.
+  void read_all() {
+    if (answered) return;
+    answered = true;
+    read_from(0);
+  }
+
+  bool answered = false;
+  io::TimerId timer = io::TimerId::none;
+
+ private:
+  const kafka::FetchRequest::FetchPartition& asked(const Part& part) const {
+    return request_.topics[part.topic].partitions[part.partition];
+  }
+
+  void resolve() {
+    for (std::size_t t = 0; t < request_.topics.size(); ++t) {
+      const auto& topic = request_.topics[t];
+      const bool by_id = info_.api_version >= 13;
+      const Topic* found =
+          by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.topic);
+      for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
+        Part part{.topic = t,
+                  .partition = p,
+                  .topic_id = {},
+                  .error = Errc::none,
+                  .pieces = {},
+                  .bytes = 0};
+        if (found != nullptr) part.topic_id = found->id;
+        const auto index = topic.partitions[p].partition;
+        if (found == nullptr) {
+          part.error = by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition;
+        } else if (index < 0 || index >= found->partitions) {
+          part.error = Errc::unknown_topic_or_partition;
+        } else if (request_.replica_id >= 0 || request_.replica_state.replica_id >= 0) {
+          part.error =
+              Errc::topic_authorization_failed;  // nobody may pose as a replica (CVE-2018-1288)
+        }
+        parts_.push_back(std::move(part));
+      }
+    }
+  }
+
+  static Errc check_epoch(const log::PartitionLog& log,
+                          const kafka::FetchRequest::FetchPartition& asked) {
+    if (asked.current_leader_epoch < 0) return Errc::none;
+    const auto present = log.leader_epoch().value;
+    if (asked.current_leader_epoch < present) return Errc::fenced_leader_epoch;
+    return asked.current_leader_epoch > present ? Errc::unknown_leader_epoch : Errc::none;
+  }
+
+  /// Where the reader's last epoch ended here, if that is before where it wants to read on.
+  static log::LeaderEpochs::End diverging(const log::PartitionLog& log,
+                                          const kafka::FetchRequest::FetchPartition& asked) {
+    if (asked.last_fetched_epoch < 0) return {};
+    const auto end =
+        log.leader_epochs().end_of(LeaderEpoch(asked.last_fetched_epoch), log.next_offset());
+    if (end.epoch.value < 0) return {};
+    if (end.epoch.value < asked.last_fetched_epoch || end.end.value < asked.fetch_offset)
+      return end;
+    return {};
+  }
+
+  void read_from(std::size_t at) {
+    for (; at < parts_.size(); ++at) {
+      Part& part = parts_[at];
+      auto* log = log_of(part);
+      if (log == nullptr) {
+        if (part.error == Errc::none) part.error = Errc::unknown_topic_or_partition;
+        continue;
+      }
+      part.error = check_epoch(*log, asked(part));
+      if (part.error != Errc::none || diverging(*log, asked(part)).epoch.value >= 0) continue;
+      const auto most = static_cast<std::uint64_t>(std::max(asked(part).partition_max_bytes, 0));
+      if (bytes_left_ == 0 && any_bytes_) continue;
+      enum class State : std::uint8_t { calling, done_at_once, waiting };
+      auto state = std::make_shared<State>(State::calling);
+      log->read(Offset(asked(part).fetch_offset), std::min(most, bytes_left_), !any_bytes_,
+                [self = shared_from_this(), at, state](Result<log::ReadData> data) {
+                  self->note(self->parts_[at], std::move(data));
+                  if (*state == State::waiting) return self->read_from(at + 1);
+                  *state = State::done_at_once;
+                });
+      if (*state == State::calling) {
+        *state = State::waiting;
+        return;
+      }
+    }
+    answer();
+  }
+
+  void note(Part& part, Result<log::ReadData> data) {
+    if (!data) {
+      part.error = data.error().code();
+      // What is wrong with the disk is the operator's concern too.
+      if (part.error != Errc::offset_out_of_range)
+        broker_.log_peer(info_.peer, "fetch: " + data.error().message());
+      return;
+    }
+    part.bytes = data->bytes;
+    part.pieces = std::move(data->pieces);
+    any_bytes_ = any_bytes_ || part.bytes > 0;
+    bytes_left_ -= std::min(bytes_left_, part.bytes);
+  }
+
+  void answer() {
+    kafka::FetchResponse response;
+    Externals externals;
+    for (const auto& topic : request_.topics)
+      response.responses.push_back(
+          {.topic_id = topic.topic_id, .topic = topic.topic, .partitions = {}, .unknown_tags = {}});
+    for (auto& part : parts_) {
+      kafka::FetchResponse::PartitionData out;
+      out.partition_index = asked(part).partition;
+      out.error_code = wire_code(part.error);
+      out.high_watermark = -1;
+      if (info_.api_version >= 11) out.preferred_read_replica = -1;
+      if (request_.isolation_level == 1) out.aborted_transactions.emplace();
+      auto* log = broker_.log().find({.topic = part.topic_id, .partition = asked(part).partition});
+      if (log != nullptr && part.error != Errc::topic_authorization_failed &&
+          part.error != Errc::offset_out_of_range) {
+        out.high_watermark = out.last_stable_offset = log->high_watermark().value;
+        out.log_start_offset = log->log_start().value;
+        const auto end =
+            part.error == Errc::none ? diverging(*log, asked(part)) : log::LeaderEpochs::End{};
+        if (end.epoch.value >= 0)
+          out.diverging_epoch = {
+              .epoch = end.epoch.value, .end_offset = end.end.value, .unknown_tags = {}};
+      }
+      out.records = part.bytes > 0 ? kafka::Records::external(part.bytes)
+                                   : kafka::Records(std::string_view());
+      if (part.bytes > 0) externals.push_back(std::move(part.pieces));
+      response.responses[part.topic].partitions.push_back(std::move(out));
+    }
+    reply_(response, std::move(externals));
+  }
+
+  Broker& broker_;
+  RequestInfo info_;
+  kafka::FetchRequest request_;
+  Reply<kafka::FetchResponse> reply_;
+  std::vector<Part> parts_;
+  std::uint64_t bytes_left_ = 0;
+  bool any_bytes_ = false;
+};
+
+FetchWaiters::~FetchWaiters() {
+  for (auto& [id, list] : waiting_)
+    for (const auto& weak : list)
+      if (const auto fetch = weak.lock()) broker_.loop().cancel(fetch->timer);
+}
+
+void FetchWaiters::start(std::shared_ptr<PendingFetch> fetch) {
+  if (fetch->ready()) return answer(fetch);
+  for (const auto& part : fetch->parts()) {
+    const auto* log = fetch->log_of(part);
+    if (log == nullptr) continue;
+    auto& list = waiting_[log->spec().id];
+    // Fetches that other partitions answered leave their traces here; not for ever.
+    if (list.size() >= 32) std::erase_if(list, [](const auto& w) { return w.expired(); });
+    list.push_back(fetch);
+  }
+  fetch->timer = broker_.loop().call_after(fetch->max_wait(), [this, fetch] { answer(fetch); });
+}
+
+void FetchWaiters::answer(const std::shared_ptr<PendingFetch>& fetch) {
+  broker_.loop().cancel(std::exchange(fetch->timer, io::TimerId::none));
+  fetch->read_all();
+}
+
+void FetchWaiters::on_change(log::PartitionLog& partition) {
+  const auto found = waiting_.find(partition.spec().id);
+  if (found == waiting_.end()) return;
+  auto list = std::move(found->second);
+  found->second.clear();
+  std::vector<std::weak_ptr<PendingFetch>> still;
+  for (auto& weak : list) {
+    const auto fetch = weak.lock();
+    if (fetch == nullptr || fetch->answered) continue;
+    if (fetch->ready()) {
+      answer(fetch);
+    } else {
+      still.push_back(std::move(weak));
+    }
+  }
+  if (still.empty()) return;
+  auto& now = waiting_[partition.spec().id];
+  now.insert(now.end(), std::make_move_iterator(still.begin()),
+             std::make_move_iterator(still.end()));
+}
+
+void FetchWaiters::answer_all() {
+  for (auto& [id, list] : std::exchange(waiting_, {}))
+    for (const auto& weak : list)
+      if (const auto fetch = weak.lock(); fetch != nullptr && !fetch->answered) answer(fetch);
+}
+
+void handle_fetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
+                  Reply<kafka::FetchResponse> reply) {
+  std::size_t count = 0;
+  for (const auto& topic : request.topics) count += topic.partitions.size();
+  // No sessions yet: a fetch inside one is told so, and the client starts anew without (KIP-227).
+  if (request.session_id != 0) {
+    kafka::FetchResponse response;
+    response.error_code = wire_code(Errc::fetch_session_id_not_found);
+    return reply(response);
+  }
+  if (count > limits::partitions_per_request)
+    return reply.close(fmt::format("a Fetch of {} partitions, at most {} are served", count,
+                                   limits::partitions_per_request));
+  broker.fetch_waiters().start(std::make_shared<PendingFetch>(
+      broker, std::move(info), std::move(request), std::move(reply)));
+}
+
+}  // namespace weir::broker

@@ -1,0 +1,56 @@
+// The handlers, one an API. Each answers through its reply, now or later; views in a request borrow
+// from `info.frame`, which a handler that answers later keeps.
+#pragma once
+
+#include "broker/connection.h"
+#include "kafka/messages/alter_configs.h"
+#include "kafka/messages/api_versions.h"
+#include "kafka/messages/create_partitions.h"
+#include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/fetch.h"
+#include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
+#include "kafka/messages/produce.h"
+
+namespace weir::broker {
+
+#define WEIR_HANDLER(name, message)                                            \
+  void name(Broker& broker, RequestInfo info, kafka::message##Request request, \
+            Reply<kafka::message##Response> reply)
+
+// produce_handlers.cc
+WEIR_HANDLER(handle_produce, Produce);
+WEIR_HANDLER(handle_init_producer_id, InitProducerId);
+// fetch_handlers.cc
+WEIR_HANDLER(handle_fetch, Fetch);
+// offset_handlers.cc
+WEIR_HANDLER(handle_list_offsets, ListOffsets);
+WEIR_HANDLER(handle_offset_for_leader_epoch, OffsetForLeaderEpoch);
+// cluster_handlers.cc
+WEIR_HANDLER(handle_api_versions, ApiVersions);
+WEIR_HANDLER(handle_metadata, Metadata);
+WEIR_HANDLER(handle_describe_cluster, DescribeCluster);
+WEIR_HANDLER(handle_describe_topic_partitions, DescribeTopicPartitions);
+WEIR_HANDLER(handle_describe_log_dirs, DescribeLogDirs);
+WEIR_HANDLER(handle_find_coordinator, FindCoordinator);
+// topic_handlers.cc
+WEIR_HANDLER(handle_create_topics, CreateTopics);
+WEIR_HANDLER(handle_delete_topics, DeleteTopics);
+WEIR_HANDLER(handle_create_partitions, CreatePartitions);
+// config_handlers.cc
+WEIR_HANDLER(handle_describe_configs, DescribeConfigs);
+WEIR_HANDLER(handle_alter_configs, AlterConfigs);
+WEIR_HANDLER(handle_incremental_alter_configs, IncrementalAlterConfigs);
+
+#undef WEIR_HANDLER
+
+}  // namespace weir::broker

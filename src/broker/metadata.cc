@@ -1,0 +1,383 @@
+#include "broker/metadata.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "config/topic_settings.h"
+#include "kafka/batch_builder.h"
+#include "kafka/record_batch.h"
+
+namespace weir::broker {
+namespace {
+
+// Kinds of records: the first two bytes of a key.
+enum class Kind : std::int16_t {
+  topic = 0,
+  topic_setting = 1,
+  broker_setting = 2,
+  producer_block = 3
+};
+constexpr std::int16_t value_version = 0;
+constexpr std::int64_t producer_block_size = 1000;
+
+std::string key_of(Kind kind) {
+  std::string key;
+  append_be<std::int16_t>(key, static_cast<std::int16_t>(kind));
+  return key;
+}
+
+std::string key_of(Kind kind, const Uuid& id) {
+  return key_of(kind).append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+}
+
+std::string versioned() {
+  std::string value;
+  append_be<std::int16_t>(value, value_version);
+  return value;
+}
+
+Result<std::string_view> body_of(std::string_view value) {
+  if (value.size() < 2) return fail(Errc::damaged, "metadata log: a value without a version");
+  const auto version = load_be<std::int16_t>(value.data());
+  if (version != value_version)
+    return fail(Errc::newer_format,
+                fmt::format("metadata log: value version {}, this program reads {}", version,
+                            value_version));
+  return value.substr(2);
+}
+
+Uuid uuid_at(std::string_view bytes) {
+  Uuid id;
+  std::memcpy(id.bytes.data(), bytes.data(), id.bytes.size());
+  return id;
+}
+
+}  // namespace
+
+std::string topic_name_fault(std::string_view name) {
+  if (name.empty()) return "a topic name cannot be empty";
+  if (name == "." || name == "..") return "a topic cannot be named '.' or '..'";
+  if (name.size() > 249)
+    return fmt::format("a topic name has at most 249 characters, this one {}", name.size());
+  const bool legal = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+  if (!legal)
+    return fmt::format("topic name '{}': only a-z, A-Z, 0-9, '.', '_' and '-' are legal",
+                       escape_for_log(name));
+  return {};
+}
+
+bool names_collide(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const char x = a[i] == '.' ? '_' : a[i];
+    const char y = b[i] == '.' ? '_' : b[i];
+    if (x != y) return false;
+  }
+  return true;
+}
+
+bool is_internal_topic(std::string_view name) {
+  return name == "__consumer_offsets" || name == "__transaction_state" ||
+         name == "__share_group_state";
+}
+
+Metadata::Metadata(log::LogStore& log, const config::Settings& broker_settings)
+    : log_(log), start_settings_(broker_settings), broker_settings_(broker_settings) {}
+
+log::PartitionSpec Metadata::log_spec() {
+  Uuid id;
+  id.bytes[15] = 1;  // the id that Kafka reserves for its own metadata log
+  log::PartitionSpec spec{
+      .id = {.topic = id, .partition = 0}, .topic = "__cluster_metadata", .settings = {}};
+  spec.settings.retention_ms = -1;
+  spec.settings.segment_bytes = 64U << 20U;
+  return spec;
+}
+
+MetadataRecord Metadata::topic_record(const TopicId& id, std::string_view name,
+                                      std::int32_t partitions) {
+  std::string value = versioned();
+  append_be<std::int32_t>(value, partitions);
+  value += name;
+  return {.key = key_of(Kind::topic, id), .value = std::move(value)};
+}
+
+MetadataRecord Metadata::topic_deleted(const TopicId& id) {
+  return {.key = key_of(Kind::topic, id), .value = {}};
+}
+
+MetadataRecord Metadata::topic_setting(const TopicId& id, std::string_view name,
+                                       std::optional<std::string> value) {
+  MetadataRecord record{.key = key_of(Kind::topic_setting, id) + std::string(name), .value = {}};
+  if (value) record.value = versioned() + *value;
+  return record;
+}
+
+MetadataRecord Metadata::broker_setting(std::string_view name, std::optional<std::string> value) {
+  MetadataRecord record{.key = key_of(Kind::broker_setting) + std::string(name), .value = {}};
+  if (value) record.value = versioned() + *value;
+  return record;
+}
+
+MetadataRecord Metadata::producer_block(std::int64_t next) {
+  std::string value = versioned();
+  append_be<std::int64_t>(value, next);
+  return {.key = key_of(Kind::producer_block), .value = std::move(value)};
+}
+
+Result<void> Metadata::load() {
+  auto r = log_.for_each_batch(log_.metadata(), [this](std::string_view bytes) -> Result<void> {
+    auto batch = kafka::BatchView::parse(bytes);
+    if (!batch) return fail(batch.error());
+    auto reader = kafka::RecordReader::open(*batch);
+    if (!reader) return fail(reader.error());
+    kafka::RecordView record;
+    while (reader->next(record)) {
+      if (!record.key) return fail(Errc::damaged, "metadata log: a record without a key");
+      if (auto applied = apply(*record.key, record.value); !applied) return applied;
+    }
+    if (reader->error() != nullptr) return fail(*reader->error());
+    return {};
+  });
+  next_producer_id_ = producer_block_end_;
+  return r;
+}
+
+Result<void> Metadata::apply(std::string_view key, std::optional<std::string_view> value) {
+  if (key.size() < 2) return fail(Errc::damaged, "metadata log: a key without a kind");
+  const auto kind = static_cast<Kind>(load_be<std::int16_t>(key.data()));
+  key.remove_prefix(2);
+  std::optional<std::string_view> body;
+  if (value) {
+    auto checked = body_of(*value);
+    if (!checked) return fail(checked.error());
+    body = *checked;
+  }
+  switch (kind) {
+    case Kind::topic:
+      if (key.size() != 16) break;
+      return apply_topic(uuid_at(key), body);
+    case Kind::topic_setting: {
+      if (key.size() < 17) break;
+      const auto name = names_.find(uuid_at(key));
+      if (name == names_.end()) return {};  // of a topic that is gone
+      Topic& topic = topics_.find(name->second)->second;
+      const std::string_view setting = key.substr(16);
+      if (!body) {
+        topic.settings.unset(setting);
+      } else if (auto set = topic.settings.set(setting, *body); !set) {
+        log_warn("broker",
+                 fmt::format("topic {}: {} is ignored", topic.name, set.error().message()));
+      }
+      settings_changed(topic);
+      return {};
+    }
+    case Kind::broker_setting: {
+      broker_settings_.unset(key);
+      if (!body && start_settings_.is_set(key))
+        (void)broker_settings_.set(key, start_settings_.text(key), start_settings_.source(key));
+      if (body)
+        if (auto set = broker_settings_.set(key, *body); !set)
+          log_warn("broker", set.error().message() + " (in the metadata log; ignored)");
+      for (auto& [name, topic] : topics_) settings_changed(topic);
+      return {};
+    }
+    case Kind::producer_block:
+      if (!body || body->size() != 8) break;
+      producer_block_end_ = load_be<std::int64_t>(body->data());
+      return {};
+  }
+  return fail(Errc::damaged, fmt::format("metadata log: record of kind {} is malformed or unknown",
+                                         static_cast<int>(kind)));
+}
+
+Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_view> value) {
+  const auto known = names_.find(id);
+  if (!value) {
+    if (known == names_.end()) return {};
+    const auto at = topics_.find(known->second);
+    if (attached_)
+      for (std::int32_t p = 0; p < at->second.partitions; ++p)
+        log_.remove({.topic = id, .partition = p});
+    topics_.erase(at);
+    names_.erase(known);
+    return {};
+  }
+  if (value->size() < 5) return fail(Errc::damaged, "metadata log: a topic record is too short");
+  const auto partitions = load_be<std::int32_t>(value->data());
+  const std::string name(value->substr(4));
+  if (partitions < 1 || partitions > limits::partitions_per_topic ||
+      !topic_name_fault(name).empty())
+    return fail(Errc::damaged, "metadata log: a topic record makes no sense");
+  if (known == names_.end()) {
+    topics_.emplace(name, Topic{.id = id,
+                                .name = name,
+                                .partitions = 0,
+                                .settings = config::Settings(config::topic_settings()),
+                                .logs = {},
+                                .rules = {}});
+    names_.emplace(id, name);
+  }
+  Topic& topic = topics_.find(name)->second;
+  topic.partitions = std::max(topic.partitions, partitions);
+  settings_changed(topic);
+  if (attached_) {
+    for (auto p = static_cast<std::int32_t>(topic.logs.size()); p < topic.partitions; ++p)
+      topic.logs.push_back(&log_.add({.id = {.topic = id, .partition = p},
+                                      .topic = name,
+                                      .settings = partition_settings(topic)}));
+  }
+  return {};
+}
+
+std::vector<log::PartitionSpec> Metadata::partition_specs() const {
+  std::vector<log::PartitionSpec> specs;
+  for (const auto& [name, topic] : topics_)
+    for (std::int32_t p = 0; p < topic.partitions; ++p)
+      specs.push_back({.id = {.topic = topic.id, .partition = p},
+                       .topic = name,
+                       .settings = partition_settings(topic)});
+  return specs;
+}
+
+void Metadata::attach_logs() {
+  attached_ = true;
+  for (auto& [name, topic] : topics_)
+    for (std::int32_t p = 0; p < topic.partitions; ++p) {
+      log::PartitionLog* log = log_.find({.topic = topic.id, .partition = p});
+      check(log != nullptr, "every partition of a topic has a log");
+      topic.logs.push_back(log);
+    }
+}
+
+const Topic* Metadata::find(std::string_view name) const {
+  const auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : &found->second;
+}
+
+const Topic* Metadata::find(const TopicId& id) const {
+  const auto found = names_.find(id);
+  return found == names_.end() ? nullptr : find(found->second);
+}
+
+std::string Metadata::effective(const Topic& topic, std::string_view setting) const {
+  if (topic.settings.is_set(setting)) return topic.settings.text(setting);
+  const config::Setting* row = config::topic_settings().find(setting);
+  check(row != nullptr, "a topic setting that the table has");
+  if (!row->broker_name.empty() && broker_settings_.table().find(row->broker_name) != nullptr &&
+      broker_settings_.is_set(row->broker_name))
+    return broker_settings_.text(row->broker_name);
+  return topic.settings.text(setting);
+}
+
+std::int64_t Metadata::effective_int(const Topic& topic, std::string_view setting) const {
+  return std::stoll(effective(topic, setting));
+}
+
+log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
+  log::PartitionSettings out;
+  out.segment_bytes = static_cast<std::uint64_t>(effective_int(topic, "segment.bytes"));
+  out.segment_ms = effective_int(topic, "segment.ms");
+  out.segment_index_bytes = static_cast<std::uint64_t>(effective_int(topic, "segment.index.bytes"));
+  out.index_interval_bytes =
+      static_cast<std::uint64_t>(effective_int(topic, "index.interval.bytes"));
+  out.retention_ms = effective_int(topic, "retention.ms");
+  out.retention_bytes = effective_int(topic, "retention.bytes");
+  return out;
+}
+
+void Metadata::settings_changed(Topic& topic) {
+  topic.rules.max_batch_bytes = static_cast<std::size_t>(
+      std::min(effective_int(topic, "max.message.bytes"), effective_int(topic, "segment.bytes")));
+  topic.rules.timestamp_before_max_ms = effective_int(topic, "message.timestamp.before.max.ms");
+  topic.rules.timestamp_after_max_ms = effective_int(topic, "message.timestamp.after.max.ms");
+  topic.rules.log_append_time = effective(topic, "message.timestamp.type") == "LogAppendTime";
+  for (auto* log : topic.logs) log->change_settings(partition_settings(topic));
+}
+
+void Metadata::mutate(Change change, Done done) {
+  pending_.push_back({std::move(change), std::move(done)});
+  run_next();
+}
+
+void Metadata::run_next() {
+  if (busy_ || pending_.empty()) return;
+  busy_ = true;
+  auto next = std::make_shared<Pending>(std::move(pending_.front()));
+  pending_.pop_front();
+  auto records = std::make_shared<std::vector<MetadataRecord>>(next->change());
+  const auto finish = [this, next](Result<void> result) {
+    busy_ = false;
+    next->done(std::move(result));
+    run_next();
+  };
+  if (records->empty()) return finish({});
+  kafka::BatchBuilder builder;
+  for (const auto& record : *records)
+    builder.append(log_.runtime().loop().clock().wall_ms(), std::string_view(record.key),
+                   record.value ? std::optional<std::string_view>(*record.value) : std::nullopt);
+  auto batch = builder.finish({});
+  if (!batch) return finish(fail(batch.error()));
+  log_.metadata().append(std::move(*batch),
+                         [this, records, finish](Result<log::Appended> appended) {
+                           if (!appended) return finish(fail(appended.error()));
+                           for (const auto& record : *records) {
+                             auto applied = apply(record.key, record.value);
+                             check(applied.has_value(), "a record made here can be applied");
+                           }
+                           finish({});
+                         });
+}
+
+void Metadata::new_producer_id(std::move_only_function<void(Result<ProducerId>)> done) {
+  id_waiters_.push_back(std::move(done));
+  give_out_ids();
+}
+
+void Metadata::give_out_ids() {
+  while (!id_waiters_.empty() && next_producer_id_ < producer_block_end_) {
+    auto waiter = std::move(id_waiters_.front());
+    id_waiters_.pop_front();
+    waiter(ProducerId(next_producer_id_++));
+  }
+  if (id_waiters_.empty() || asking_for_ids_) return;
+  asking_for_ids_ = true;
+  mutate([this] { return std::vector{producer_block(producer_block_end_ + producer_block_size)}; },
+         [this](const Result<void>& result) {
+           asking_for_ids_ = false;
+           if (result) return give_out_ids();
+           for (auto& waiter : std::exchange(id_waiters_, {})) waiter(fail(result.error()));
+         });
+}
+
+void Metadata::create_automatically(std::string name,
+                                    std::move_only_function<void(Result<void>)> done) {
+  auto shared_name = std::make_shared<std::string>(std::move(name));
+  auto refused = std::make_shared<std::optional<Error>>();
+  mutate(
+      [this, shared_name, refused]() -> std::vector<MetadataRecord> {
+        if (find(*shared_name) != nullptr) return {};
+        for (const auto& [other, topic] : topics_)
+          if (names_collide(other, *shared_name)) {
+            *refused = Error(Errc::invalid_topic_exception,
+                             fmt::format("topic {} collides with {}", *shared_name, other));
+            return {};
+          }
+        return {topic_record(log_.runtime().rng().uuid(), *shared_name,
+                             broker_settings_.get_int32("num.partitions"))};
+      },
+      [refused, done = std::move(done)](Result<void> result) mutable {
+        if (*refused) return done(fail(std::move(**refused)));
+        done(std::move(result));
+      });
+}
+
+}  // namespace weir::broker

@@ -1,0 +1,175 @@
+// Produce and InitProducerId: what may be appended, in which order, and who appends.
+#include <fmt/core.h>
+
+#include "base/limits.h"
+#include "broker/broker.h"
+#include "broker/handlers.h"
+#include "kafka/batch_check.h"
+
+namespace weir::broker {
+namespace {
+
+/// One Produce request: every partition's verdict is gathered, then the reply leaves.
+class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
+ public:
+  PendingProduce(Broker& broker, RequestInfo info, kafka::ProduceRequest request,
+                 Reply<kafka::ProduceResponse> reply)
+      : broker_(broker),
+        info_(std::move(info)),
+        request_(std::move(request)),
+        reply_(std::move(reply)) {}
+
+  void run() {
+    for (const auto& topic : request_.topic_data) {
+      kafka::ProduceResponse::TopicProduceResponse out;
+      out.topic_id = topic.topic_id;
+      out.name = topic.name;
+      out.partition_responses.resize(topic.partition_data.size());
+      waiting_ += topic.partition_data.size();
+      response_.responses.push_back(std::move(out));
+    }
+    ++waiting_;  // this loop
+    for (std::size_t t = 0; t < request_.topic_data.size(); ++t) {
+      const auto& topic = request_.topic_data[t];
+      const bool by_id = info_.api_version >= 13;
+      const Topic* found =
+          by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.name);
+      for (std::size_t p = 0; p < topic.partition_data.size(); ++p) {
+        auto& out = response_.responses[t].partition_responses[p];
+        out.index = topic.partition_data[p].index;
+        produce(found, topic.partition_data[p], out, by_id);
+      }
+    }
+    finish_one();
+  }
+
+ private:
+  using Out = kafka::ProduceResponse::PartitionProduceResponse;
+
+  void produce(const Topic* topic, const kafka::ProduceRequest::PartitionProduceData& data,
+               Out& out, bool by_id) {
+    if (topic == nullptr)
+      return refuse(out, {by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition,
+                          "there is no such topic"});
+    if (data.index < 0 || data.index >= topic->partitions)
+      return refuse(out, {Errc::unknown_topic_or_partition,
+                          fmt::format("topic {} has {} partitions, there is no {}", topic->name,
+                                      topic->partitions, data.index)});
+    if (request_.acks < -1 || request_.acks > 1)
+      return refuse(out, {Errc::invalid_required_acks,
+                          fmt::format("acks={}; want -1, 0 or 1", request_.acks)});
+    if (is_internal_topic(topic->name))
+      return refuse(out, {Errc::invalid_topic_exception, topic->name + " is internal"});
+    const auto checks = checks_for(*topic);
+    auto produced = kafka::validate_produced(data.records.bytes(), checks);
+    if (!produced) return refuse(out, produced.error());
+    if (produced->batch.is_transactional() || request_.transactional_id)
+      return refuse(out, {Errc::invalid_txn_state,
+                          "transactions are not served yet: produce without transactional.id"});
+    append(*topic, *produced, out);
+  }
+
+  kafka::ProduceChecks checks_for(const Topic& topic) const {
+    kafka::ProduceChecks checks;
+    checks.max_batch_bytes = topic.rules.max_batch_bytes;
+    checks.check_timestamps = !topic.rules.log_append_time;
+    checks.now_ms = broker_.wall_ms();
+    checks.timestamp_before_max_ms = topic.rules.timestamp_before_max_ms;
+    checks.timestamp_after_max_ms = topic.rules.timestamp_after_max_ms;
+    checks.zstd_allowed = info_.api_version >= 7;
+    return checks;
+  }
+
+  void append(const Topic& topic, const kafka::ProducedBatch& produced, Out& out) {
+    Slice batch = info_.frame.sub(produced.batch.bytes());
+    const bool append_time = topic.rules.log_append_time;
+    if (append_time) {
+      kafka::rewrite_log_append_time(batch.mutable_data(), batch.size(), broker_.wall_ms());
+    } else if (!produced.max_timestamp_is_right()) {
+      // A client's claim is never believed: retention and search by time depend on it.
+      kafka::rewrite_max_timestamp(batch.mutable_data(), batch.size(), produced.max_timestamp);
+    }
+    log::PartitionLog* log = topic.logs[static_cast<std::size_t>(out.index)];
+    log->append(std::move(batch), [self = shared_from_this(), &out, id = log->spec().id,
+                                   append_time](Result<log::Appended> appended) {
+      if (!appended) return self->refuse(out, appended.error());
+      out.base_offset = appended->base_offset.value;
+      if (append_time) out.log_append_time_ms = appended->timestamp;
+      if (const auto* there = self->broker_.log().find(id))
+        out.log_start_offset = there->log_start().value;
+      self->finish_one();
+    });
+  }
+
+  void refuse(Out& out, const Error& error) {
+    out.error_code = wire_code(error.code());
+    out.base_offset = -1;
+    out.error_message = response_.keep(error.message());
+    failed_ = true;
+    finish_one();
+  }
+
+  void refuse(Out& out, const kafka::ProduceRefusal& refusal) {
+    for (const auto& fault : refusal.records) {
+      kafka::ProduceResponse::BatchIndexAndErrorMessage row;
+      row.batch_index = fault.index;
+      row.batch_index_error_message = response_.keep(fault.message);
+      out.record_errors.push_back(std::move(row));
+    }
+    refuse(out, refusal.error);
+  }
+
+  void finish_one() {
+    if (--waiting_ > 0) return;
+    if (request_.acks != 0) return reply_(response_);
+    // Without a reply a closed connection is the only way to say that something failed.
+    if (failed_) return reply_.close("a Produce with acks=0 failed");
+    reply_.nothing();
+  }
+
+  Broker& broker_;
+  RequestInfo info_;
+  kafka::ProduceRequest request_;
+  Reply<kafka::ProduceResponse> reply_;
+  kafka::ProduceResponse response_;
+  std::size_t waiting_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+void handle_produce(Broker& broker, RequestInfo info, kafka::ProduceRequest request,
+                    Reply<kafka::ProduceResponse> reply) {
+  std::size_t count = 0;
+  for (const auto& topic : request.topic_data) count += topic.partition_data.size();
+  if (count > limits::partitions_per_request)
+    return reply.close(fmt::format("a Produce of {} partitions, at most {} are served", count,
+                                   limits::partitions_per_request));
+  std::make_shared<PendingProduce>(broker, std::move(info), std::move(request), std::move(reply))
+      ->run();
+}
+
+void handle_init_producer_id(Broker& broker, RequestInfo, kafka::InitProducerIdRequest request,
+                             Reply<kafka::InitProducerIdResponse> reply) {
+  if (request.transactional_id) {
+    kafka::InitProducerIdResponse response;
+    const Errc code = request.transactional_id->empty()
+                          ? Errc::invalid_request
+                          : Errc::transactional_id_authorization_failed;
+    response.error_code = wire_code(code);
+    return reply(response);
+  }
+  broker.metadata().new_producer_id([reply = std::move(reply)](Result<ProducerId> id) mutable {
+    kafka::InitProducerIdResponse response;
+    if (id) {
+      response.producer_id = id->value;
+      response.producer_epoch = 0;
+    } else {
+      response.error_code = wire_code(id.error().code());
+      response.producer_epoch = -1;
+    }
+    reply(response);
+  });
+}
+
+}  // namespace weir::broker

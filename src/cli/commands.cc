@@ -1,0 +1,26 @@
+#include "cli/commands.h"
+
+namespace weir::cli {
+
+std::span<const Command* const> commands() {
+  static constexpr const Command* table[] = {
+      &broker_command,      &topic_list_command,   &topic_describe_command, &topic_create_command,
+      &topic_alter_command, &topic_delete_command, &produce_command,        &consume_command,
+      &help_command,        &explain_command,      &completion_command,     &version_command,
+  };
+  return table;
+}
+
+std::span<const Noun> nouns() {
+  static constexpr Noun table[] = {{"topic", "Topics: list, describe, create, alter, delete"}};
+  return table;
+}
+
+std::vector<const Command*> commands_of(std::string_view noun) {
+  std::vector<const Command*> found;
+  for (const Command* command : commands())
+    if (command->noun == noun) found.push_back(command);
+  return found;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,36 @@
+// Help in every form, made from the table of commands.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cli/commands.h"
+
+namespace weir::cli {
+
+/// The tables that texts are made from; the program's own, or those of a test.
+struct CommandTable {
+  std::span<const Command* const> commands;
+  std::span<const Noun> nouns;
+};
+/// The program's.
+CommandTable command_table();
+
+/// All commands, a line each.
+std::string overview(const CommandTable& table);
+/// The verbs of a noun, a line each.
+std::string noun_help(const CommandTable& table, std::string_view noun);
+std::string command_help(const Command& command);
+/// `weir topic create TOPIC [--partitions N] ...`
+std::string usage_line(const Command& command);
+
+/// weir(1), for man.
+std::string man_page(const CommandTable& table, std::string_view version);
+/// docs/cli.md.
+std::string markdown_page(const CommandTable& table);
+
+/// The script that completes `weir` in "bash", "zsh" or "fish"; "" for another shell.
+std::string completion_script(const CommandTable& table, std::string_view shell);
+
+}  // namespace weir::cli

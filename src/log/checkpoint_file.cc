@@ -1,0 +1,90 @@
+#include "log/checkpoint_file.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+
+namespace weir::log {
+
+bool parse_number(std::string_view text, std::int64_t& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty() && out >= -1;
+}
+
+Result<std::vector<std::vector<std::string_view>>> decode_checkpoint_rows(std::string_view text) {
+  std::vector<std::vector<std::string_view>> rows;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    auto& row = rows.emplace_back();
+    while (!line.empty()) {
+      const std::size_t space = line.find(' ');
+      row.push_back(line.substr(0, space));
+      line = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
+    }
+  }
+  std::int64_t version = -1;
+  std::int64_t count = -1;
+  if (rows.size() < 2 || rows[0].size() != 1 || rows[1].size() != 1 ||
+      !parse_number(rows[0][0], version) || !parse_number(rows[1][0], count) ||
+      static_cast<std::size_t>(count) != rows.size() - 2)
+    return fail(Errc::malformed, "checkpoint: want a version, a count, and that many rows");
+  if (version != 0)
+    return fail(Errc::newer_format, fmt::format("checkpoint: version {}, want 0", version));
+  rows.erase(rows.begin(), rows.begin() + 2);
+  return rows;
+}
+
+std::string encode(const OffsetCheckpoint& offsets) {
+  std::string out = fmt::format("0\n{}\n", offsets.size());
+  for (const auto& [partition, offset] : offsets)
+    out += fmt::format("{} {} {}\n", partition.first, partition.second, offset.value);
+  return out;
+}
+
+std::string encode(const Checkpoint& checkpoint) {
+  std::string out = fmt::format("0\n{}\nsequence {}\nepoch {}\n", checkpoint.partitions.size() + 2,
+                                checkpoint.sequence, checkpoint.epoch.value);
+  for (const auto& [id, row] : checkpoint.partitions)
+    out += fmt::format("partition {} {} {} {} {} {} {}\n", id.topic.to_string(), id.partition,
+                       row.recovery_point.value, row.log_start.value, row.active_base.value,
+                       row.max_timestamp, row.max_timestamp_offset.value);
+  return out;
+}
+
+Result<Checkpoint> decode_checkpoint(std::string_view text) {
+  auto rows = decode_checkpoint_rows(text);
+  if (!rows) return fail(rows.error());
+  Checkpoint out;
+  for (const auto& row : *rows) {
+    std::vector<std::int64_t> numbers;
+    Uuid topic;
+    const bool is_partition =
+        row.size() == 8 && row[0] == "partition" && Uuid::parse(row[1], topic);
+    bool fine = is_partition || (row.size() == 2 && (row[0] == "sequence" || row[0] == "epoch"));
+    for (std::size_t i = is_partition ? 2 : 1; fine && i < row.size(); ++i) {
+      fine = parse_number(row[i], numbers.emplace_back());
+      // Only timestamps and their offsets may be absent, as -1.
+      if (!is_partition || i < 6) fine = fine && numbers.back() >= 0;
+    }
+    if (fine && row[0] != "sequence") fine = numbers[0] < INT32_MAX;
+    if (!fine)
+      return fail(Errc::malformed, "checkpoint: want rows of sequence, epoch and partition");
+    if (is_partition) {
+      out.partitions[{topic, static_cast<std::int32_t>(numbers[0])}] = {
+          .recovery_point = Offset(numbers[1]),
+          .log_start = Offset(numbers[2]),
+          .active_base = Offset(numbers[3]),
+          .max_timestamp = numbers[4],
+          .max_timestamp_offset = Offset(numbers[5])};
+    } else if (row[0] == "sequence") {
+      out.sequence = static_cast<std::uint64_t>(numbers[0]);
+    } else {
+      out.epoch = LeaderEpoch(static_cast<std::int32_t>(numbers[0]));
+    }
+  }
+  return out;
+}
+
+}  // namespace weir::log

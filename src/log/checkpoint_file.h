@@ -1,0 +1,46 @@
+// Kafka's text checkpoints: a version, a count, then that many rows of words.
+#pragma once
+
+#include <weir/result.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace weir::log {
+
+/// The rows of "0\n<count>\n<row>…"; malformed if the count and the rows disagree.
+Result<std::vector<std::vector<std::string_view>>> decode_checkpoint_rows(std::string_view text);
+
+/// A whole non-negative decimal number (or -1) without anything around it.
+bool parse_number(std::string_view text, std::int64_t& out);
+
+/// "topic partition offset" rows, as Kafka's recovery-point-offset-checkpoint and
+/// log-start-offset-checkpoint have them. Written for Kafka's tools; weir reads its own file.
+using OffsetCheckpoint = std::map<std::pair<std::string, std::int32_t>, Offset>;
+std::string encode(const OffsetCheckpoint& offsets);
+
+/// weir-checkpoint: what of the WAL is in synced segments, and how far each partition's reach. One
+/// file, replaced at once, and by topic id: a deleted topic's numbers never meet its successor.
+struct Checkpoint {
+  struct Row {
+    Offset recovery_point{0};
+    Offset log_start{0};
+    /// Of the segment that was written then: the indexes of those before it are synced.
+    Offset active_base{0};
+    std::int64_t max_timestamp = -1;  // of that segment; its time index may be torn
+    Offset max_timestamp_offset{-1};
+  };
+  std::uint64_t sequence = 0;  // WAL records up to it are not needed
+  LeaderEpoch epoch{0};
+  std::map<PartitionId, Row> partitions;
+};
+std::string encode(const Checkpoint& checkpoint);
+Result<Checkpoint> decode_checkpoint(std::string_view text);
+
+}  // namespace weir::log

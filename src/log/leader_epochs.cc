@@ -1,0 +1,51 @@
+#include "log/leader_epochs.h"
+
+#include <fmt/core.h>
+
+#include "log/checkpoint_file.h"
+
+namespace weir::log {
+
+void LeaderEpochs::add(LeaderEpoch epoch, Offset start) {
+  if (epoch <= latest()) return;
+  entries_.push_back({epoch, start});
+}
+
+void LeaderEpochs::cut(Offset end) {
+  while (!entries_.empty() && entries_.back().start >= end) entries_.pop_back();
+}
+
+LeaderEpochs::End LeaderEpochs::end_of(LeaderEpoch epoch, Offset log_end) const {
+  if (entries_.empty()) return {};
+  if (epoch == latest()) return {epoch, log_end};
+  if (epoch > latest()) return {};
+  for (std::size_t i = entries_.size(); i-- > 0;) {
+    if (entries_[i].epoch > epoch) continue;
+    return {entries_[i].epoch, i + 1 < entries_.size() ? entries_[i + 1].start : log_end};
+  }
+  return {epoch, entries_.front().start};  // older than what we know: nothing of it is left
+}
+
+std::string LeaderEpochs::encode() const {
+  std::string out = fmt::format("0\n{}\n", entries_.size());
+  for (const auto& entry : entries_)
+    out += fmt::format("{} {}\n", entry.epoch.value, entry.start.value);
+  return out;
+}
+
+Result<LeaderEpochs> LeaderEpochs::decode(std::string_view text) {
+  auto rows = decode_checkpoint_rows(text);
+  if (!rows) return fail(rows.error());
+  LeaderEpochs epochs;
+  for (const auto& row : *rows) {
+    std::int64_t epoch = 0;
+    std::int64_t start = 0;
+    if (row.size() != 2 || !parse_number(row[0], epoch) || !parse_number(row[1], start) ||
+        epoch > INT32_MAX)
+      return fail(Errc::malformed, "leader-epoch-checkpoint: want rows of epoch and offset");
+    epochs.add(LeaderEpoch(static_cast<std::int32_t>(epoch)), Offset(start));
+  }
+  return epochs;
+}
+
+}  // namespace weir::log

@@ -1,0 +1,232 @@
+// A data folder: the write-ahead log, the partitions, and the cycles that make appends durable.
+#pragma once
+
+#include <weir/result.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/runtime.h"
+#include "log/checkpoint_file.h"
+#include "log/partition_log.h"
+#include "log/wal_writer.h"
+
+namespace weir::log {
+
+/// Bounds and sizes. Kafka has no names for these: it has no such log.
+struct LogOptions {
+  std::string folder;
+  std::int32_t node_id = 1;
+  /// Of the whole folder: WAL bytes not yet in synced segments. At the limit appends wait for a
+  /// checkpoint; while checkpoints fail they are refused with kafka_storage_error.
+  std::uint64_t wal_limit_bytes = 256U << 20U;
+  std::uint64_t wal_file_bytes = 32U << 20U;
+  std::uint64_t wal_first_file_bytes = 1U << 20U;
+  std::uint64_t checkpoint_bytes = 64U << 20U;  // WAL bytes after which a checkpoint begins
+  Duration checkpoint_interval = std::chrono::seconds(60);
+  std::uint64_t cycle_bytes = 16U << 20U;  // of one WAL record, but for a single larger batch
+  /// After a cycle of at least `paced_bytes` the next begins no sooner than `cycle_pause` after it
+  /// began: under load fewer, larger syncs cost less; a lone append never waits.
+  Duration cycle_pause = std::chrono::milliseconds(1);
+  std::uint64_t paced_bytes = 32U << 10U;
+  std::uint64_t gather_bytes = 128U << 20U;  // waiting for a cycle; beyond it appends are refused
+  std::uint64_t flush_bytes = 4U << 20U;     // of the tail, before it goes to segments
+  std::uint64_t tail_cache_bytes = 16U << 20U;            // of batches kept in memory for readers
+  Duration file_delete_delay = std::chrono::seconds(60);  // of segments that retention took
+  Duration retention_interval = std::chrono::minutes(5);
+  Duration producer_expiration = std::chrono::hours(24);
+  /// The wall clock may part from the monotonic one by this much before retention by time stops.
+  Duration clock_tolerance = std::chrono::hours(1);
+};
+
+/// What opening found out, for the log and for tests.
+struct RecoveryReport {
+  bool clean = false;
+  std::uint64_t records = 0;  // WAL records read back
+  std::uint64_t batches = 0;  // of them, written to segments again
+  std::uint64_t torn_bytes = 0;
+  std::vector<std::string> damage;
+};
+
+struct LogCounters {
+  std::uint64_t cycles = 0;
+  std::uint64_t batches = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t flushes = 0;
+  std::uint64_t checkpoints = 0;
+  std::uint64_t failed_cycles = 0;
+  std::uint64_t repairs = 0;
+  Duration last_checkpoint{};
+};
+
+/// Owner: a broker. Threads: its loop. Order of life: open, start, use, close.
+class LogStore {
+ public:
+  /// Locks the folder (made if missing), reads its identity and checkpoints, and recovers the
+  /// partition `metadata` alone, so that its records can say which others there are.
+  static Result<std::unique_ptr<LogStore>> open(io::Runtime& runtime, LogOptions options,
+                                                PartitionSpec metadata);
+  ~LogStore();
+
+  /// Calls `each` with every batch of the partition, in order. Blocks; before or after start().
+  Result<void> for_each_batch(PartitionLog& partition,
+                              const std::function<Result<void>(std::string_view batch)>& each);
+  /// Recovers these partitions; folders of others are left alone and named in the log.
+  Result<void> start(std::vector<PartitionSpec> partitions);
+
+  /// A new, empty partition. Its folder appears with its first flush.
+  PartitionLog& add(PartitionSpec spec);
+  /// The partition is gone: waiting appends fail, its files are removed in the background.
+  void remove(const PartitionId& id);
+  PartitionLog* find(const PartitionId& id);
+  PartitionLog& metadata() { return *metadata_; }
+
+  /// Called on the loop whenever a partition's high watermark has moved, or it was fenced.
+  void on_change(std::function<void(PartitionLog&)> callback) { on_change_ = std::move(callback); }
+
+  /// Refuses appends from now on, ends the cycle under way, flushes, checkpoints and leaves the
+  /// mark of a clean stop. `done` once; the store may be destroyed in it.
+  void close(std::function<void(Result<void>)> done);
+
+  /// Flushes and syncs segments, writes the checkpoint, releases WAL files. `done` on the loop.
+  void checkpoint(std::function<void(Result<void>)> done = {});
+  /// Removes what retention does not keep, now.
+  void apply_retention();
+  /// Confirms the wall clock after a jump that stopped retention by time.
+  void confirm_clock();
+
+  const Uuid& cluster_id() const { return cluster_id_; }
+  const Uuid& directory_id() const { return directory_id_; }
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+  const RecoveryReport& recovery() const { return report_; }
+  const LogCounters& counters() const { return counters_; }
+  const LogOptions& options() const { return options_; }
+  std::uint64_t wal_held_bytes() const { return wal_->held_bytes(); }
+  io::Runtime& runtime() { return runtime_; }
+
+ private:
+  friend class PartitionLog;
+  friend class Recovery;
+
+  struct Append {
+    std::shared_ptr<PartitionLog> partition;
+    Offset base;
+    Offset last;
+    std::int64_t max_timestamp = -1;
+    Slice bytes;
+    bool idempotent = false;
+    ProducedSequence sequence;
+    std::optional<ProducerEntry> producer_before;
+  };
+  struct FlushJob;
+  struct CheckpointJob;
+
+  LogStore(io::Runtime& runtime, LogOptions options);
+
+  // log_store.cc: cycles
+  std::optional<Error> refuse_append() const;
+  void gather(Append append);
+  void start_cycle();
+  void cycle_done(std::vector<Append> appends, const Result<void>& result);
+  void undo(std::vector<Append>& failed, const Error& error);
+  void forget_cached();
+  void finish_close();
+
+  // flush.cc
+  void note_unflushed(PartitionLog& partition);
+  void maybe_flush();
+  void start_flush(std::function<void(Result<void>)> done);
+  std::shared_ptr<FlushJob> plan_flush();
+  void plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>& partition);
+  Result<void> finish_flush(FlushJob& job);
+  Result<void> flush_now();
+  /// Says it once, remembers it, and tries again soon.
+  void note_trouble(std::string_view what, const Error& error);
+
+  // checkpoint.cc
+  void start_checkpoint();
+  std::shared_ptr<CheckpointJob> plan_checkpoint(std::uint64_t sequence);
+  void finish_checkpoint(CheckpointJob& job);
+  void repair(const std::shared_ptr<PartitionLog>& partition, Offset from);
+
+  // recovery.cc
+  Result<void> write_identity();
+  Result<void> read_checkpoints();
+  Result<void> make_wal_believable();
+  Result<void> recover(const std::vector<std::shared_ptr<PartitionLog>>& partitions);
+  Result<void> clear_foreign_folder(const PartitionSpec& spec);
+  Result<void> name_unknown_folders(const std::set<std::string>& known);
+  void arm_checkpoint_timer();
+  void fence(PartitionLog& partition, const Error& why);
+
+  // retention.cc
+  void retention_tick();
+  void retain(PartitionLog& partition, bool by_time, std::int64_t now_ms);
+  void drop_front(PartitionLog& partition, std::size_t count);
+  void remove_later(std::vector<std::string> files);
+
+  std::shared_ptr<PartitionLog> shared(const PartitionId& id);
+  std::string path(std::string_view name) const {
+    return options_.folder + "/" + std::string(name);
+  }
+
+  io::Runtime& runtime_;
+  LogOptions options_;
+  std::unique_ptr<io::FolderLock> lock_;
+  Uuid cluster_id_;
+  Uuid directory_id_;
+  LeaderEpoch leader_epoch_{0};
+  Checkpoint last_checkpoint_;
+  std::vector<std::string> removals_;  // files that the next checkpoint makes unneeded
+  RecoveryReport report_;
+  LogCounters counters_;
+  WalScan scan_;  // until start()
+
+  std::unordered_map<PartitionId, std::shared_ptr<PartitionLog>> partitions_;
+  std::shared_ptr<PartitionLog> metadata_;
+  std::function<void(PartitionLog&)> on_change_;
+
+  std::vector<Append> gathering_;
+  std::uint64_t gathering_bytes_ = 0;
+  bool cycle_running_ = false;
+  MonoTime cycle_began_{};
+  std::uint64_t last_cycle_bytes_ = 0;
+  io::TimerId cycle_timer_ = io::TimerId::none;
+  std::optional<Error> last_failure_;  // of a cycle
+  MonoTime refuse_until_{};
+  std::vector<std::shared_ptr<PartitionLog>> flush_list_;  // with batches not in segments
+  std::uint64_t unflushed_bytes_ = 0;
+  std::deque<std::pair<std::weak_ptr<PartitionLog>, std::uint64_t>>
+      cached_;  // flushed, oldest first
+  std::uint64_t cached_bytes_ = 0;
+  bool flushing_ = false;
+  bool checkpointing_ = false;
+  bool checkpoint_wanted_ = false;
+  std::optional<Error> trouble_;  // of the last flush or checkpoint, until one succeeds
+  MonoTime retry_at_{};
+  std::vector<std::function<void(Result<void>)>> checkpoint_waiters_;
+  io::TimerId checkpoint_timer_ = io::TimerId::none;
+  io::TimerId retention_timer_ = io::TimerId::none;
+  io::TimerId retry_timer_ = io::TimerId::none;
+  bool closing_ = false;
+  std::function<void(Result<void>)> close_done_;
+  MonoTime clock_anchor_{};
+  std::int64_t wall_anchor_ms_ = 0;
+  bool time_retention_stopped_ = false;
+
+  // Destroyed first: completions under way touch the rest.
+  std::unique_ptr<io::Worker> reader_;
+  std::unique_ptr<io::Worker> background_;
+  std::unique_ptr<io::Worker> writer_;
+  std::unique_ptr<WalWriter> wal_;
+};
+
+}  // namespace weir::log

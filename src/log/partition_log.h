@@ -1,0 +1,154 @@
+// One partition: offsets, the tail in memory, segments on disk, producers, leader epochs.
+#pragma once
+
+#include <weir/result.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "io/net.h"
+#include "log/leader_epochs.h"
+#include "log/producer_state.h"
+#include "log/segment.h"
+
+namespace weir::log {
+
+class LogStore;
+
+/// The topic settings that the log itself honours, under Kafka's names.
+struct PartitionSettings {
+  std::uint64_t segment_bytes = 1U << 30U;
+  std::int64_t segment_ms = 604'800'000;
+  std::uint64_t segment_index_bytes = 10U << 20U;
+  std::uint64_t index_interval_bytes = 4096;
+  std::int64_t retention_ms = 604'800'000;  // -1: never
+  std::int64_t retention_bytes = -1;        // -1: no limit
+};
+
+struct PartitionSpec {
+  PartitionId id;
+  std::string topic;
+  PartitionSettings settings;
+  /// "topic-3": the folder's name.
+  std::string folder_name() const;
+};
+
+struct Appended {
+  Offset base_offset;
+  std::int64_t timestamp = -1;  // the batch's largest
+  bool duplicate = false;       // it was there already; base_offset is the original one
+};
+using AppendDone = std::move_only_function<void(Result<Appended>)>;
+
+/// Whole batches, in order, to be sent as they are.
+struct ReadData {
+  std::vector<io::OutPiece> pieces;
+  std::uint64_t bytes = 0;
+};
+using ReadDone = std::move_only_function<void(Result<ReadData>)>;
+
+struct TimeMatch {
+  Offset offset{-1};
+  std::int64_t timestamp = -1;
+  LeaderEpoch epoch{-1};
+};
+/// Finds the first record of a batch with at least `timestamp`; the log knows batches, not records.
+using RecordByTime =
+    std::function<Result<std::optional<TimeMatch>>(std::string_view batch, std::int64_t timestamp)>;
+using TimeDone = std::move_only_function<void(Result<std::optional<TimeMatch>>)>;
+
+/// Owner: its LogStore. Threads: the loop.
+///
+/// Offsets: log_start() <= high_watermark() <= next_offset(). Below the high watermark everything
+/// is synced; [high_watermark, next_offset) is on its way to the disk and invisible.
+class PartitionLog {
+ public:
+  PartitionLog(LogStore& store, PartitionSpec spec);
+
+  const PartitionSpec& spec() const { return spec_; }
+  Offset log_start() const { return log_start_; }
+  Offset high_watermark() const { return high_watermark_; }
+  Offset next_offset() const { return next_offset_; }
+  const LeaderEpochs& leader_epochs() const { return epochs_; }
+  /// The epoch that appends are written in: the folder's.
+  LeaderEpoch leader_epoch() const;
+  std::uint64_t size_bytes() const;
+  /// Set once the partition cannot be written or read; every call answers with it.
+  const std::optional<Error>& fenced() const { return fenced_; }
+  void change_settings(const PartitionSettings& settings) { spec_.settings = settings; }
+
+  /// Appends one batch that has been validated. Its base offset and leader epoch are written into
+  /// it; nobody else may read the bytes before `done`. `done` is called when it is synced, or with
+  /// kafka_storage_error, or at once with the verdict on its sequence (see ProducerStates). A
+  /// duplicate is answered when the original is synced.
+  void append(Slice batch, AppendDone done);
+
+  /// Batches from the one that holds `offset` on, below the high watermark; at most `max_bytes`,
+  /// but one batch whatever its size if `at_least_one`. offset_out_of_range outside [log_start,
+  /// next_offset]. `done` at once when the tail serves it.
+  void read(Offset offset, std::uint64_t max_bytes, bool at_least_one, ReadDone done);
+  /// Bytes a reader at `offset` would get, counted up to `enough`.
+  std::uint64_t readable_bytes(Offset offset, std::uint64_t enough) const;
+
+  /// The first record with a timestamp of at least `timestamp`.
+  void find_by_time(std::int64_t timestamp, RecordByTime in_batch, TimeDone done);
+  /// The record with the largest timestamp (ListOffsets -3), by the same means.
+  void find_max_timestamp(RecordByTime in_batch, TimeDone done);
+
+ private:
+  friend class LogStore;
+  friend class Recovery;
+
+  struct TailBatch {
+    Offset base;
+    Offset last;
+    std::int64_t max_timestamp;
+    Slice bytes;
+  };
+  struct Waiter {
+    Offset last;
+    Appended answer;
+    AppendDone done;
+  };
+
+  void wait_for(Offset last, const Appended& answer, AppendDone done);
+  /// The batch is synced: it becomes readable.
+  void make_readable(Offset base, Offset last, std::int64_t max_timestamp, Slice bytes);
+  void answer_waiters();
+  void fail_waiters(const Error& error);
+  std::size_t unflushed() const { return tail_.size() - flushed_in_tail_; }
+  Segment* segment_for(Offset offset);
+  std::string stem(Offset base) const;
+
+  LogStore& store_;
+  PartitionSpec spec_;
+  std::string folder_;
+  Offset log_start_{0};
+  Offset high_watermark_{0};
+  Offset next_offset_{0};
+  std::deque<Segment> segments_;
+  std::deque<TailBatch> tail_;
+  std::size_t flushed_in_tail_ = 0;  // the front of the tail that segments hold too
+  std::deque<Waiter> waiters_;       // by offset
+  LeaderEpochs epochs_;
+  ProducerStates producers_;
+  std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took
+  std::optional<Error> fenced_;
+  bool folder_made_ = false;
+  bool names_unsynced_ = false;  // files were made since the last checkpoint
+  bool in_flush_list_ = false;
+  bool deleted_ = false;
+  bool repairing_ = false;
+  Offset snapshot_at_{-1};          // of the newest producer snapshot
+  std::size_t epochs_written_ = 0;  // entries in the file
+};
+
+}  // namespace weir::log

@@ -1,0 +1,292 @@
+#include "log/segment.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/bytes.h"
+#include "base/mutant.h"
+#include "log/batch.h"
+
+namespace weir::log {
+
+std::string segment_name(Offset base) { return fmt::format("{:020}", base.value); }
+
+std::optional<Offset> segment_base(std::string_view name, std::string_view suffix) {
+  if (name.size() != 20 + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + 20, value);
+  if (error != std::errc{} || end != name.data() + 20 || value < 0) return std::nullopt;
+  return Offset(value);
+}
+
+Segment Segment::empty(Offset base, std::string stem) {
+  Segment segment;
+  segment.base = segment.next = segment.synced_next = base;
+  segment.stem = std::move(stem);
+  return segment;
+}
+
+SegmentView Segment::view() const {
+  return {.base = base,
+          .stem = stem,
+          .readable_bytes = readable_bytes,
+          .index_entries = index_entries,
+          .time_index_entries = time_index_entries,
+          .max_timestamp = max_timestamp,
+          .log = log};
+}
+
+void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metadata) {
+  result = [&]() -> Result<void> {
+    if (make) {
+      if (auto r = files.make_directories(folder); !r) return r;
+      const std::string metadata = folder + "/partition.metadata";
+      auto known = files.exists(metadata);
+      if (!known) return fail(known.error());
+      if (!*known)
+        if (auto r = io::write_file_durably(files, metadata, partition_metadata); !r) return r;
+    }
+    const auto open = [&](std::shared_ptr<io::File>& file, const char* suffix) -> Result<void> {
+      if (file != nullptr) return {};
+      auto opened = files.open(stem + suffix, io::OpenMode::create);
+      if (!opened) return fail(opened.error());
+      file = std::move(*opened);
+      return {};
+    };
+    if (auto r = open(log, ".log"); !r) return r;
+    if (auto r = open(index, ".index"); !r) return r;
+    if (auto r = open(time_index, ".timeindex"); !r) return r;
+    if (auto r = log->write_at(log_at, pieces); !r) return r;
+    if (!index_bytes.empty())
+      if (auto r = index->write_at(index_at, index_bytes); !r) return r;
+    if (!time_index_bytes.empty())
+      if (auto r = time_index->write_at(time_index_at, time_index_bytes); !r) return r;
+    return {};
+  }();
+}
+
+Result<std::optional<SegmentScanner::Found>> SegmentScanner::next(bool whole) {
+  if (at_ + batch_header_bytes > end_) return std::optional<Found>();
+  Found found{.at = at_, .bytes = std::string(batch_header_bytes, '\0')};
+  auto got = file_.read_at(at_, found.bytes.data(), found.bytes.size());
+  if (!got) return fail(got.error());
+  if (*got < batch_header_bytes) return std::optional<Found>();
+  const BatchHeader header(found.bytes);
+  const std::int64_t total = header.total_bytes();
+  if (header.magic() != 2 || total < static_cast<std::int64_t>(batch_header_bytes) ||
+      static_cast<std::uint64_t>(total) > end_ - at_ || header.last_offset_delta() < 0 ||
+      header.base_offset().value < 0)
+    return std::optional<Found>();
+  if (whole) {
+    found.bytes.resize(static_cast<std::size_t>(total));
+    auto body = file_.read_at(at_ + batch_header_bytes, found.bytes.data() + batch_header_bytes,
+                              found.bytes.size() - batch_header_bytes);
+    if (!body) return fail(body.error());
+    if (whole_batch(found.bytes).size() != found.bytes.size()) return std::optional<Found>();
+  }
+  at_ += static_cast<std::uint64_t>(total);
+  return std::optional<Found>(std::move(found));
+}
+
+namespace {
+
+/// Binary search over fixed-size index entries in a file. `before` says whether an entry is at or
+/// before what is looked for; gives the last such entry, or nothing.
+template <std::size_t entry_bytes, class Before>
+Result<std::optional<std::string>> last_entry(io::FileSystem& files, const std::string& path,
+                                              std::uint64_t count, const Before& before) {
+  if (count == 0) return std::optional<std::string>();
+  auto file = files.open(path, io::OpenMode::read);
+  if (!file) {
+    // An index is a cache: without one the whole segment is searched.
+    if (file.error().code() == Errc::not_found) return std::optional<std::string>();
+    return fail(file.error());
+  }
+  std::optional<std::string> best;
+  std::uint64_t low = 0;
+  std::uint64_t high = count;
+  while (low < high) {
+    const std::uint64_t middle = (low + high) / 2;
+    std::string entry(entry_bytes, '\0');
+    auto got = (*file)->read_at(middle * entry_bytes, entry.data(), entry.size());
+    if (!got) return fail(got.error());
+    if (*got == entry.size() && before(entry)) {
+      best = std::move(entry);
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return best;
+}
+
+Result<std::shared_ptr<io::File>> open_log(io::FileSystem& files, const SegmentView& segment) {
+  if (segment.log != nullptr) return segment.log;
+  return files.open(segment.stem + ".log", io::OpenMode::read);
+}
+
+/// A position from the index, believed only if a batch that may stand there does.
+Result<std::uint64_t> checked_position(const io::File& log, const SegmentView& segment,
+                                       const std::optional<std::string>& entry, Offset not_after) {
+  if (!entry) return std::uint64_t{0};
+  const auto position = static_cast<std::uint64_t>(load_be<std::uint32_t>(entry->data() + 4));
+  if (position >= segment.readable_bytes) return std::uint64_t{0};
+  SegmentScanner scanner(log, position, segment.readable_bytes);
+  auto found = scanner.next(false);
+  if (!found) return fail(found.error());
+  if (!*found) return std::uint64_t{0};
+  const BatchHeader header((*found)->bytes);
+  const Offset claimed = segment.base + load_be<std::int32_t>(entry->data());
+  if (header.last_offset() != claimed || claimed > not_after) return std::uint64_t{0};
+  return position;
+}
+
+/// The end of the last whole batch at or before `limit`; `from` is a batch boundary before it.
+Result<std::uint64_t> end_of_batches(io::FileSystem& files, const io::File& log,
+                                     const SegmentView& segment, std::uint64_t from,
+                                     std::uint64_t limit) {
+  auto entry = last_entry<index_entry_bytes>(
+      files, segment.stem + ".index", segment.index_entries,
+      [&](const std::string& e) { return load_be<std::uint32_t>(e.data() + 4) <= limit; });
+  if (!entry) return fail(entry.error());
+  auto position = checked_position(log, segment, *entry, Offset(INT64_MAX));
+  if (!position) return fail(position.error());
+  std::uint64_t end = std::max(*position, from);
+  SegmentScanner scanner(log, end, segment.readable_bytes);
+  for (;;) {
+    auto found = scanner.next(false);
+    if (!found) return fail(found.error());
+    if (!*found && scanner.position() < segment.readable_bytes)
+      return fail(Errc::corrupt_message,
+                  fmt::format("{}.log: no batch at {}", segment.stem, scanner.position()));
+    if (!*found || scanner.position() > limit) return end;
+    end = scanner.position();
+  }
+}
+
+}  // namespace
+
+Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segment, Offset offset,
+                                std::uint64_t max_bytes, bool at_least_one) {
+  auto log = open_log(files, segment);
+  if (!log) return fail(log.error());
+  auto entry = last_entry<index_entry_bytes>(
+      files, segment.stem + ".index", segment.index_entries, [&](const std::string& e) {
+        return segment.base + load_be<std::int32_t>(e.data()) <= offset;
+      });
+  if (!entry) return fail(entry.error());
+  auto start = checked_position(**log, segment, *entry, offset);
+  if (!start) return fail(start.error());
+  SegmentScanner scanner(**log, *start, segment.readable_bytes);
+  for (;;) {
+    auto found = scanner.next(false);
+    if (!found) return fail(found.error());
+    if (!*found) {
+      if (scanner.position() < segment.readable_bytes)
+        return fail(Errc::corrupt_message,
+                    fmt::format("{}.log: no batch at {}", segment.stem, scanner.position()));
+      return SegmentRange{};
+    }
+    const BatchHeader header((*found)->bytes);
+    if (header.last_offset() < offset) continue;
+    const std::uint64_t at = (*found)->at;
+    const std::uint64_t first_end = scanner.position();
+    SegmentRange out{.range = {.file = *log, .offset = at, .size = 0},
+                     .first = header.base_offset(),
+                     .first_batch_bytes = first_end - at};
+    if (first_end - at > max_bytes) {
+      if (at_least_one) out.range.size = first_end - at;
+      return out;
+    }
+    const std::uint64_t limit = std::min(segment.readable_bytes, at + max_bytes);
+    auto end = end_of_batches(files, **log, segment, first_end, limit);
+    if (!end) return fail(end.error());
+    out.range.size = *end - at;
+    return out;
+  }
+}
+
+Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
+                                                      const SegmentView& segment,
+                                                      std::int64_t timestamp, Offset from) {
+  auto log = open_log(files, segment);
+  if (!log) return fail(log.error());
+  // Every batch up to the offset of this entry has timestamps below what is looked for.
+  auto time_entry = last_entry<time_index_entry_bytes>(
+      files, segment.stem + ".timeindex", segment.time_index_entries,
+      [&](const std::string& e) { return load_be<std::int64_t>(e.data()) < timestamp; });
+  if (!time_entry) return fail(time_entry.error());
+  const Offset after =
+      *time_entry ? std::max(from, segment.base + load_be<std::int32_t>((*time_entry)->data() + 8))
+                  : from;
+  auto entry = last_entry<index_entry_bytes>(
+      files, segment.stem + ".index", segment.index_entries, [&](const std::string& e) {
+        return segment.base + load_be<std::int32_t>(e.data()) <= after;
+      });
+  if (!entry) return fail(entry.error());
+  auto start = checked_position(**log, segment, *entry, after);
+  if (!start) return fail(start.error());
+  SegmentScanner scanner(**log, *start, segment.readable_bytes);
+  for (;;) {
+    auto found = scanner.next(false);
+    if (!found) return fail(found.error());
+    if (!*found) return std::optional<std::string>();
+    const BatchHeader header((*found)->bytes);
+    if (header.last_offset() < from || header.max_timestamp() < timestamp) continue;
+    SegmentScanner again(**log, (*found)->at, segment.readable_bytes);
+    auto whole = again.next(true);
+    if (!whole) return fail(whole.error());
+    if (!*whole)
+      return fail(Errc::corrupt_message,
+                  fmt::format("{}.log: damaged batch at {}", segment.stem, (*found)->at));
+    return std::optional<std::string>(std::move((*whole)->bytes));
+  }
+}
+
+Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std::uint64_t bytes,
+                               std::uint64_t interval) {
+  BuiltIndex built{.index = {},
+                   .time_index = {},
+                   .max_timestamp = -1,
+                   .max_timestamp_offset = Offset(-1),
+                   .next = base,
+                   .bytes = 0};
+  std::uint64_t since = 0;
+  std::int64_t indexed_timestamp = -1;
+  SegmentScanner scanner(log, 0, bytes);
+  for (;;) {
+    auto found = scanner.next(false);
+    if (!found) return fail(found.error());
+    if (!*found) break;
+    const BatchHeader header((*found)->bytes);
+    if (header.base_offset() < built.next || header.base_offset() >= end) break;
+    if (header.max_timestamp() > built.max_timestamp) {
+      built.max_timestamp = header.max_timestamp();
+      built.max_timestamp_offset = header.last_offset();
+    }
+    if (since > interval) {
+      append_be<std::int32_t>(built.index, static_cast<std::int32_t>(header.last_offset() - base));
+      append_be<std::uint32_t>(built.index, static_cast<std::uint32_t>((*found)->at));
+      if (built.max_timestamp > indexed_timestamp) {
+        append_be<std::int64_t>(built.time_index, built.max_timestamp);
+        append_be<std::int32_t>(built.time_index,
+                                static_cast<std::int32_t>(built.max_timestamp_offset - base));
+        indexed_timestamp = built.max_timestamp;
+      }
+      since = 0;
+    }
+    since += scanner.position() - (*found)->at;
+    built.next = header.last_offset() + 1;
+    built.bytes = scanner.position();
+  }
+  if (built.max_timestamp > indexed_timestamp) {
+    append_be<std::int64_t>(built.time_index, built.max_timestamp);
+    append_be<std::int32_t>(built.time_index,
+                            static_cast<std::int32_t>(built.max_timestamp_offset - base));
+  }
+  return built;
+}
+
+}  // namespace weir::log

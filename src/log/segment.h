@@ -1,0 +1,130 @@
+// One segment of a partition: `.log`, `.index`, `.timeindex`, in Kafka's formats and names.
+//
+// A Segment is a value of the loop. What reads or writes its files runs on workers, over a
+// SegmentView that holds all it needs; views stay right while the segment grows.
+#pragma once
+
+#include <weir/result.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "io/file.h"
+#include "io/net.h"
+
+namespace weir::log {
+
+inline constexpr std::size_t index_entry_bytes = 8;  // int32 relative last offset, int32 position
+inline constexpr std::size_t time_index_entry_bytes = 12;  // int64 timestamp, int32 relative offset
+
+/// "00000000000000000042"
+std::string segment_name(Offset base);
+/// The base offset that a file name of 20 digits and `suffix` says, if it is one.
+std::optional<Offset> segment_base(std::string_view name, std::string_view suffix);
+
+/// What a reader needs of a segment.
+struct SegmentView {
+  Offset base;
+  std::string stem;  // path without suffix
+  std::uint64_t readable_bytes = 0;
+  std::uint64_t index_entries = 0;
+  std::uint64_t time_index_entries = 0;
+  std::int64_t max_timestamp = -1;
+  std::shared_ptr<io::File> log;  // null: open it
+};
+
+/// The state of a segment, on the loop.
+struct Segment {
+  Offset base;
+  std::string stem;
+  Offset next;                        // after its last batch
+  std::uint64_t assigned_bytes = 0;   // including what is being written
+  std::uint64_t readable_bytes = 0;   // written
+  std::uint64_t synced_bytes = 0;     // what a sync that succeeded covers
+  Offset synced_next;                 // after the last batch of that
+  std::int64_t first_timestamp = -1;  // of its first batch, for rolling by time
+  std::int64_t max_timestamp = -1;
+  Offset max_timestamp_offset{-1};  // last offset of the batch that has it
+  std::uint64_t bytes_since_index = 0;
+  std::uint64_t index_entries = 0;
+  std::uint64_t time_index_entries = 0;
+  std::int64_t last_indexed_timestamp = -1;
+  bool made = false;              // its files exist
+  bool sealed = false;            // never written again: a sync of it failed
+  std::shared_ptr<io::File> log;  // held open while it is the active one
+  std::shared_ptr<io::File> index;
+  std::shared_ptr<io::File> time_index;
+
+  static Segment empty(Offset base, std::string stem);
+  SegmentView view() const;
+};
+
+/// Batches to be appended to one segment, with the index entries that belong to them.
+struct SegmentWrite {
+  std::string folder;  // made if `make`
+  std::string stem;
+  bool make = false;
+  std::shared_ptr<io::File> log, index, time_index;
+  std::uint64_t log_at = 0;
+  std::vector<std::string_view> pieces;  // borrow from the batches that the flush holds
+  std::string index_bytes, time_index_bytes;
+  std::uint64_t index_at = 0, time_index_at = 0;
+  Result<void> result;
+
+  /// On a worker: makes and opens what is missing, writes; no sync.
+  void run(io::FileSystem& files, const std::string& partition_metadata);
+};
+
+/// Whole batches from the one that holds `offset` (or the first after it) on: at most `max_bytes`,
+/// but at least one batch if `at_least_one`. Empty range: nothing there. For workers.
+struct SegmentRange {
+  io::FileRange range;
+  Offset first{-1};  // base offset of the first batch
+  std::uint64_t first_batch_bytes = 0;
+};
+Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segment, Offset offset,
+                                std::uint64_t max_bytes, bool at_least_one);
+
+/// The first batch whose largest timestamp is at least `timestamp`, at or after `from`.
+Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
+                                                      const SegmentView& segment,
+                                                      std::int64_t timestamp, Offset from);
+
+/// A walk over the batch headers of a `.log`, for recovery and repair.
+class SegmentScanner {
+ public:
+  SegmentScanner(const io::File& file, std::uint64_t from, std::uint64_t end)
+      : file_(file), at_(from), end_(end) {}
+  /// The next batch with its place; `whole` asks for its body, and its checksum is checked.
+  /// Nothing at the end or at the first byte that is no batch: position() tells where.
+  struct Found {
+    std::uint64_t at = 0;
+    std::string bytes;  // the header, or the whole batch
+  };
+  Result<std::optional<Found>> next(bool whole);
+  std::uint64_t position() const { return at_; }
+
+ private:
+  const io::File& file_;
+  std::uint64_t at_;
+  std::uint64_t end_;
+};
+
+/// Builds both indexes of a segment anew from its `.log` and writes them. For start-up and repair.
+struct BuiltIndex {
+  std::string index, time_index;
+  std::int64_t max_timestamp = -1;
+  Offset max_timestamp_offset{-1};
+  Offset next{-1};
+  std::uint64_t bytes = 0;  // up to the first byte that is no batch
+};
+/// Batches from `end` on do not count.
+Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std::uint64_t bytes,
+                               std::uint64_t interval);
+
+}  // namespace weir::log
