@@ -35,8 +35,8 @@ SETTLE_S = 0.5
 
 #          runs, records of 100 B and 1 KiB, seconds at a fixed rate, of latency, how often all is consumed
 SIZES = {
-    "full": {"runs": 3, "records": {100: 5_000_000, 1024: 1_000_000}, "fixed_s": 10, "latency_s": 20, "repeat": 5},
-    "default": {"runs": 3, "records": {100: 2_000_000, 1024: 300_000}, "fixed_s": 5, "latency_s": 8, "repeat": 5},
+    "full": {"runs": 3, "records": {100: 5_000_000, 1024: 1_000_000}, "fixed_s": 10, "latency_s": 20, "repeat": 10},
+    "default": {"runs": 3, "records": {100: 2_000_000, 1024: 300_000}, "fixed_s": 5, "latency_s": 8, "repeat": 10},
     "quick": {"runs": 1, "records": {100: 500_000, 1024: 50_000}, "fixed_s": 2, "latency_s": 3, "repeat": 5},
     "tiny": {"runs": 1, "records": {100: 2_000, 1024: 500}, "fixed_s": 0.1, "latency_s": 0.2, "repeat": 1},
 }

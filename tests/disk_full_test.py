@@ -72,7 +72,7 @@ class DiskFull(unittest.TestCase):
                 with wire.RawClient(broker.port) as other:  # newcomers are served, too
                     self.assertEqual(other.fetch("t", 0)[0], 0)
                 self.assertEqual(self.produce(client), KAFKA_STORAGE_ERROR, "still full")
-                self.assertRegex(broker.log().lower(), "no space left|disk is full|disk_full")
+                broker.wait_for_log("(?i)no space left|disk is full|disk_full")
 
                 ballast.unlink()
                 # The first may still be refused: what could not be emptied is tried again within a second.

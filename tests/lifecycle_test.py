@@ -91,14 +91,14 @@ class Stop(Folder):
             self.assertEqual(broker.terminate(), 0)
             self.assertTrue((self.folder / ".kafka_cleanshutdown").exists())
         with WeirBroker(self.folder, INFO) as broker:
-            self.assertRegex(broker.log(), r"clean start, 0 WAL records read back, 0 batches written again, 2 partitions")
+            broker.wait_for_log(r"clean start, 0 WAL records read back, 0 batches written again, 2 partitions")
             self.assertNotIn("unclean", broker.log())
             self.assertFalse((self.folder / ".kafka_cleanshutdown").exists())
             with wire.RawClient(broker.port) as client:
                 self.assertEqual(client.produce("t", wire.record_batch([b"y"])), (0, 1))
             broker.kill()
         with WeirBroker(self.folder, INFO) as broker:
-            self.assertRegex(broker.log(), r"unclean start, [1-9]\d* WAL records read back, [1-9]\d* batches written again")
+            broker.wait_for_log(r"unclean start, [1-9]\d* WAL records read back, [1-9]\d* batches written again")
             with wire.RawClient(broker.port) as client:
                 self.assertEqual(client.produce("t", wire.record_batch([b"z"])), (0, 2))
 

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "base/log.h"
-#include "log_cost/space.h"
-#include "log_cost/store.h"
+#include "space.h"
+#include "store.h"
 
 namespace {
 

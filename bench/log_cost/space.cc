@@ -1,4 +1,4 @@
-#include "log_cost/space.h"
+#include "space.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
-#include "log_cost/samples.h"
+#include "samples.h"
 
 namespace weir::log_cost {
 namespace {

@@ -1,4 +1,4 @@
-#include "log_cost/store.h"
+#include "store.h"
 
 #include <fmt/core.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "kafka/batch_builder.h"
 #include "log/log_store.h"
-#include "log_cost/samples.h"
+#include "samples.h"
 
 namespace weir::log_cost {
 namespace {

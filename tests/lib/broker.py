@@ -1,9 +1,10 @@
 """weir's own program and broker, as a user starts them."""
 import os
+import re
 import signal
 from pathlib import Path
 
-from lib import proc
+from lib import proc, waiting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_DEADLINE_S = 30
@@ -60,6 +61,10 @@ class WeirBroker:
     def log(self):
         """What it has logged so far."""
         return self.process.output("err")
+
+    def wait_for_log(self, pattern, deadline_s=10):
+        """The match of `pattern` in what it logs, which comes by a pipe of its own and so perhaps a little later."""
+        return waiting.poll_until(lambda: re.search(pattern, self.log()), deadline_s, f"a log line like {pattern!r}")
 
     def rss_mib(self):
         """Its resident memory now."""
