@@ -99,6 +99,7 @@ class Admin {
   void set_timeout(std::chrono::milliseconds timeout);
 
   /// Errc::topic_already_exists, invalid_topic_exception, invalid_partitions, invalid_config, ….
+  /// Returns when the cluster's metadata shows the topic, so that it can be used at once.
   Result<void> create_topic(const NewTopic& topic);
   /// One result a topic, in their order.
   Result<std::vector<Result<void>>> create_topics(const std::vector<NewTopic>& topics);

@@ -78,17 +78,43 @@ void AdminCore::create_topics(const std::vector<NewTopic>& topics, bool validate
           if (auto r = retry_if_moved(topic.error_code); !r) return r;
         return {};
       },
-      [names = std::move(names), done = std::move(done)](Result<Reply<Response>> reply) mutable {
+      [this, deadline, validate_only, names = std::move(names),
+       done = std::move(done)](Result<Reply<Response>> reply) mutable {
         if (!reply) return done(fail(reply.error()));
         Results results(names.size(), fail(Errc::protocol_error, "not in the broker's answer"));
+        std::vector<std::string> made;
         for (const auto& told : reply->message.topics) {
           const auto at = std::find(names.begin(), names.end(), told.name);
           if (at == names.end()) continue;
+          if (told.error_code == 0) made.push_back(*at);
           results[static_cast<std::size_t>(at - names.begin())] =
               outcome(told.error_code, told.error_message, "topic " + *at);
         }
-        done(std::move(results));
+        if (validate_only || made.empty()) return done(std::move(results));
+        await_topics(made, deadline,
+                     [results = std::move(results), done = std::move(done)]() mutable {
+                       done(std::move(results));
+                     });
       });
+}
+
+void AdminCore::await_topics(const std::vector<std::string>& names, MonoTime deadline,
+                             std::move_only_function<void()> done) {
+  using Response = kafka::MetadataResponse;
+  auto request = std::make_shared<kafka::MetadataRequest>();
+  for (const std::string& name : names) request->topics->emplace_back().name = request->keep(name);
+  request->allow_auto_topic_creation = false;
+  cluster_.call<kafka::MetadataRequest, Response>(
+      Route::any, deadline, std::move(request),
+      [](const Response& response) -> Result<void> {
+        for (const auto& topic : response.topics) {
+          if (auto r = outcome(topic.error_code, {}, "metadata"); !r) return r;
+          for (const auto& partition : topic.partitions)
+            if (partition.leader_id < 0) return fail(Errc::leader_not_available, "no leader yet");
+        }
+        return {};
+      },
+      [done = std::move(done)](const Result<Reply<Response>>&) mutable { done(); });
 }
 
 void AdminCore::delete_topics(const std::vector<std::string>& names, MonoTime deadline,

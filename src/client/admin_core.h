@@ -22,6 +22,8 @@ class AdminCore {
       : cluster_(loop, transport, rng, std::move(cluster)) {}
 
   using Results = std::vector<Result<void>>;
+  /// A cluster spreads the news of a topic behind its answer: `done` is called when the metadata
+  /// shows what was made, with its leaders, or at the deadline.
   void create_topics(const std::vector<NewTopic>& topics, bool validate_only, MonoTime deadline,
                      Done<Results> done);
   void delete_topics(const std::vector<std::string>& names, MonoTime deadline, Done<Results> done);
@@ -41,6 +43,9 @@ class AdminCore {
   }
 
  private:
+  void await_topics(const std::vector<std::string>& names, MonoTime deadline,
+                    std::move_only_function<void()> done);
+
   Cluster cluster_;
 };
 

@@ -18,14 +18,15 @@ namespace weir::client {
 /// Errc::invalid_setting names the option that is wrong. Fills in what depends on other options.
 Result<ProducerOptions> checked(ProducerOptions options);
 
-/// | answer for a batch                                  | what happens to it |
-/// |-----------------------------------------------------|-------------------------------------------|
-/// | none, DUPLICATE_SEQUENCE_NUMBER                     | its records are delivered | |
-/// OUT_OF_ORDER_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID   | an earlier batch is open: sent again | |
-/// (it is surely not in the log)                     | else: epoch + 1, sequence from 0, again   |
-/// | retriable, connection lost, request timed out       | sent again, same sequence | |
-/// PRODUCER_FENCED, INVALID_PRODUCER_EPOCH             | the producer is finished | | anything else
-/// | its records fail                          |
+/// | answer for a batch                   | what happens to it                                |
+/// |--------------------------------------|---------------------------------------------------|
+/// | none, DUPLICATE_SEQUENCE_NUMBER      | its records are delivered                         |
+/// | OUT_OF_ORDER_SEQUENCE_NUMBER,        | an earlier batch is open: sent again;             |
+/// | UNKNOWN_PRODUCER_ID (not in the log) | else: epoch + 1, sequence from 0, again           |
+/// | retriable, connection lost, timeout  | sent again, same sequence                         |
+/// | PRODUCER_FENCED,                     | the producer is finished                          |
+/// | INVALID_PRODUCER_EPOCH               |                                                   |
+/// | anything else                        | its records fail                                  |
 ///
 /// A batch that was ever sent keeps its sequence until the broker has said that it does not have
 /// it. When one fails for good, its sequence is missing, so the broker refuses the next one with

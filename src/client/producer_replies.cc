@@ -10,6 +10,8 @@
 namespace weir::client {
 namespace {
 
+constexpr std::int16_t last_epoch = 0x7fff;
+
 std::string place(const PartitionQueue& queue) {
   return fmt::format("{}-{}", queue.topic, queue.partition);
 }
@@ -123,7 +125,7 @@ void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
 }
 
 void ProducerCore::new_epoch() {
-  if (identity_.epoch == 0x7fff) {
+  if (identity_.epoch == last_epoch) {
     identity_ = {};
     return;
   }
