@@ -158,7 +158,7 @@ void look_up_times(weir::Consumer& consumer, const std::string& topic, int recor
 int main(int argc, char** argv) {
   if (argc != 5) stop("usage: client_kafka_probe BOOTSTRAP TOPIC CODEC RECORDS");
   const std::string topic = argv[2];
-  const int records = std::atoi(argv[4]);
+  const int records = static_cast<int>(std::strtol(argv[4], nullptr, 10));
   auto client = must("connect", weir::Client::connect(argv[1]));
   make_topic(client, topic);
   const auto sent = produce(client, topic, argv[3], records);

@@ -39,6 +39,14 @@ Partition describe_partition(Broker& broker, const Topic& topic, std::int32_t in
   return out;
 }
 
+kafka::DescribeTopicPartitionsResponse::Cursor cursor_at(std::string_view topic,
+                                                         std::int32_t partition) {
+  kafka::DescribeTopicPartitionsResponse::Cursor cursor;
+  cursor.topic_name = topic;
+  cursor.partition_index = partition;
+  return cursor;
+}
+
 struct PendingMetadata {
   Broker& broker;
   RequestInfo info;
@@ -218,9 +226,7 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo,
     if (request.cursor && request.cursor->topic_name == name)
       p = std::max(0, request.cursor->partition_index);
     if (left == 0) {
-      response.next_cursor.emplace();
-      response.next_cursor->topic_name = *out.name;
-      response.next_cursor->partition_index = p;
+      response.next_cursor = cursor_at(*out.name, p);
       break;
     }
     for (; p < topic->partitions && left > 0; ++p, --left) {
@@ -234,9 +240,7 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo,
     const bool more = p < topic->partitions;
     response.topics.push_back(std::move(out));
     if (more) {
-      response.next_cursor.emplace();
-      response.next_cursor->topic_name = *response.topics.back().name;
-      response.next_cursor->partition_index = p;
+      response.next_cursor = cursor_at(*response.topics.back().name, p);
       break;
     }
   }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -116,6 +117,7 @@ void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Reque
     Judge judge;
     ReplyDone<Response> done;
     unsigned tries = 0;
+    std::optional<Error> cause;  // the last failure that says more than "timed out"
 
     static void run(Cluster& cluster, std::shared_ptr<Attempt> self) {
       const Duration left = self->deadline - cluster.loop().now();
@@ -132,18 +134,25 @@ void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Reque
               verdict = self->judge(std::as_const(reply->message));
             }
             if (verdict) return self->done(std::move(reply));
+            if (verdict.error().code() != Errc::timed_out) self->cause = verdict.error();
             const Duration pause = cluster.retry_pause(self->tries);
             const MonoTime now = cluster.loop().now();
             if (!worth_a_retry(verdict.error().code()) || now + pause >= self->deadline)
-              return self->done(fail(after_tries(verdict.error(), self->tries, now - self->start)));
+              return self->done(fail(after_tries(self->cause.value_or(verdict.error()), self->tries,
+                                                 now - self->start)));
             cluster.refresh();
             cluster.later(pause, [&cluster, self] { run(cluster, self); });
           }));
     }
   };
   auto attempt = std::make_shared<Attempt>(  // shared by the tasks of its tries
-      Attempt{target, loop_.now(), deadline, std::move(request), std::move(judge),
-              std::move(done)});
+      Attempt{.target = target,
+              .start = loop_.now(),
+              .deadline = deadline,
+              .request = std::move(request),
+              .judge = std::move(judge),
+              .done = std::move(done),
+              .cause = {}});
   Attempt::run(*this, std::move(attempt));
 }
 
