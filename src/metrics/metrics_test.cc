@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
 #include <set>
 
@@ -178,6 +179,13 @@ TEST(Page, has_a_row_for_every_metric) {
   const std::string page = markdown_page();
   for (const Family& family : families())
     EXPECT_NE(page.find("| `" + std::string(family.name) + "` |"), page.npos);
+}
+
+TEST(Page, is_the_one_in_the_docs) {
+  std::ifstream in(WEIR_SOURCE_DIR "/docs/metrics.md");
+  const std::string there{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(there, markdown_page())
+      << "docs/metrics.md is old: ./run weir help --metrics > docs/metrics.md";
 }
 
 }  // namespace
