@@ -84,7 +84,9 @@ std::string host_of(std::string_view authority) {
     const auto legal = [](char c) {
       return is_digit(c) || is_letter(c) || c == '-' || c == '.' || c == '_';
     };
-    if (host.empty() || !std::ranges::all_of(host, legal)) return {};
+    const bool empty_label = host.empty() || host.front() == '.' || host.back() == '.' ||
+                             host.find("..") != std::string_view::npos;
+    if (empty_label || !std::ranges::all_of(host, legal)) return {};
   }
   if (!rest.empty()) {
     std::uint16_t port = 0;

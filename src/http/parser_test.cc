@@ -269,7 +269,8 @@ TEST(Host, names_ports_and_addresses) {
   EXPECT_EQ(host_of("[::1]:9"), "::1");
   EXPECT_EQ(host_of("[fe80::A]"), "fe80::a");
   EXPECT_EQ(host_of("127.0.0.1"), "127.0.0.1");
-  for (const auto* bad : {"", ":80", "[]", "[abc]", "a/b", "a%20b", "::1", "a:1:2"})
+  for (const auto* bad :
+       {"", ":80", "[]", "[abc]", "a/b", "a%20b", "::1", "a:1:2", ".", "a..", ".a", "a..b"})
     EXPECT_EQ(host_of(bad), "") << bad;
   EXPECT_EQ(host_of(std::string(300, 'a')), "");
 }
