@@ -14,6 +14,7 @@
 
 #include "broker/connection.h"
 #include "broker/fetch_waiters.h"
+#include "broker/group_service.h"
 #include "broker/metadata.h"
 #include "broker/options.h"
 #include "io/runtime.h"
@@ -46,6 +47,7 @@ class Broker {
   Metadata& metadata() { return *metadata_; }
   log::LogStore& log() { return *log_; }
   FetchWaiters& fetch_waiters() { return *fetch_waiters_; }
+  GroupService& groups() { return *groups_; }
   io::Loop& loop() { return runtime_.loop(); }
   io::Runtime& runtime() { return runtime_; }
   MonoTime now() const { return runtime_.loop().now(); }
@@ -82,6 +84,7 @@ class Broker {
   std::unique_ptr<log::LogStore> log_;
   std::unique_ptr<Metadata> metadata_;
   std::unique_ptr<FetchWaiters> fetch_waiters_;
+  std::unique_ptr<GroupService> groups_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::shared_ptr<RequestMemory> memory_;
