@@ -48,19 +48,19 @@ struct GroupOptions {
 using TopicExists = std::function<bool(std::string_view name, const TopicId& id)>;
 
 struct CommitItem {
-  std::string_view topic;
-  TopicId topic_id;
+  std::string_view topic{};
+  TopicId topic_id{};
   std::int32_t partition = 0;
   std::int64_t offset = 0;
   std::int32_t leader_epoch = -1;
-  std::string_view metadata;
+  std::string_view metadata{};
 };
 struct CommitRequest {
-  std::string_view group;
+  std::string_view group{};
   std::int32_t generation = -1;
-  std::string_view member;
-  std::optional<std::string_view> instance;
-  std::vector<CommitItem> items;
+  std::string_view member{};
+  std::optional<std::string_view> instance{};
+  std::vector<CommitItem> items{};
 };
 struct DeleteOffsetsRequest {
   struct Item {

@@ -28,8 +28,8 @@ inline constexpr std::int16_t offset_value_version = 4;  // the first that holds
 inline constexpr std::int16_t group_value_version = 3;   // as Kafka 4.3.1 writes it
 
 struct OffsetKey {
-  std::string_view group;
-  std::string_view topic;
+  std::string_view group{};
+  std::string_view topic{};
   std::int32_t partition = 0;
 };
 
