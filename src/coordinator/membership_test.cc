@@ -417,6 +417,20 @@ TEST(kip_345, a_static_member_that_does_not_rejoin_stays_and_a_dynamic_one_goes)
   EXPECT_EQ(s.kit.group()->find(dynamic.member), nullptr);
 }
 
+TEST(kip_345, absent_static_members_without_a_rebalance_timeout_do_not_stop_the_clock) {
+  Kit kit;
+  const Joined m = kit.join_now({.instance = "i", .rebalance_ms = 0});
+  kit.sync({.member = m.member, .assignments = {{m.member, "all"}}});
+  const Joined asked = kit.join_now({.version = 4});
+  const auto n = kit.join({.member = asked.member, .version = 4, .rebalance_ms = 0});
+  kit.leave({{asked.member, {}}});
+  EXPECT_EQ(kit.joins.at(n).error, Errc::unknown_member_id);
+  kit.sleep(9s);
+  EXPECT_EQ(kit.group()->state, GroupState::preparing_rebalance);
+  kit.sleep(1s);
+  EXPECT_EQ(kit.group()->state, GroupState::empty) << "its session has ended";
+}
+
 TEST(kip_345, an_admin_removes_a_static_member_by_its_instance) {
   Statics s;
   EXPECT_EQ(s.kit.leave({{"", "b"}, {"", "nobody"}, {"", {}}}),

@@ -178,7 +178,7 @@ Effects GroupCoordinator::delete_groups(const Caller& caller,
   };
   for (std::size_t i = 0; i < groups.size(); ++i) {
     Group* group = find_group(groups[i]);
-    deleting->verdict.groups[i] = groups[i].empty() ? Errc::invalid_group_id : delete_fault(group);
+    deleting->verdict.groups[i] = delete_fault(group);
     if (deleting->verdict.groups[i] != Errc::none) continue;
     std::vector<Record> records;
     std::size_t offsets = 0;

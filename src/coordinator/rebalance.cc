@@ -9,6 +9,12 @@
 #include "coordinator/group_coordinator.h"
 
 namespace weir::coordinator {
+namespace {
+
+/// A member may ask for a rebalance timeout of nothing; waiting for it again takes a moment.
+constexpr Duration shortest_retry = std::chrono::seconds(1);
+
+}  // namespace
 
 void GroupCoordinator::set_phase(Group& group, Duration after) {
   deadlines_.set(group.phase_timer, now_.mono + after,
@@ -83,7 +89,8 @@ void GroupCoordinator::complete_join(Group& group) {
   for (Member* member : absent) part_with(group, *member, Errc::unknown_member_id);
   if (!group.members.empty() && !group.elect_joined_leader()) {
     // Static members alone, and none has come: until one does, or their sessions end.
-    return set_phase(group, std::chrono::milliseconds(group.rebalance_timeout_ms()));
+    const Duration timeout = std::chrono::milliseconds(group.rebalance_timeout_ms());
+    return set_phase(group, std::max(timeout, shortest_retry));
   }
   next_generation(group);
 }
