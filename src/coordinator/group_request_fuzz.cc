@@ -208,7 +208,7 @@ class Machine {
       check(group->members.empty() == (group->leader.empty()) ||
                 group->in(GroupState::preparing_rebalance),
             "members have a leader");
-      check(group->members.size() <= 5, "the size of a group is bounded");
+      check(group->members.size() <= 8, "the size of a group is bounded");
       switch (group->state) {
         case GroupState::empty: check(group->members.empty(), "an empty group"); break;
         case GroupState::preparing_rebalance:

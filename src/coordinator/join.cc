@@ -114,7 +114,9 @@ bool GroupCoordinator::accepts(const Group& group, std::string_view member_id) c
     case GroupState::empty: return true;
     case GroupState::preparing_rebalance:
       // Members that wait are counted, not members: there may be too many since group.max.size was
-      // lowered, and then the last to rejoin must go.
+      // lowered, and then the last to rejoin must go. Members that are still to rejoin may keep
+      // their places meanwhile, but no more than a group of them.
+      if (member == nullptr && group.members.size() >= 2 * options_.max_group_size) return false;
       return (member != nullptr && member->join) || group.joins_parked < options_.max_group_size;
     case GroupState::completing_rebalance:
     case GroupState::stable:
