@@ -163,7 +163,10 @@ void GroupService::append(log::PartitionLog& log, std::vector<coordinator::Write
   log.append(std::move(*batch), [this, alive = alive_, writes = std::move(writes)](
                                     const Result<log::Appended>& appended) {
     if (!*alive) return;
-    if (!appended) log_warn("groups", "group state is not stored: " + appended.error().message());
+    if (!appended && broker_.now() - last_warning_ >= std::chrono::seconds(1)) {
+      last_warning_ = broker_.now();
+      log_warn("groups", "group state is not stored: " + appended.error().message());
+    }
     end(writes, appended.has_value());
   });
 }

@@ -76,6 +76,7 @@ class GroupService {
   bool stopping_ = false;
   io::TimerId timer_ = io::TimerId::none;
   MonoTime armed_for_ = MonoTime::max();
+  MonoTime last_warning_{};  // that the log refused
   /// Tasks that were posted find out by it that the service is gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

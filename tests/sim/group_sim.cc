@@ -512,7 +512,10 @@ class Member final : public Actor {
     switch (world_.rng.below(4)) {
       case 0:
         ++world_.counters.stalls;
+        ++turn_;  // its heartbeats stop too
         return later(between_ms(300, 1200), [this] {
+          // It does not know what it has missed: its commit may be one of a generation that is over.
+          commit();
           heartbeat();
           work();
         });
