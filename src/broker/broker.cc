@@ -81,6 +81,10 @@ Result<void> Broker::open_log() {
   if (auto r = metadata_->load(); !r) return r;
   if (auto r = log_->start(metadata_->partition_specs()); !r) return r;
   metadata_->attach_logs();
+  groups_ = std::make_unique<GroupService>(*this);
+  metadata_->on_topic_deleted(
+      [this](std::string_view name, const TopicId& id) { groups_->topic_deleted(name, id); });
+  groups_->load();
   recovered_ = true;
   log_->on_change([this](log::PartitionLog& partition) { fetch_waiters_->on_change(partition); });
   return {};
@@ -248,6 +252,7 @@ void Broker::stop(std::function<void(Result<void>)> done) {
   // A request that comes now would be refused half-way: its client asks again after the restart.
   for (const auto& connection : connections_) connection->stop_reading();
   fetch_waiters_->answer_all();
+  groups_->stop();
   drain_deadline_ = now() + drain_limit;
   drain();
 }

@@ -15,6 +15,7 @@
 
 #include "broker/connection.h"
 #include "broker/fetch_waiters.h"
+#include "broker/group_service.h"
 #include "broker/metadata.h"
 #include "broker/options.h"
 #include "broker/request_log.h"
@@ -45,6 +46,7 @@ class Broker {
   log::LogStore& log() { return *log_; }
   FetchWaiters& fetch_waiters() { return *fetch_waiters_; }
   const log::LogStore& log() const { return *log_; }
+  GroupService& groups() { return *groups_; }
   io::Loop& loop() { return runtime_.loop(); }
   io::Runtime& runtime() { return runtime_; }
   MonoTime now() const { return runtime_.loop().now(); }
@@ -97,6 +99,7 @@ class Broker {
   std::unique_ptr<log::LogStore> log_;
   std::unique_ptr<Metadata> metadata_;
   std::unique_ptr<FetchWaiters> fetch_waiters_;
+  std::unique_ptr<GroupService> groups_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::shared_ptr<RequestMemory> memory_;

@@ -36,6 +36,10 @@ AnyReply::~AnyReply() {
   if (slot_ != nullptr && !slot_->ready) close("a request was dropped without an answer");
 }
 
+void AnyReply::release_request() {
+  if (const auto connection = slot_->connection.lock()) connection->release(*slot_);
+}
+
 void AnyReply::nothing() { ready({}); }
 
 void AnyReply::close(std::string_view why) {

@@ -89,6 +89,9 @@ class AnyReply {
   void set_version(std::int16_t version) { slot_->version = version; }
   /// For handing on under another type.
   std::shared_ptr<ReplySlot> take() && { return std::move(slot_); }
+  /// Gives back the memory of the request, which nothing borrows from any more: its answer may be
+  /// long in coming.
+  void release_request();
   /// No reply at all (Produce with acks=0).
   void nothing();
   /// The request begins to wait for the disk.
