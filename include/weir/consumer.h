@@ -104,7 +104,7 @@ class Consumer {
   /// Becomes a member of the group, or changes what it reads; poll() does the rest.
   /// Errc::invalid_argument: no group, no topic, or partitions were assigned by hand.
   Result<void> subscribe(std::vector<std::string> topics);
-  /// The topics whose whole name matches (ECMAScript), but Kafka's internal ones; looked at again
+  /// The topics whose whole name matches (RE2), but Kafka's internal ones; looked at again
   /// with every refresh of the metadata.
   Result<void> subscribe_pattern(const std::string& pattern);
   /// Leaves the group; tells the observer first.

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -14,9 +13,6 @@ namespace {
 using Partitions = std::vector<TopicPartition>;
 using Names = std::vector<std::string>;
 using Partial = std::vector<RawBatch>;
-
-/// A pattern of that many characters says it all; std::regex recurses over its text.
-constexpr std::size_t pattern_chars = 1000;
 
 MembershipOptions membership_options(const ConsumerOptions& options, const GroupProtocol& protocol,
                                      const BackoffRange& retry) {
@@ -39,10 +35,6 @@ Partitions minus(Partitions a, Partitions b) {
 }
 
 }  // namespace
-
-struct GroupCore::Pattern {
-  std::regex regex;
-};
 
 GroupCore::GroupCore(ConsumerCore& core, io::Loop& loop, Rng& rng, const ConsumerOptions& options,
                      GroupProtocol protocol)
@@ -80,16 +72,9 @@ Result<void> GroupCore::subscribe(Names topics) {
 Result<void> GroupCore::subscribe_pattern(const std::string& pattern) {
   if (!subscribed_ && !core_.assignment().empty())
     return fail(Errc::invalid_argument, "subscribe: partitions are assigned by hand");
-  if (pattern.empty() || pattern.size() > pattern_chars)
-    return fail(Errc::invalid_argument,
-                fmt::format("subscribe: a pattern has 1 to {} characters", pattern_chars));
-  auto made = std::make_unique<Pattern>();
-  try {
-    made->regex = std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& error) {
-    return fail(Errc::invalid_argument, fmt::format("subscribe: {}: {}", pattern, error.what()));
-  }
-  pattern_ = std::move(made);
+  auto compiled = TopicPattern::compile(pattern);
+  if (!compiled) return fail(compiled.error());
+  pattern_ = std::move(*compiled);
   subscribed_ = true;
   core_.cluster().watch_all(true);  // on_metadata() finds the topics
   core_.cluster().refresh();
@@ -125,7 +110,7 @@ Result<void> GroupCore::assign(Partitions partitions) {
 
 void GroupCore::on_metadata(const Result<void>& outcome) {
   if (!outcome) return;
-  if (pattern_ != nullptr) {
+  if (pattern_) {
     Names found = matching();
     if (found != topics_ || membership_.phase() == Membership::Phase::out)
       become(std::move(found), "the topics that match have changed");
@@ -139,7 +124,7 @@ void GroupCore::on_metadata(const Result<void>& outcome) {
 Names GroupCore::matching() const {
   Names out;
   for (const auto& [name, topic] : core_.cluster().metadata().topics())
-    if (!topic.internal && topic.error == Errc::none && std::regex_match(name, pattern_->regex))
+    if (!topic.internal && topic.error == Errc::none && pattern_->matches(name))
       out.push_back(name);
   return out;
 }
@@ -233,7 +218,7 @@ void GroupCore::advance() {
 }
 
 Partitions GroupCore::affected(const Step& step) {
-  const Partitions owned = core_.assignment();
+  Partitions owned = core_.assignment();
   switch (step.kind) {
     case Step::Kind::lose: return owned;
     case Step::Kind::revoke: return minus(owned, step.assignment);

@@ -13,6 +13,7 @@
 #include "client/group_offsets.h"
 #include "client/group_protocol.h"
 #include "client/membership.h"
+#include "client/topic_pattern.h"
 
 namespace weir::client {
 
@@ -132,9 +133,8 @@ class GroupCore final : private CommitJudge {
   GroupOffsets offsets_;
 
   bool subscribed_ = false;
-  struct Pattern;
-  std::unique_ptr<Pattern> pattern_;  // absent: topics_ are names that were given
-  std::vector<std::string> topics_;   // ascending
+  std::optional<TopicPattern> pattern_;  // absent: topics_ are names that were given
+  std::vector<std::string> topics_;      // ascending
   std::set<std::string> watched_;
   std::set<std::string> group_topics_;       // of all members, while we lead
   Assignor::PartitionCounts shared_counts_;  // that the last sharing was made from

@@ -115,8 +115,8 @@ class Balancer {
         taken[topic].insert(partitions.begin(), partitions.end());
     std::vector<std::size_t> order(topics_.size());
     for (std::size_t t = 0; t < order.size(); ++t) order[t] = t;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return topics_[a].readers.size() < topics_[b].readers.size();
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(topics_[a].readers.size(), a) < std::pair(topics_[b].readers.size(), b);
     });
     for (const std::size_t t : order) {
       const auto& readers = topics_[t].readers;
@@ -135,8 +135,9 @@ class Balancer {
   bool move_one() {
     std::vector<std::size_t> order(members_.size());
     for (std::size_t m = 0; m < order.size(); ++m) order[m] = m;
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return load_[a] > load_[b]; });
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(load_[b], a) < std::pair(load_[a], b);
+    });
     if (order.empty() || load_[order.front()] < load_[order.back()] + 2) return false;
     for (const std::size_t from : order) {
       if (load_[from] < load_[order.back()] + 2) return false;
