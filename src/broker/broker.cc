@@ -31,6 +31,11 @@ Broker::Broker(io::Runtime& runtime, BrokerOptions options)
       std::min(options_.log.wal_file_bytes, options_.log.wal_limit_bytes / 8);
   options_.log.retention_interval = settings.get_ms("log.retention.check.interval.ms");
   options_.log.producer_expiration = settings.get_ms("producer.id.expiration.ms");
+  options_.log.compaction_interval = settings.get_ms("log.cleaner.backoff.ms");
+  options_.log.compaction_map_bytes =
+      static_cast<std::size_t>(settings.get_int("log.cleaner.dedupe.buffer.size"));
+  options_.log.compaction_bytes_per_second =
+      settings.get_real("log.cleaner.io.max.bytes.per.second");
   memory_ = std::make_shared<RequestMemory>(options_.request_memory_bytes);
   idle_ms_ = settings.get_int("connections.max.idle.ms");
   max_connections_ = static_cast<std::size_t>(settings.get_int("max.connections"));

@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/handlers.h"
 #include "kafka/batch_check.h"
+#include "kafka/batch_rewrite.h"
 
 namespace weir::broker {
 namespace {
@@ -76,12 +77,23 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
     checks.now_ms = broker_.wall_ms();
     checks.timestamp_before_max_ms = topic.rules.timestamp_before_max_ms;
     checks.timestamp_after_max_ms = topic.rules.timestamp_after_max_ms;
+    checks.compacted = topic.rules.compacted;
     checks.zstd_allowed = info_.api_version >= 7;
     return checks;
   }
 
   void append(const Topic& topic, const kafka::ProducedBatch& produced, Out& out) {
     Slice batch = info_.frame.sub(produced.batch.bytes());
+    if (topic.rules.codec && *topic.rules.codec != produced.batch.codec()) {
+      auto stored = kafka::recompress(produced.batch, *topic.rules.codec, topic.rules.level);
+      if (!stored) return refuse(out, stored.error());
+      if (stored->size() > topic.rules.max_batch_bytes)
+        return refuse(out, {Errc::message_too_large,
+                            fmt::format("with the topic's compression.type the batch takes {} "
+                                        "bytes, at most {} are allowed",
+                                        stored->size(), topic.rules.max_batch_bytes)});
+      batch = std::move(*stored);
+    }
     const bool append_time = topic.rules.log_append_time;
     if (append_time) {
       kafka::rewrite_log_append_time(batch.mutable_data(), batch.size(), broker_.wall_ms());
