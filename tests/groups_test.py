@@ -15,7 +15,6 @@ from lib.waiting import poll_until
 
 PARTITIONS = 6
 HERE = Path(__file__).resolve().parent
-PROBE = broker.ROOT / "build" / "dev" / "tests" / "group_member"
 DEADLINE_S = 60
 
 
@@ -34,7 +33,7 @@ class Member:
     def __init__(self, kind, address, group, topic, assignors, classes):
         words = [address, group, topic, assignors]
         if kind == "weir":
-            command = [PROBE, *words]
+            command = [broker.helper("group_member"), *words]
         elif kind == "java":
             command = kafka.java("GroupMember", *words)
             command[command.index("-cp") + 1] += f":{classes}"
