@@ -17,7 +17,7 @@ struct Waiting {
 };
 
 class FetchWaiting : public ::testing::Test {
- protected:
+ public:
   FetchWaiting() {
     machine_.start();
     check(machine_.create_topic("t") == Errc::none && machine_.create_topic("u") == Errc::none,
@@ -26,6 +26,7 @@ class FetchWaiting : public ::testing::Test {
   }
   ~FetchWaiting() override { reader_.reset(); }
 
+ protected:
   struct Ask {
     std::vector<std::string_view> topics{"t"};
     std::int64_t offset = 0;

@@ -24,13 +24,14 @@ TopicId id_of(char c) {
 
 /// Metadata over a log on a simulated machine.
 class MetadataMachine : public ::testing::Test {
- protected:
+ public:
   MetadataMachine() : world_(5) { set_log_level(LogLevel::off); }
   ~MetadataMachine() override {
     end();
     set_log_level(LogLevel::info);
   }
 
+ protected:
   Result<void> try_open() {
     process_ = world_.start_process();
     log::LogOptions options;

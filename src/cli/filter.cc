@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <compare>
+#include <numeric>
 #include <optional>
 
 #include "base/log.h"
@@ -361,13 +362,21 @@ Result<RowOrder> RowOrder::parse(std::string_view text, std::span<const Column> 
   return order;
 }
 
+// By index, which keeps equal rows as they came: std::stable_sort of g++ 12 calls what C++17
+// deprecates, and clang says so.
 void RowOrder::sort(std::vector<json::Array>& rows) const {
-  std::ranges::stable_sort(rows, [this](const json::Array& a, const json::Array& b) {
+  std::vector<std::size_t> places(rows.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::ranges::sort(places, [&](std::size_t a, std::size_t b) {
     for (const Key& key : keys_)
-      if (const int order = in_order(a[key.column], b[key.column]); order != 0)
+      if (const int order = in_order(rows[a][key.column], rows[b][key.column]); order != 0)
         return key.descending ? order > 0 : order < 0;
-    return false;
+    return a < b;
   });
+  std::vector<json::Array> sorted;
+  sorted.reserve(rows.size());
+  for (const std::size_t place : places) sorted.push_back(std::move(rows[place]));
+  rows = std::move(sorted);
 }
 
 }  // namespace weir::cli
