@@ -280,37 +280,66 @@ void handle_describe_log_dirs(Broker& broker, RequestInfo, kafka::DescribeLogDir
   reply(response);
 }
 
-void handle_find_coordinator(Broker&, RequestInfo info, kafka::FindCoordinatorRequest request,
-                             Reply<kafka::FindCoordinatorResponse> reply) {
+namespace {
+
+struct PendingCoordinator {
+  Broker& broker;
+  RequestInfo info;
+  kafka::FindCoordinatorRequest request;
+  Reply<kafka::FindCoordinatorResponse> reply;
   kafka::FindCoordinatorResponse response;
-  const auto answer = [&](auto& out) {
+
+  template <class Out>
+  void fill(Out& out, const Result<void>& group_fault) {
     out.node_id = -1;
     out.port = -1;
-    switch (request.key_type) {
-      case 0:
-        out.error_code = wire_code(Errc::coordinator_not_available);
-        out.error_message = "consumer groups are not served yet; assign partitions instead";
-        break;
-      case 1:
-        out.error_code = wire_code(Errc::transactional_id_authorization_failed);
-        out.error_message = "transactions are not served yet; produce without transactional.id";
-        break;
-      default:
-        out.error_code = wire_code(Errc::invalid_request);
-        out.error_message = "there is no such kind of coordinator";
+    if (request.key_type == 1) {
+      out.error_code = wire_code(Errc::transactional_id_authorization_failed);
+      out.error_message = "transactions are not served yet; produce without transactional.id";
+    } else if (request.key_type != 0) {
+      out.error_code = wire_code(Errc::invalid_request);
+      out.error_message = "there is no such kind of coordinator";
+    } else if (!group_fault) {
+      out.error_code = wire_code(Errc::coordinator_not_available);
+      out.error_message = response.keep(group_fault.error().message());
+    } else {
+      const io::Endpoint here = broker.advertised(info);
+      out.node_id = broker.node_id();
+      out.host = response.keep(here.host);
+      out.port = here.port;
     }
-  };
-  if (info.api_version < 4) {
-    answer(response);
-    return reply(response);
   }
-  for (const auto key : request.coordinator_keys) {
-    kafka::FindCoordinatorResponse::Coordinator out;
-    out.key = key;
-    answer(out);
-    response.coordinators.push_back(std::move(out));
+
+  void answer(const Result<void>& group_fault) {
+    if (info.api_version < 4) {
+      fill(response, group_fault);
+      return reply(response);
+    }
+    for (const auto key : request.coordinator_keys) {
+      kafka::FindCoordinatorResponse::Coordinator out;
+      out.key = key;
+      fill(out, group_fault);
+      response.coordinators.push_back(std::move(out));
+    }
+    reply(response);
   }
-  reply(response);
+};
+
+}  // namespace
+
+void handle_find_coordinator(Broker& broker, RequestInfo info,
+                             kafka::FindCoordinatorRequest request,
+                             Reply<kafka::FindCoordinatorResponse> reply) {
+  auto pending =
+      std::make_shared<PendingCoordinator>(PendingCoordinator{.broker = broker,
+                                                              .info = std::move(info),
+                                                              .request = std::move(request),
+                                                              .reply = std::move(reply),
+                                                              .response = {}});
+  if (pending->request.key_type != 0) return pending->answer({});
+  if (broker.groups().unavailable()) return pending->answer(fail(*broker.groups().unavailable()));
+  // Whoever looks for a coordinator is about to use it: the stream is there when it is told.
+  broker.groups().ensure_topic([pending](const Result<void>& made) { pending->answer(made); });
 }
 
 }  // namespace weir::broker

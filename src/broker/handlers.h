@@ -7,20 +7,30 @@
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_cluster.h"
 #include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_log_dirs.h"
 #include "kafka/messages/describe_topic_partitions.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
 #include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/produce.h"
+#include "kafka/messages/sync_group.h"
 
 namespace weir::broker {
 
@@ -48,6 +58,18 @@ WEIR_HANDLER(handle_find_coordinator, FindCoordinator);
 WEIR_HANDLER(handle_create_topics, CreateTopics);
 WEIR_HANDLER(handle_delete_topics, DeleteTopics);
 WEIR_HANDLER(handle_create_partitions, CreatePartitions);
+// group_handlers.cc
+WEIR_HANDLER(handle_join_group, JoinGroup);
+WEIR_HANDLER(handle_sync_group, SyncGroup);
+WEIR_HANDLER(handle_heartbeat, Heartbeat);
+WEIR_HANDLER(handle_leave_group, LeaveGroup);
+WEIR_HANDLER(handle_list_groups, ListGroups);
+WEIR_HANDLER(handle_describe_groups, DescribeGroups);
+WEIR_HANDLER(handle_delete_groups, DeleteGroups);
+// group_offset_handlers.cc
+WEIR_HANDLER(handle_offset_commit, OffsetCommit);
+WEIR_HANDLER(handle_offset_fetch, OffsetFetch);
+WEIR_HANDLER(handle_offset_delete, OffsetDelete);
 // config_handlers.cc
 WEIR_HANDLER(handle_describe_configs, DescribeConfigs);
 WEIR_HANDLER(handle_alter_configs, AlterConfigs);

@@ -207,8 +207,10 @@ Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_
     if (attached_)
       for (std::int32_t p = 0; p < at->second.partitions; ++p)
         log_.remove({.topic = id, .partition = p});
+    const std::string name = known->second;
     topics_.erase(at);
     names_.erase(known);
+    if (attached_ && on_topic_deleted_) on_topic_deleted_(name, id);
     return {};
   }
   if (value->size() < 5) return fail(Errc::damaged, "metadata log: a topic record is too short");
@@ -304,6 +306,11 @@ log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
   out.min_compaction_lag_ms = effective_int(topic, "min.compaction.lag.ms");
   out.max_compaction_lag_ms = effective_int(topic, "max.compaction.lag.ms");
   out.delete_retention_ms = effective_int(topic, "delete.retention.ms");
+  if (is_internal_topic(topic.name)) {
+    // State, not events: it ends when it is compacted away, never by age or size.
+    out.retention_ms = -1;
+    out.retention_bytes = -1;
+  }
   return out;
 }
 

@@ -66,6 +66,11 @@ class Metadata {
   /// After LogStore::start().
   void attach_logs();
 
+  /// Called on the loop when a topic is gone for good, after its last record.
+  void on_topic_deleted(std::function<void(std::string_view name, const TopicId& id)> callback) {
+    on_topic_deleted_ = std::move(callback);
+  }
+
   const Topic* find(std::string_view name) const;
   const Topic* find(const TopicId& id) const;
   const std::map<std::string, Topic, std::less<>>& topics() const { return topics_; }
@@ -111,6 +116,7 @@ class Metadata {
   config::Settings broker_settings_;
   std::map<std::string, Topic, std::less<>> topics_;
   std::unordered_map<TopicId, std::string> names_;
+  std::function<void(std::string_view, const TopicId&)> on_topic_deleted_;
   std::deque<Pending> pending_;
   bool busy_ = false;
   bool attached_ = false;

@@ -102,9 +102,14 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
       kafka::rewrite_max_timestamp(batch.mutable_data(), batch.size(), produced.max_timestamp);
     }
     log::PartitionLog* log = topic.logs[static_cast<std::size_t>(out.index)];
+    if (!std::exchange(appending_, true)) reply_.note_append(broker_.now());
     log->append(std::move(batch), [self = shared_from_this(), &out, id = log->spec().id,
                                    append_time](Result<log::Appended> appended) {
-      if (!appended) return self->refuse(out, appended.error());
+      if (!appended) {
+        self->broker_.note_append(fail(appended.error()));
+        return self->refuse(out, appended.error());
+      }
+      self->broker_.note_append({});
       out.base_offset = appended->base_offset.value;
       if (append_time) out.log_append_time_ms = appended->timestamp;
       if (const auto* there = self->broker_.log().find(id))
@@ -146,6 +151,7 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
   kafka::ProduceResponse response_;
   std::size_t waiting_ = 0;
   bool failed_ = false;
+  bool appending_ = false;
 };
 
 }  // namespace

@@ -186,6 +186,9 @@ void handle_delete_topics(Broker& broker, RequestInfo info, kafka::DeleteTopicsR
           if (!named.insert(topic->id).second)
             return note_error(out, pending->response,
                               Error(Errc::invalid_request, "the topic comes twice in the request"));
+          if (is_internal_topic(topic->name))
+            return note_error(out, pending->response,
+                              Error(Errc::invalid_topic_exception, topic->name + " is internal"));
           records.push_back(Metadata::topic_deleted(topic->id));
         };
         for (const auto name : pending->request.topic_names)
@@ -237,6 +240,8 @@ void handle_create_partitions(Broker& broker, RequestInfo info,
             refuse(Errc::invalid_request, "the topic comes twice in the request");
           } else if (topic == nullptr) {
             refuse(Errc::unknown_topic_or_partition, "there is no such topic");
+          } else if (is_internal_topic(topic->name)) {
+            refuse(Errc::invalid_topic_exception, topic->name + " is internal");
           } else if (asked.count <= topic->partitions) {
             refuse(Errc::invalid_partitions,
                    fmt::format("topic {} has {} partitions; {} would not be more", topic->name,

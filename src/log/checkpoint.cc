@@ -44,10 +44,12 @@ struct LogStore::CheckpointJob {
     std::string folder;
     bool names = false;  // of the folder must become durable, and its partition.metadata
     Result<void> result;
+    bool ran = false;
 
     bool empty() const { return syncs.empty() && files.empty() && !names; }
 
     void run(io::FileSystem& file_system) {
+      ran = true;
       for (auto& sync : syncs) {
         sync.result = sync.log->sync();
         if (sync.result && sync.rolled) {
@@ -254,19 +256,21 @@ std::shared_ptr<LogStore::CheckpointJob> LogStore::plan_checkpoint(std::uint64_t
   return job;
 }
 
-// The segments that the checkpoint synced say so; those that were rolled let their files go.
+// Each sync that succeeded counts, whatever became of the rest: the repair of one segment must not
+// take an earlier one for un-synced. Only a checkpoint that succeeded closes what was rolled.
 void LogStore::note_synced(CheckpointJob& job) {
   for (auto& part : job.parts) {
     PartitionLog& partition = *part.partition;
     if (partition.deleted_) continue;
-    if (part.names) partition.names_unsynced_ = false;
+    if (part.names && job.result) partition.names_unsynced_ = false;
     for (auto& sync : part.syncs) {
+      if (!sync.result || !part.ran) continue;
       const auto segment = std::find_if(partition.segments_.begin(), partition.segments_.end(),
                                         [&](const Segment& s) { return s.base == sync.base; });
       if (segment == partition.segments_.end() || segment->log != sync.log) continue;
       segment->synced_bytes = sync.bytes;
       segment->synced_next = sync.next;
-      if (sync.rolled) {
+      if (sync.rolled && job.result) {
         segment->log.reset();
         segment->index.reset();
         segment->time_index.reset();
@@ -277,7 +281,7 @@ void LogStore::note_synced(CheckpointJob& job) {
 
 void LogStore::finish_checkpoint(CheckpointJob& job) {
   checkpointing_ = false;
-  if (job.result) note_synced(job);
+  note_synced(job);
   auto waiters = std::exchange(answered_by_this_, {});
   if (job.result) {
     ++counters_.checkpoints;

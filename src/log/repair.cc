@@ -24,9 +24,11 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
   partition->repairing_ = true;
   auto job = std::make_shared<Repair>();
   for (const auto& segment : partition->segments_) {
-    if (segment.synced_bytes > 0 && segment.readable_bytes > segment.synced_bytes)
-      job->cut.emplace_back(segment.stem + ".log", segment.synced_bytes);
-    if (segment.base < from || segment.synced_bytes > 0) continue;
+    if (segment.base < from) {
+      if (segment.readable_bytes > segment.synced_bytes)
+        job->cut.emplace_back(segment.stem + ".log", segment.synced_bytes);
+      continue;
+    }
     for (const char* suffix : {".log", ".index", ".timeindex"})
       job->aside.emplace_back(segment.stem + suffix, fmt::format("{}{}.unsynced-{}", segment.stem,
                                                                  suffix, counters_.repairs));
@@ -99,9 +101,7 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
         partition->flushed_in_tail_ = 0;
         for (const auto& batch : tail) unflushed_bytes_ += batch.bytes.size();
         auto& segments = partition->segments_;
-        while (!segments.empty() && segments.back().base >= from &&
-               segments.back().synced_bytes == 0)
-          segments.pop_back();
+        while (!segments.empty() && segments.back().base >= from) segments.pop_back();
         if (!segments.empty() && segments.back().readable_bytes > segments.back().synced_bytes) {
           Segment& last = segments.back();
           last.assigned_bytes = last.readable_bytes = last.synced_bytes;
