@@ -11,7 +11,7 @@ import threading
 import unittest
 import zlib
 
-from lib import wire
+from lib import ports, wire
 from lib.broker import WeirBroker
 from lib.waiting import poll_until
 
@@ -27,13 +27,6 @@ def length(size):
 
 def framed(frame):
     return length(len(frame)) + frame
-
-
-def own_address():
-    """An IPv4 address of this machine that is not of the loopback, or nothing."""
-    with open("/proc/net/fib_trie", encoding="ascii") as table:
-        local = re.findall(r"\|-- ([\d.]+)\n\s+/32 host LOCAL", table.read())
-    return next((address for address in local if not address.startswith("127.")), None)
 
 
 class BadInput(unittest.TestCase):
@@ -322,7 +315,7 @@ class BadInput(unittest.TestCase):
 
 class Peers(unittest.TestCase):
     def test_a_peer_that_is_not_on_this_machine_is_refused_unless_a_setting_lets_it_in(self):
-        address = own_address()
+        address = ports.own_address()
         if address is None:
             self.skipTest("this machine has no address beside the loopback")
         with tempfile.TemporaryDirectory() as folder:

@@ -163,7 +163,7 @@ class Confluent(unittest.TestCase):
         admin.alter_configs([altered])[altered].result(DEADLINE_S)
         self.assertEqual(shown()["segment.bytes"].value, "2097152")
         self.assertTrue(shown()["retention.ms"].is_default, "AlterConfigs replaces the whole set")
-        wrong = ConfigResource(ConfigResource.Type.TOPIC, "tuned", set_config={"cleanup.policy": "compact"})
+        wrong = ConfigResource(ConfigResource.Type.TOPIC, "tuned", set_config={"preallocate": "true"})
         with self.assertRaises(KafkaException) as refused:
             admin.alter_configs([wrong])[wrong].result(DEADLINE_S)
         self.assertEqual(refused.exception.args[0].name(), "INVALID_CONFIG")

@@ -160,7 +160,7 @@ class Refusals(Folder):
         done = refused(self.folder, "--set", "num.partition=3")
         self.assertRegex(done.err, r"num\.partition\b.*did you mean num\.partitions")
         self.assertRegex(refused(self.folder, "--set", "num.partitions=many").err, "num.partitions")
-        self.assertRegex(refused(self.folder, "--set", "log.cleanup.policy=compact").err, "log.cleanup.policy")
+        self.assertRegex(refused(self.folder, "--set", "log.preallocate=true").err, "log.preallocate")
         self.assertEqual(refused(self.folder, "--set", "num.partitions").code, 2)
         self.assertFalse(self.folder.exists(), "a start that is refused by its settings touches no folder")
 

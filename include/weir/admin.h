@@ -1,4 +1,4 @@
-// Admin: topics, their settings, offsets and the cluster.
+// Admin: topics, their settings, offsets, groups and the cluster.
 #pragma once
 
 #include <weir/consumer.h>
@@ -87,6 +87,28 @@ struct OffsetSpec {
   std::int64_t timestamp_ms = latest;
 };
 
+struct GroupListing {
+  std::string id;
+  std::string protocol_type;  // "consumer" of consumers; empty: has only offsets
+  std::string state;          // Kafka's names: Empty, Stable, …; empty from brokers before 2.6
+  std::string type;           // classic, consumer, share, streams; empty from brokers before 3.8
+};
+struct GroupMemberDescription {
+  std::string id;
+  std::optional<std::string> instance_id;
+  std::string client_id;
+  std::string host;
+  std::vector<std::string> topics;  // subscribed to
+  std::vector<TopicPartition> assignment;
+};
+struct GroupDescription {
+  std::string id;
+  std::string state;
+  std::string protocol_type;
+  std::string assignor;  // chosen by the broker; empty in a rebalance
+  std::vector<GroupMemberDescription> members;
+};
+
 /// Every call waits for the cluster's answer, tries retriable errors again until its deadline, and
 /// then gives the last one. Threads: any but the client's.
 class Admin {
@@ -116,6 +138,25 @@ class Admin {
   Result<std::vector<ConfigEntry>> describe_configs(ConfigResource kind, const std::string& name);
   Result<void> alter_configs(ConfigResource kind, const std::string& name,
                              const std::vector<ConfigChange>& changes, bool validate_only = false);
+
+  /// Of all brokers, in order of their ids.
+  Result<std::vector<GroupListing>> list_groups();
+  /// Of classic groups. Errc::group_id_not_found.
+  Result<GroupDescription> describe_group(const std::string& group);
+  /// With its offsets. Errc::non_empty_group if it has members, group_id_not_found.
+  Result<void> delete_group(const std::string& group);
+  /// Every committed offset; of a group that does not exist none.
+  Result<std::map<TopicPartition, OffsetAndMetadata>> list_group_offsets(const std::string& group);
+  /// Makes the group if it does not exist. Errc::unknown_member_id if it has members.
+  Result<void> alter_group_offsets(const std::string& group,
+                                   const std::map<TopicPartition, OffsetAndMetadata>& offsets);
+  /// Errc::group_subscribed_to_topic of the first partition whose topic is being read.
+  Result<void> delete_group_offsets(const std::string& group,
+                                    const std::vector<TopicPartition>& partitions);
+  /// Deletes what is before these offsets (-1: before the high watermark), and gives the first
+  /// offset that is left of each partition.
+  Result<std::map<TopicPartition, std::int64_t>> delete_records(
+      const std::map<TopicPartition, std::int64_t>& before);
 
   Result<ClusterDescription> describe_cluster();
   /// Absent: no record is so young.

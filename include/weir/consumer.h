@@ -1,12 +1,14 @@
-// Consumer: reads assigned partitions from chosen offsets, in batches of record views.
+// Consumer: reads partitions in batches of record views; alone, or as a member of a group that
+// shares the partitions of topics among its members.
 //
 // Settings have the names and, where not said, the defaults of Apache Kafka.
 #pragma once
 
-#include <weir/record.h>
+#include <weir/group.h>
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,11 +26,29 @@ inline namespace v1 {
 enum class OffsetReset : std::uint8_t {
   earliest,
   latest,
-  none,  // poll() gives Errc::offset_out_of_range
+  none,         // poll() gives Errc::offset_out_of_range
+  by_duration,  // the first record that is younger than `reset_duration`, else the latest
+                // (KIP-1106)
 };
 
+/// Which records of transactions are read (KIP-98).
+enum class Isolation : std::uint8_t {
+  read_uncommitted,
+  read_committed,  // up to the last stable offset, without those of aborted transactions
+};
+
+/// How a commit ended; called on the client's thread.
+using CommitCallback = std::function<void(Result<void>)>;
+
 struct ConsumerOptions {
+  /// `group.id`; empty: no group, nothing can be committed.
+  std::string group = {};
+  /// Subscribed to at once; others later by subscribe().
+  std::vector<std::string> topics = {};
   OffsetReset auto_offset_reset = OffsetReset::latest;
+  /// For OffsetReset::by_duration.
+  std::chrono::milliseconds reset_duration{0};
+  Isolation isolation = Isolation::read_uncommitted;
   /// The broker waits for this much data, up to `fetch_max_wait`.
   std::int32_t fetch_min_bytes = 1;
   std::chrono::milliseconds fetch_max_wait{500};
@@ -41,6 +61,25 @@ struct ConsumerOptions {
   /// Compares each batch with its CRC-32C.
   bool check_crcs = true;
   std::chrono::milliseconds request_timeout{30'000};
+
+  /// A static member: its partitions wait for it through a restart of up to `session_timeout`
+  /// (KIP-345). Then close() does not leave the group.
+  std::optional<std::string> group_instance_id = std::nullopt;
+  /// In order of preference; empty: range and cooperative-sticky, as Kafka's clients, which is
+  /// eager until all members offer cooperative-sticky alone. Each belongs to this consumer.
+  std::vector<std::shared_ptr<Assignor>> assignors = {};
+  std::shared_ptr<RebalanceObserver> observer = nullptr;
+  /// Without a heartbeat for so long a member is out; the broker allows 6 s to 30 min.
+  std::chrono::milliseconds session_timeout{45'000};
+  std::chrono::milliseconds heartbeat_interval{3'000};
+  /// Without a poll() for so long the member leaves and its partitions are lost.
+  std::chrono::milliseconds max_poll_interval{300'000};
+  /// Absent: nothing is committed unasked (Kafka's default is every 5 s). Else poll() commits what
+  /// earlier polls handed out when so much time has passed, and so it is before partitions are
+  /// revoked and in close().
+  std::optional<std::chrono::milliseconds> auto_commit_interval = std::nullopt;
+  /// Told to the group's leader; `client.rack`.
+  std::optional<std::string> rack = std::nullopt;
 };
 
 struct OffsetAndTimestamp {
@@ -49,15 +88,35 @@ struct OffsetAndTimestamp {
   std::int32_t leader_epoch = -1;
 };
 
-/// Threads: one at a time. Every call that waits has a deadline.
+/// Threads: one at a time, but commit_async() and group_metadata() from any. Every call that waits
+/// has a deadline.
+///
+/// In a group, heartbeats go out on the client's thread; partitions come and go inside poll(). A
+/// rebalance never stops the records of partitions that stay (with cooperative assignors).
 class Consumer {
  public:
   Consumer(Consumer&&) noexcept;
   Consumer& operator=(Consumer&&) noexcept;
-  /// Batches handed out stay valid.
+  /// Batches handed out stay valid. A member of a group leaves it, without the auto-commit and
+  /// without telling the observer: close() before.
   ~Consumer();
 
+  /// Becomes a member of the group, or changes what it reads; poll() does the rest.
+  /// Errc::invalid_argument: no group, no topic, or partitions were assigned by hand.
+  Result<void> subscribe(std::vector<std::string> topics);
+  /// The topics whose whole name matches (RE2), but Kafka's internal ones; looked at again
+  /// with every refresh of the metadata.
+  Result<void> subscribe_pattern(const std::string& pattern);
+  /// Leaves the group; tells the observer first.
+  Result<void> unsubscribe();
+  /// The topics it reads as a member now.
+  std::vector<std::string> subscription() const;
+  /// Commits (if auto-commit is on), tells the observer, and leaves the group: all within
+  /// `timeout`. Every later call fails with Errc::closed.
+  Result<void> close(std::chrono::milliseconds timeout);
+
   /// Reads these partitions and no others; those that were assigned before keep their position.
+  /// With a group the others begin at its committed offsets.
   Result<void> assign(std::vector<TopicPartition> partitions);
   std::vector<TopicPartition> assignment() const;
 
@@ -76,7 +135,29 @@ class Consumer {
   /// OffsetReset::none), corrupt_message or invalid_record (the position stays before the batch:
   /// poll again, or seek past it). Errc::queue_full: the batches that the caller holds take all of
   /// `prefetch_bytes`. The other partitions go on with the next poll().
+  /// In a group also what ends the membership, from then on with each poll(): fenced_instance_id,
+  /// group_authorization_failed, inconsistent_group_protocol, group_max_size_reached, ….
   Result<std::vector<Batch>> poll(std::chrono::milliseconds timeout);
+
+  /// Commits the positions of all partitions: behind what poll() handed out, never what is only
+  /// fetched. Errc::rebalance_in_progress, illegal_generation, unknown_member_id: other members may
+  /// own some of it now; poll on, the group decides. invalid_argument: no group.
+  Result<void> commit(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+  /// These offsets (of the next record to read). As a member: only of partitions that are owned,
+  /// and only offsets that poll() came by since they are, else Errc::illegal_generation and nothing
+  /// is sent: an offset kept from an earlier ownership would overwrite what the owners after us
+  /// have done.
+  Result<void> commit(const std::map<TopicPartition, OffsetAndMetadata>& offsets,
+                      std::chrono::milliseconds timeout = std::chrono::seconds(30));
+  /// Commits leave in the order of the calls, sync and async; at most 64 wait. Tried again for
+  /// `request_timeout`, then `done` has the error. Not called if the consumer goes before.
+  void commit_async(CommitCallback done = {});
+  void commit_async(const std::map<TopicPartition, OffsetAndMetadata>& offsets,
+                    CommitCallback done = {});
+  /// The group's committed offsets; absent where there is none.
+  Result<std::map<TopicPartition, std::optional<OffsetAndMetadata>>> committed(
+      const std::vector<TopicPartition>& partitions, std::chrono::milliseconds timeout);
+  GroupMetadata group_metadata() const;
 
   /// The offset of the next record that poll() would hand out. Waits if it must be asked for.
   Result<std::int64_t> position(const TopicPartition& partition, std::chrono::milliseconds timeout);
@@ -95,6 +176,7 @@ class Consumer {
  private:
   friend class Client;
   struct Impl;
+  friend struct Impl;
   explicit Consumer(std::unique_ptr<Impl> impl);
   static Result<Consumer> open(std::shared_ptr<client::Session> session, ConsumerOptions options);
   std::unique_ptr<Impl> impl_;

@@ -14,6 +14,8 @@ enum class Mutant : std::uint8_t {
   believe_failed_sync,         // a sync that failed counts as done
   no_directory_sync,           // names of new files are not made durable
   forget_last_batches,         // the memory of a producer's last five batches is dropped
+  tombstones_not_mapped,       // compaction keeps the value that a tombstone deleted
+  believe_jumped_clock,        // retention goes by a wall clock that jumped
   generation_not_raised,       // a group assigns its partitions anew under the old generation
   commit_checked_again,        // a commit that was applied is answered with an error
   offsets_before_durable,      // a commit can be fetched before it is synced

@@ -41,6 +41,7 @@ constexpr ApiRow table[] = {
     ROW(api_versions, ApiVersions, handle_api_versions, 0, 4),
     ROW(create_topics, CreateTopics, handle_create_topics, 2, 7),
     ROW(delete_topics, DeleteTopics, handle_delete_topics, 1, 6),
+    ROW(delete_records, DeleteRecords, handle_delete_records, 0, 2),
     ROW(init_producer_id, InitProducerId, handle_init_producer_id, 0, 5),
     ROW(offset_for_leader_epoch, OffsetForLeaderEpoch, handle_offset_for_leader_epoch, 2, 4),
     ROW(describe_configs, DescribeConfigs, handle_describe_configs, 1, 4),

@@ -16,6 +16,19 @@ constexpr std::size_t small_frame_bytes = 1U << 20U;
 // A frame that holds memory which others wait for must arrive at this rate, after some grace.
 constexpr auto frame_grace = std::chrono::seconds(10);
 constexpr std::size_t frame_bytes_a_second = 1U << 20U;
+constexpr std::size_t length_bytes = 4;  // in front of a frame
+
+std::size_t frame_size(const std::vector<io::OutPiece>& pieces) {
+  std::size_t total = pieces.empty() ? 0 : length_bytes;
+  for (const auto& piece : pieces) {
+    if (const auto* slice = std::get_if<Slice>(&piece)) {
+      total += slice->size();
+    } else {
+      total += static_cast<std::size_t>(std::get<io::FileRange>(piece).size);
+    }
+  }
+  return total;
+}
 
 }  // namespace
 
@@ -56,6 +69,7 @@ void AnyReply::ready(std::vector<io::OutPiece> pieces) {
   slot->ready = true;
   slot->pieces = std::move(pieces);
   if (const auto connection = slot->connection.lock()) {
+    connection->answered(*slot);
     connection->release(*slot);
     connection->flush();
   }
@@ -142,7 +156,10 @@ void Connection::on_frame(Slice frame) {
   slot->version = header->api_version;
   slot->correlation_id = header->correlation_id;
   slot->reserved_bytes = reserved;
+  slot->request_bytes = frame.size() + length_bytes;
+  slot->began = last_activity_;
   slots_.push_back(slot);
+  if (client_id_ != header->client_id.value_or("")) client_id_ = header->client_id.value_or("");
   RequestInfo info{.frame = frame,
                    .api_version = header->api_version,
                    .client_id = std::string(header->client_id.value_or("")),
@@ -201,9 +218,45 @@ bool Connection::frame_overdue(MonoTime now) const {
   return reserved_for_frame_ > 0 && now - frame_began_ > allowed;
 }
 
-void Connection::close(std::string_view why) {
+void Connection::answered(const ReplySlot& slot) {
+  if (channel_ == nullptr) return;
+  const MonoTime now = broker_.now();
+  const std::size_t response_bytes = frame_size(slot.pieces);
+  const Duration took = now - slot.began - slot.waited;
+  Traffic& traffic = broker_.traffic();
+  Traffic::Api& api = traffic.of(slot.api);
+  api.by_error[Traffic::slot_of(slot.error)].add();
+  api.request_bytes.add(slot.request_bytes);
+  api.response_bytes.add(response_bytes);
+  api.duration.observe(took);
+  if (slot.append_began) traffic.produce_ack.observe(now - *slot.append_began);
+  RequestLog& log = broker_.request_log();
+  const bool slow = log.is_slow(took);
+  if (!slow && !log.access()) [[likely]]
+    return;
+  const AnsweredRequest request{
+      .api = slot.api,
+      .version = slot.version,
+      .correlation_id = slot.correlation_id,
+      .peer = peer_,
+      .client_id = client_id_,
+      .request_bytes = slot.request_bytes,
+      .response_bytes = response_bytes,
+      .error = slot.error,
+      .took = took,
+      .waited = slot.waited,
+      .logged = slot.append_began ? now - *slot.append_began : Duration{}};
+  if (slow) {
+    api.slow.add();
+    log.note_slow(request, now);
+  }
+  if (log.access()) log.note_access(request);
+}
+
+void Connection::close(std::string_view why, CloseReason reason) {
   if (channel_ == nullptr) return;
   broker_.log_peer(peer_, why);
+  broker_.count_closed(reason);
   const auto self = shared_from_this();
   channel_->close();
   broker_.loop().post([channel = std::shared_ptr<io::FrameChannel>(std::move(channel_))] {});
@@ -211,7 +264,9 @@ void Connection::close(std::string_view why) {
 }
 
 void Connection::on_closed(const Error& why) {
-  if (why.code() != Errc::connection_closed) broker_.log_peer(peer_, why.message());
+  const bool by_peer = why.code() == Errc::connection_closed;
+  if (!by_peer) broker_.log_peer(peer_, why.message());
+  broker_.count_closed(by_peer ? CloseReason::peer : CloseReason::protocol);
   const auto self = shared_from_this();
   broker_.loop().post([channel = std::shared_ptr<io::FrameChannel>(std::move(channel_))] {});
   broker_.forget(self);

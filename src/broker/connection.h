@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/options.h"
+#include "broker/response_errors.h"
+#include "broker/traffic.h"
 #include "io/frame.h"
 #include "kafka/api.h"
 #include "kafka/header.h"
@@ -62,6 +65,12 @@ struct ReplySlot {
   std::size_t reserved_bytes = 0;  // of the request's frame
   bool ready = false;
   std::vector<io::OutPiece> pieces;
+  // For the metrics and the log of requests.
+  std::size_t request_bytes = 0;
+  std::int16_t error = 0;                  // the first that the answer carries
+  MonoTime began{};                        // the request was whole
+  Duration waited{};                       // for bytes to send
+  std::optional<MonoTime> append_began{};  // of a Produce
 };
 
 /// Bytes that go where a response has records of external size, in order.
@@ -85,6 +94,10 @@ class AnyReply {
   void release_request();
   /// No reply at all (Produce with acks=0).
   void nothing();
+  /// The request begins to wait for the disk.
+  void note_append(MonoTime now) { slot_->append_began = now; }
+  /// The request has waited for bytes, which is no fault of ours.
+  void note_wait(Duration waited) { slot_->waited = waited; }
   /// Something is wrong that the protocol cannot say: the connection is closed.
   void close(std::string_view why);
 
@@ -97,6 +110,7 @@ class AnyReply {
         encoder, kafka::response_header_version(slot_->api, slot_->version));
     response.encode(encoder, slot_->version);
     if (auto status = encoder.status(); !status) return close(status.error().message());
+    slot_->error = first_error(response);
     finish(std::move(out), encoder.splices(), std::move(externals));
   }
 
@@ -129,12 +143,14 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   std::size_t queued_bytes() const { return channel_ == nullptr ? 0 : channel_->queued_bytes(); }
   MonoTime last_activity() const { return last_activity_; }
   /// Ends it and tells the broker.
-  void close(std::string_view why);
+  void close(std::string_view why, CloseReason reason = CloseReason::protocol);
   /// Takes no further request, for ever: the broker stops.
   void stop_reading();
   /// Sends what is ready, in order.
   void flush();
   void release(ReplySlot& slot);
+  /// Counts a request whose answer is ready.
+  void answered(const ReplySlot& slot);
   /// Memory has become free.
   void try_again();
   /// True if nothing has been sent since the last call though something waits.
@@ -154,6 +170,7 @@ class Connection final : public io::FrameHandler, public std::enable_shared_from
   std::unique_ptr<io::FrameChannel> channel_;
   std::size_t listener_;
   std::string peer_;
+  std::string client_id_;  // of the latest request
   io::Endpoint local_;
   std::deque<std::shared_ptr<ReplySlot>> slots_;
   std::size_t reserved_for_frame_ = 0;

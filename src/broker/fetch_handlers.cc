@@ -64,8 +64,16 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   void read_all() {
     if (answered) return;
     answered = true;
+    if (wait_began_) {
+      const Duration waited = broker_.now() - *wait_began_;
+      reply_.note_wait(waited);
+      broker_.traffic().fetch_wait.observe(waited);
+    }
     read_from(0);
   }
+
+  /// It cannot be answered at once.
+  void begin_to_wait() { wait_began_ = broker_.now(); }
 
   bool answered = false;
   io::TimerId timer = io::TimerId::none;
@@ -204,6 +212,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   std::vector<Part> parts_;
   std::uint64_t bytes_left_ = 0;
   bool any_bytes_ = false;
+  std::optional<MonoTime> wait_began_;
 };
 
 FetchWaiters::~FetchWaiters() {
@@ -214,6 +223,7 @@ FetchWaiters::~FetchWaiters() {
 
 void FetchWaiters::start(std::shared_ptr<PendingFetch> fetch) {
   if (fetch->ready()) return answer(fetch);
+  fetch->begin_to_wait();
   for (const auto& part : fetch->parts()) {
     const auto* log = fetch->log_of(part);
     if (log == nullptr) continue;

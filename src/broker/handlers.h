@@ -8,6 +8,7 @@
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_cluster.h"
 #include "kafka/messages/describe_configs.h"
@@ -45,6 +46,7 @@ WEIR_HANDLER(handle_fetch, Fetch);
 // offset_handlers.cc
 WEIR_HANDLER(handle_list_offsets, ListOffsets);
 WEIR_HANDLER(handle_offset_for_leader_epoch, OffsetForLeaderEpoch);
+WEIR_HANDLER(handle_delete_records, DeleteRecords);
 // cluster_handlers.cc
 WEIR_HANDLER(handle_api_versions, ApiVersions);
 WEIR_HANDLER(handle_metadata, Metadata);

@@ -284,6 +284,10 @@ std::int64_t Metadata::effective_int(const Topic& topic, std::string_view settin
   return std::stoll(effective(topic, setting));
 }
 
+double Metadata::effective_real(const Topic& topic, std::string_view setting) const {
+  return std::stod(effective(topic, setting));
+}
+
 log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
   log::PartitionSettings out;
   out.segment_bytes = static_cast<std::uint64_t>(effective_int(topic, "segment.bytes"));
@@ -293,6 +297,15 @@ log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
       static_cast<std::uint64_t>(effective_int(topic, "index.interval.bytes"));
   out.retention_ms = effective_int(topic, "retention.ms");
   out.retention_bytes = effective_int(topic, "retention.bytes");
+  out.segment_jitter_ms = effective_int(topic, "segment.jitter.ms");
+  out.file_delete_delay_ms = effective_int(topic, "file.delete.delay.ms");
+  const std::vector<std::string> policy = config::split_list(effective(topic, "cleanup.policy"));
+  out.compact = std::ranges::find(policy, "compact") != policy.end();
+  out.remove = std::ranges::find(policy, "delete") != policy.end();
+  out.min_cleanable_dirty_ratio = effective_real(topic, "min.cleanable.dirty.ratio");
+  out.min_compaction_lag_ms = effective_int(topic, "min.compaction.lag.ms");
+  out.max_compaction_lag_ms = effective_int(topic, "max.compaction.lag.ms");
+  out.delete_retention_ms = effective_int(topic, "delete.retention.ms");
   if (is_internal_topic(topic.name)) {
     // State, not events: it ends when it is compacted away, never by age or size.
     out.retention_ms = -1;
@@ -307,7 +320,20 @@ void Metadata::settings_changed(Topic& topic) {
   topic.rules.timestamp_before_max_ms = effective_int(topic, "message.timestamp.before.max.ms");
   topic.rules.timestamp_after_max_ms = effective_int(topic, "message.timestamp.after.max.ms");
   topic.rules.log_append_time = effective(topic, "message.timestamp.type") == "LogAppendTime";
-  for (auto* log : topic.logs) log->change_settings(partition_settings(topic));
+  const log::PartitionSettings partition = partition_settings(topic);
+  topic.rules.compacted = partition.compact;
+  const std::string stored = effective(topic, "compression.type");
+  topic.rules.codec.reset();
+  if (stored == "uncompressed") {
+    topic.rules.codec = compress::Codec::none;
+  } else if (compress::Codec codec{}; compress::parse_codec(stored, codec)) {
+    topic.rules.codec = codec;
+  }
+  topic.rules.level = compress::default_level;
+  if (stored == "gzip" || stored == "lz4" || stored == "zstd")
+    topic.rules.level =
+        static_cast<int>(effective_int(topic, fmt::format("compression.{}.level", stored)));
+  for (auto* log : topic.logs) log->change_settings(partition);
 }
 
 void Metadata::mutate(Change change, Done done) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "compress/compress.h"
 #include "config/settings.h"
 #include "log/log_store.h"
 
@@ -25,6 +26,9 @@ struct ProduceRules {
   std::int64_t timestamp_before_max_ms = 0;
   std::int64_t timestamp_after_max_ms = 0;
   bool log_append_time = false;
+  bool compacted = false;                // every record needs a key
+  std::optional<compress::Codec> codec;  // that batches are stored with; absent: the producer's
+  int level = compress::default_level;
 };
 
 /// One topic as the metadata log says. `logs` in the order of partitions.
@@ -77,6 +81,7 @@ class Metadata {
   /// The value in force of a topic's setting: its own, the broker's, or the default.
   std::string effective(const Topic& topic, std::string_view setting) const;
   std::int64_t effective_int(const Topic& topic, std::string_view setting) const;
+  double effective_real(const Topic& topic, std::string_view setting) const;
 
   void mutate(Change change, Done done);
   /// A producer id never given out before; durable before `done`.

@@ -1,4 +1,5 @@
-// ListOffsets and OffsetForLeaderEpoch: offsets by place, by time, by epoch.
+// ListOffsets, OffsetForLeaderEpoch, DeleteRecords: offsets by place, by time, by epoch, and the
+// start of a log.
 #include "broker/broker.h"
 #include "broker/handlers.h"
 #include "kafka/record_batch.h"
@@ -130,6 +131,78 @@ void handle_offset_for_leader_epoch(Broker& broker, RequestInfo,
     response.topics.push_back(std::move(result));
   }
   reply(response);
+}
+
+namespace {
+
+struct PendingDeleteRecords {
+  RequestInfo info;
+  kafka::DeleteRecordsRequest request;
+  Reply<kafka::DeleteRecordsResponse> reply;
+  kafka::DeleteRecordsResponse response;
+  std::size_t waiting = 1;
+  void finish_one() {
+    if (--waiting == 0) reply(response);
+  }
+};
+
+using DeletedPartition = kafka::DeleteRecordsResponse::DeleteRecordsPartitionResult;
+
+void delete_in_partition(Broker& broker, const std::shared_ptr<PendingDeleteRecords>& pending,
+                         const Topic* topic, std::int64_t before, DeletedPartition& out) {
+  out.low_watermark = -1;
+  const std::int32_t index = out.partition_index;
+  if (topic == nullptr || index < 0 || index >= topic->partitions) {
+    out.error_code = wire_code(Errc::unknown_topic_or_partition);
+    return;
+  }
+  // Kafka's rule: what is compacted alone is deleted by tombstones.
+  if (!topic->logs[static_cast<std::size_t>(index)]->spec().settings.remove) {
+    out.error_code = wire_code(Errc::policy_violation);
+    return;
+  }
+  const log::PartitionLog& log = *topic->logs[static_cast<std::size_t>(index)];
+  const Offset to = before == -1 ? log.high_watermark() : Offset(before);
+  ++pending->waiting;
+  broker.log().delete_records(log.spec().id, to, [pending, &out](Result<Offset> start) {
+    if (start) {
+      out.low_watermark = start->value;
+    } else {
+      out.error_code = wire_code(start.error().code());
+    }
+    pending->finish_one();
+  });
+}
+
+}  // namespace
+
+void handle_delete_records(Broker& broker, RequestInfo info, kafka::DeleteRecordsRequest request,
+                           Reply<kafka::DeleteRecordsResponse> reply) {
+  auto pending =
+      std::make_shared<PendingDeleteRecords>(PendingDeleteRecords{.info = std::move(info),
+                                                                  .request = std::move(request),
+                                                                  .reply = std::move(reply),
+                                                                  .response = {}});
+  auto& response = pending->response;
+  for (const auto& topic : pending->request.topics) {
+    kafka::DeleteRecordsResponse::DeleteRecordsTopicResult out;
+    out.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      DeletedPartition row;
+      row.partition_index = partition.partition_index;
+      out.partitions.push_back(std::move(row));
+    }
+    response.topics.push_back(std::move(out));
+  }
+  for (std::size_t t = 0; t < response.topics.size(); ++t) {
+    const auto& topic = pending->request.topics[t];
+    const Topic* found =
+        is_internal_topic(topic.name) ? nullptr : broker.metadata().find(topic.name);
+    for (std::size_t p = 0; p < topic.partitions.size(); ++p)
+      delete_in_partition(broker, pending, found, topic.partitions[p].offset,
+                          response.topics[t].partitions[p]);
+  }
+  pending->finish_one();
 }
 
 }  // namespace weir::broker

@@ -22,6 +22,14 @@ struct ListenerOptions {
   std::optional<io::Endpoint> advertised;
 };
 
+/// What is running, for whoever asks the monitoring listener.
+struct BuildInfo {
+  std::string version;
+  std::string build;
+  std::string compiler;
+  std::string kafka;  // the version whose protocol is the measure
+};
+
 struct BrokerOptions {
   log::LogOptions log;
   config::Settings settings{config::broker_settings()};
@@ -32,6 +40,7 @@ struct BrokerOptions {
   std::size_t reply_buffer_bytes = 1U << 20U;  // waiting in one connection; then it is not read
   std::size_t requests_in_flight = 128;        // of one connection
   Duration write_stall = std::chrono::seconds(60);  // without progress a connection is closed
+  BuildInfo build;
 };
 
 /// The listeners that `listeners` and `advertised.listeners` describe, in Kafka's notation:

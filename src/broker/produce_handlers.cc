@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/handlers.h"
 #include "kafka/batch_check.h"
+#include "kafka/batch_rewrite.h"
 
 namespace weir::broker {
 namespace {
@@ -76,12 +77,23 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
     checks.now_ms = broker_.wall_ms();
     checks.timestamp_before_max_ms = topic.rules.timestamp_before_max_ms;
     checks.timestamp_after_max_ms = topic.rules.timestamp_after_max_ms;
+    checks.compacted = topic.rules.compacted;
     checks.zstd_allowed = info_.api_version >= 7;
     return checks;
   }
 
   void append(const Topic& topic, const kafka::ProducedBatch& produced, Out& out) {
     Slice batch = info_.frame.sub(produced.batch.bytes());
+    if (topic.rules.codec && *topic.rules.codec != produced.batch.codec()) {
+      auto stored = kafka::recompress(produced.batch, *topic.rules.codec, topic.rules.level);
+      if (!stored) return refuse(out, stored.error());
+      if (stored->size() > topic.rules.max_batch_bytes)
+        return refuse(out, {Errc::message_too_large,
+                            fmt::format("with the topic's compression.type the batch takes {} "
+                                        "bytes, at most {} are allowed",
+                                        stored->size(), topic.rules.max_batch_bytes)});
+      batch = std::move(*stored);
+    }
     const bool append_time = topic.rules.log_append_time;
     if (append_time) {
       kafka::rewrite_log_append_time(batch.mutable_data(), batch.size(), broker_.wall_ms());
@@ -90,9 +102,14 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
       kafka::rewrite_max_timestamp(batch.mutable_data(), batch.size(), produced.max_timestamp);
     }
     log::PartitionLog* log = topic.logs[static_cast<std::size_t>(out.index)];
+    if (!std::exchange(appending_, true)) reply_.note_append(broker_.now());
     log->append(std::move(batch), [self = shared_from_this(), &out, id = log->spec().id,
                                    append_time](Result<log::Appended> appended) {
-      if (!appended) return self->refuse(out, appended.error());
+      if (!appended) {
+        self->broker_.note_append(fail(appended.error()));
+        return self->refuse(out, appended.error());
+      }
+      self->broker_.note_append({});
       out.base_offset = appended->base_offset.value;
       if (append_time) out.log_append_time_ms = appended->timestamp;
       if (const auto* there = self->broker_.log().find(id))
@@ -134,6 +151,7 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
   kafka::ProduceResponse response_;
   std::size_t waiting_ = 0;
   bool failed_ = false;
+  bool appending_ = false;
 };
 
 }  // namespace

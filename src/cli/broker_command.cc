@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "broker/broker.h"
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "io/process.h"
 
 namespace weir::cli {
@@ -37,6 +38,8 @@ Result<config::Settings> read_settings(const Arguments& arguments) {
   if (arguments.given("listen"))
     sources.flags.emplace_back("listeners",
                                fmt::format("PLAINTEXT://{}", arguments.text("listen")));
+  if (arguments.given("metrics"))
+    sources.flags.emplace_back("weir.metrics.listener", std::string(arguments.text("metrics")));
   return config::load_settings(config::broker_settings(), sources);
 }
 
@@ -56,6 +59,11 @@ Result<broker::BrokerOptions> read_options(const Arguments& arguments) {
   auto listeners = broker::listeners_from(options.settings);
   if (!listeners) return fail(listeners.error());
   options.listeners = std::move(*listeners);
+  const BuildText build = build_text();
+  options.build = {.version = std::string(build.version),
+                   .build = std::string(build.build),
+                   .compiler = std::string(build.compiler),
+                   .kafka = std::string(build.kafka)};
   return options;
 }
 
@@ -88,6 +96,8 @@ Result<Exit> run_broker(Context& context) {
   for (const auto& address : broker->addresses())
     where += (where.empty() ? "" : ", ") + address.to_string();
   context.console.out(fmt::format("listening on {}\n", where));
+  if (const auto monitor = broker->monitor_addresses(); !monitor.empty())
+    context.console.out(fmt::format("metrics on http://{}/metrics\n", monitor.front().to_string()));
   context.console.flush_out();
   io::notify_supervisor("READY=1");
   runtime->run();
@@ -102,6 +112,9 @@ constexpr Option options[] = {
     {.name = "listen",
      .value = "HOST:PORT",
      .doc = "Where to accept connections; port 0 picks one. The default is 127.0.0.1:9092."},
+    {.name = "metrics",
+     .value = "HOST:PORT",
+     .doc = "Where to serve /metrics, /livez, /readyz and /version; the default is nowhere."},
     {.name = "config", .value = "FILE", .doc = "A settings file in Kafka's form, key=value."},
     {.name = "set",
      .letter = 'X',
@@ -125,10 +138,17 @@ const Command broker_command = {
         "weir.allow.unauthenticated.remote.peers=true says otherwise. SIGTERM and SIGINT stop the\n"
         "broker after answering what is under way. Settings have Kafka's names; they come from\n"
         "--config, then WEIR_* variables (WEIR_NUM_PARTITIONS=6), then --set, the last the "
-        "strongest.",
+        "strongest.\n"
+        "\n"
+        "With --metrics it is watched over HTTP, by peers on this machine unless\n"
+        "weir.metrics.allow.remote.peers=true: metrics for Prometheus, and whether it is alive "
+        "and\n"
+        "ready. A request that takes longer than weir.slow.request.ms gets a line on standard "
+        "error.",
     .example =
         "weir broker --data ./data --listen 127.0.0.1:9092\nweir broker --config broker.properties "
-        "--set num.partitions=6",
+        "--set num.partitions=6\n"
+        "weir broker --data ./data --metrics 127.0.0.1:9644",
     .options = options,
     .run = run_broker,
 };

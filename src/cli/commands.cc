@@ -4,15 +4,18 @@ namespace weir::cli {
 
 std::span<const Command* const> commands() {
   static constexpr const Command* table[] = {
-      &broker_command,      &topic_list_command,   &topic_describe_command, &topic_create_command,
-      &topic_alter_command, &topic_delete_command, &produce_command,        &consume_command,
-      &help_command,        &explain_command,      &completion_command,     &version_command,
+      &broker_command,      &topic_list_command,     &topic_describe_command, &topic_create_command,
+      &topic_alter_command, &topic_delete_command,   &produce_command,        &consume_command,
+      &group_list_command,  &group_describe_command, &group_reset_command,    &group_delete_command,
+      &lag_command,         &help_command,           &explain_command,        &completion_command,
+      &version_command,
   };
   return table;
 }
 
 std::span<const Noun> nouns() {
-  static constexpr Noun table[] = {{"topic", "Topics: list, describe, create, alter, delete"}};
+  static constexpr Noun table[] = {{"topic", "Topics: list, describe, create, alter, delete"},
+                                   {"group", "Groups of consumers: list, describe, reset, delete"}};
   return table;
 }
 

@@ -9,10 +9,10 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/connect.h"
+#include "cli/group_reading.h"
 #include "cli/interrupt.h"
-#include "cli/output.h"
 #include "cli/positions.h"
-#include "cli/record_format.h"
+#include "cli/record_printer.h"
 
 namespace weir::cli {
 namespace {
@@ -62,62 +62,6 @@ Result<Wanted> wanted_of(const Arguments& arguments, std::int64_t now_ms) {
   wanted.partitions = std::move(*partitions);
   return wanted;
 }
-
-/// Prints records in the form that was asked for.
-class Printer {
- public:
-  static Result<Printer> open(Context& context) {
-    auto output = Output::open(context, record_columns());
-    if (!output) return fail(output.error());
-    Printer printer(context.console, std::move(*output));
-    const std::string_view format = context.arguments.text("output");
-    printer.lines_ = format == "value" || format == "key-value";
-    if (printer.lines_ && context.arguments.given("columns"))
-      return fail(Errc::usage, "--columns is for tables and JSON");
-    for (const std::string_view option : {"separator", "null"})
-      if (context.arguments.given(option) && !printer.lines_)
-        return fail(Errc::usage, fmt::format("--{} is for --output value and key-value", option));
-    printer.style_.with_key = format == "key-value";
-    auto separator = separator_from(context.arguments.text("separator"));
-    if (!separator) return fail(separator.error());
-    printer.style_.separator = std::move(*separator);
-    if (context.arguments.given("null")) printer.style_.null_text = context.arguments.text("null");
-    return printer;
-  }
-
-  bool only_help() const { return output_.only_help(); }
-
-  /// False once the reader has gone; so the other two.
-  bool print(const RecordText& record) {
-    if (lines_) {
-      append_line(text_, style_, record);
-      return text_.size() < flush_above || flush_text();
-    }
-    if (output_.format() == Format::name)
-      return console_->out(
-          fmt::format("{}-{}@{}\n", record.topic, record.partition, record.offset));
-    return output_.row(record_row(record, output_.format() == Format::table));
-  }
-  /// What was printed is to be seen.
-  bool show() { return (lines_ ? flush_text() : output_.show()) && console_->flush_out(); }
-  bool end() { return lines_ ? flush_text() : output_.end(); }
-
- private:
-  static constexpr std::size_t flush_above = 64U * 1024;
-
-  Printer(Console& console, Output output) : console_(&console), output_(std::move(output)) {}
-  bool flush_text() {
-    const bool read = console_->out(text_);
-    text_.clear();
-    return read;
-  }
-
-  Console* console_;
-  Output output_;
-  LineStyle style_;
-  bool lines_ = false;
-  std::string text_;
-};
 
 /// What is to be read of a partition: [from, to), all that comes if `to` is absent.
 struct Part {
@@ -178,7 +122,7 @@ class Finder {
 /// Reads the parts and prints them.
 class Reading {
  public:
-  Reading(Consumer& consumer, Printer& printer, Parts parts, const Wanted& wanted,
+  Reading(Consumer& consumer, RecordPrinter& printer, Parts parts, const Wanted& wanted,
           std::chrono::milliseconds timeout)
       : consumer_(consumer),
         printer_(printer),
@@ -284,7 +228,7 @@ class Reading {
   }
 
   Consumer& consumer_;
-  Printer& printer_;
+  RecordPrinter& printer_;
   Parts parts_;
   std::int64_t left_;
   bool follow_;
@@ -313,9 +257,22 @@ Result<std::vector<TopicPartition>> places_of(Admin& admin, const Arguments& arg
   return std::vector<TopicPartition>(places.begin(), places.end());
 }
 
+/// A group says where to begin, and who reads what.
+Result<void> check_group_options(const Arguments& arguments) {
+  for (const std::string_view option : {"to", "partition"})
+    if (arguments.given(option))
+      return fail(Errc::usage, fmt::format("--group and --{} exclude each other", option));
+  const std::string_view from = arguments.text("from");
+  if (from != "earliest" && from != "latest")
+    return fail(Errc::usage,
+                "--from: with --group only earliest and latest, for partitions of "
+                "which nothing is committed");
+  return {};
+}
+
 Result<Exit> consume(Context& context) {
   const Arguments& arguments = context.arguments;
-  auto printer = Printer::open(context);
+  auto printer = RecordPrinter::open(context);
   if (!printer) return fail(printer.error());
   if (printer->only_help()) return Exit::ok;
   const SystemClock clock;
@@ -326,6 +283,17 @@ Result<Exit> consume(Context& context) {
   if (!client) return fail(client.error());
   const auto places = places_of(client->admin(), arguments, wanted->partitions);
   if (!places) return fail(places.error());
+  if (arguments.given("group")) {
+    if (auto ok = check_group_options(arguments); !ok) return fail(ok.error());
+    return read_as_member(*client, *printer,
+                          {.group = std::string(arguments.text("group")),
+                           .places = *places,
+                           .from_latest = wanted->from.kind == Position::Kind::latest,
+                           .follow = wanted->follow,
+                           .count = wanted->count,
+                           .timeout = timeout_of(arguments)},
+                          interrupts);
+  }
   auto consumer = client->consumer({.auto_offset_reset = OffsetReset::earliest});
   if (!consumer) return fail(consumer.error());
   const auto timeout = timeout_of(arguments);
@@ -343,6 +311,11 @@ constexpr Option options[] = {
     {.name = "to",
      .value = "PLACE",
      .doc = "Where to end, as --from, before the record there; else at the end as it is now."},
+    {.name = "group",
+     .letter = 'g',
+     .value = "GROUP",
+     .doc = "Read as a member of this group: from its committed offsets, which move with what is "
+            "printed."},
     {.name = "follow",
      .letter = 'F',
      .kind = OptionKind::flag,
@@ -383,6 +356,9 @@ const Command consume_command = {
         "Reads from the earliest record to the end as it was at the start, or on and on with\n"
         "--follow. Records of a partition come in their order; those of several are mixed.\n"
         "\n"
+        "With --group it shares the partitions with the other members of the group, begins where\n"
+        "the group has come to, and commits what it has printed.\n"
+        "\n"
         "--output value prints a line a value, key-value also the key. jsonl prints all that a\n"
         "record has, one JSON object a line: weir produce --format jsonl writes the same records\n"
         "again, with their partitions, timestamps, keys, values and headers; null and empty stay\n"
@@ -395,6 +371,7 @@ const Command consume_command = {
         "weir consume orders\n"
         "weir consume orders --from -10 --follow --output value\n"
         "weir consume orders --from 1h --partition 0 --count 100\n"
+        "weir consume orders --group billing --follow\n"
         "weir consume orders --output jsonl | weir produce copy --format jsonl",
     .options = options,
     .positionals = words,

@@ -25,6 +25,15 @@ std::string command_help(const Command& command);
 /// `weir topic create TOPIC [--partitions N] ...`
 std::string usage_line(const Command& command);
 
+/// What this program is, for whoever must tell builds apart.
+struct BuildText {
+  std::string_view version;
+  std::string_view build;  // "Release", "Dev"
+  std::string_view compiler;
+  std::string_view kafka;  // the version of Apache Kafka whose protocol is the measure
+};
+BuildText build_text();
+
 /// weir(1), for man.
 std::string man_page(const CommandTable& table, std::string_view version);
 /// docs/cli.md.

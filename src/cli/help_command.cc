@@ -5,6 +5,7 @@
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/program.h"
+#include "metrics/family.h"
 
 #ifndef WEIR_VERSION
 #error "WEIR_VERSION is given by src/cli/CMakeLists.txt"
@@ -13,17 +14,18 @@
 namespace weir::cli {
 namespace {
 
-constexpr std::string_view version_text = WEIR_VERSION;
-constexpr std::string_view build_text = WEIR_BUILD;
+constexpr BuildText build{WEIR_VERSION, WEIR_BUILD, __VERSION__, "4.3.1"};
 
 Result<Exit> help(Context& context) {
   const CommandTable table = command_table();
   const auto& words = context.arguments.words();
   std::string text;
   if (context.arguments.flag("man")) {
-    text = man_page(table, version_text);
+    text = man_page(table, build.version);
   } else if (context.arguments.flag("markdown")) {
     text = markdown_page(table);
+  } else if (context.arguments.flag("metrics")) {
+    text = metrics::markdown_page();
   } else if (words.empty()) {
     text = overview(table);
   } else if (words.size() == 1 && !commands_of(words.front()).empty() &&
@@ -48,7 +50,7 @@ Result<Exit> version(Context& context) {
   auto output = Output::open(context, columns);
   if (!output) return fail(output.error());
   if (output->only_help()) return Exit::ok;
-  output->row({version_text, build_text, __VERSION__, "4.3.1"});
+  output->row({build.version, build.build, build.compiler, build.kafka});
   output->end();
   return Exit::ok;
 }
@@ -67,12 +69,17 @@ constexpr Option help_options[] = {
     {.name = "markdown",
      .kind = OptionKind::flag,
      .doc = "Print the page docs/cli.md of the whole program."},
+    {.name = "metrics",
+     .kind = OptionKind::flag,
+     .doc = "Print the page docs/metrics.md: every metric that the broker shows."},
 };
 constexpr Positional help_words[] = {
     {.name = "COMMAND", .doc = "A command, or its noun alone.", .optional = true, .many = true}};
 constexpr Positional completion_words[] = {{.name = "SHELL", .doc = "bash, zsh or fish."}};
 
 }  // namespace
+
+BuildText build_text() { return build; }
 
 const Command help_command = {
     .noun = "help",

@@ -90,7 +90,7 @@ bool is_block(const json::Value& value) {
 
 }  // namespace
 
-Result<Output> Output::open(Context& context, std::span<const Column> columns) {
+Result<Output> Output::open(Context& context, std::span<const Column> columns, Format by_default) {
   check(!columns.empty(), "a command's output has a column");
   Output output(context.console, columns);
   const std::string_view format = context.arguments.text("output");
@@ -101,6 +101,7 @@ Result<Output> Output::open(Context& context, std::span<const Column> columns) {
                                                              {"name", Format::name}};
   for (const auto& [name, value] : formats)
     if (name == format) output.format_ = value;
+  if (!context.arguments.given("output")) output.format_ = by_default;
   std::vector<std::string_view> names;
   for (const Column& column : columns) names.push_back(column.name);
   for (const std::string& name : config::split_list(context.arguments.text("columns"))) {

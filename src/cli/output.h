@@ -31,7 +31,9 @@ struct Column {
 class Output {
  public:
   /// From -o and --columns; usage for a column that is not there. `columns` outlives the output.
-  static Result<Output> open(Context& context, std::span<const Column> columns);
+  /// `by_default`: if -o is not given.
+  static Result<Output> open(Context& context, std::span<const Column> columns,
+                             Format by_default = Format::table);
 
   /// A value for each column, in their order. False once the reader has gone.
   bool row(json::Array values);

@@ -18,8 +18,9 @@ using Done = std::move_only_function<void(Result<T>)>;
 /// the loop's.
 class AdminCore {
  public:
-  AdminCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster)
-      : cluster_(loop, transport, rng, std::move(cluster)) {}
+  AdminCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster);
+  ~AdminCore();
+  AdminCore(const AdminCore&) = delete;
 
   using Results = std::vector<Result<void>>;
   /// A cluster spreads the news of a topic behind its answer: `done` is called when the metadata
@@ -37,16 +38,40 @@ class AdminCore {
                      const std::vector<ConfigChange>& changes, bool validate_only,
                      MonoTime deadline, Done<void> done);
   void describe_cluster(MonoTime deadline, Done<ClusterDescription> done);
+
+  // Groups: admin_groups.cc.
+  void list_groups(MonoTime deadline, Done<std::vector<GroupListing>> done);
+  void describe_group(const std::string& group, MonoTime deadline, Done<GroupDescription> done);
+  void delete_group(const std::string& group, MonoTime deadline, Done<void> done);
+  void list_group_offsets(const std::string& group, MonoTime deadline,
+                          Done<std::map<TopicPartition, OffsetAndMetadata>> done);
+  void alter_group_offsets(const std::string& group,
+                           const std::map<TopicPartition, OffsetAndMetadata>& offsets,
+                           MonoTime deadline, Done<void> done);
+  void delete_group_offsets(const std::string& group, const std::vector<TopicPartition>& partitions,
+                            MonoTime deadline, Done<void> done);
+  void delete_records(const std::map<TopicPartition, std::int64_t>& before, MonoTime deadline,
+                      Done<std::map<TopicPartition, std::int64_t>> done);
   void list_offsets(std::map<TopicPartition, std::int64_t> timestamps, MonoTime deadline,
                     Done<ListedOffsets> done) {
     query_offsets(cluster_, std::move(timestamps), deadline, std::move(done));
   }
 
  private:
+  struct GroupCall;
+  GroupCall& begin_call(const std::string& group, std::uint64_t& id);
+  void end_call(std::uint64_t id);
+  void delete_records_of(
+      const std::map<std::int32_t, std::map<TopicPartition, std::int64_t>>& by_leader,
+      MonoTime deadline, Done<std::map<TopicPartition, std::int64_t>> done);
+  void list_groups_of(const std::vector<std::int32_t>& brokers, MonoTime deadline,
+                      Done<std::vector<GroupListing>> done);
   void await_topics(const std::vector<std::string>& names, MonoTime deadline,
                     std::move_only_function<void()> done);
 
   Cluster cluster_;
+  std::map<std::uint64_t, std::unique_ptr<GroupCall>> calls_;  // go before the cluster
+  std::uint64_t last_call_ = 0;
 };
 
 }  // namespace weir::client

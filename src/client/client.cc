@@ -108,6 +108,54 @@ Result<void> Admin::alter_configs(ConfigResource kind, const std::string& name,
       });
 }
 
+Result<std::vector<GroupListing>> Admin::list_groups() {
+  return impl_->wait<std::vector<GroupListing>>([](AdminCore& core, MonoTime deadline, auto done) {
+    core.list_groups(deadline, std::move(done));
+  });
+}
+
+Result<GroupDescription> Admin::describe_group(const std::string& group) {
+  return impl_->wait<GroupDescription>([group](AdminCore& core, MonoTime deadline, auto done) {
+    core.describe_group(group, deadline, std::move(done));
+  });
+}
+
+Result<void> Admin::delete_group(const std::string& group) {
+  return impl_->wait<void>([group](AdminCore& core, MonoTime deadline, auto done) {
+    core.delete_group(group, deadline, std::move(done));
+  });
+}
+
+Result<std::map<TopicPartition, OffsetAndMetadata>> Admin::list_group_offsets(
+    const std::string& group) {
+  return impl_->wait<std::map<TopicPartition, OffsetAndMetadata>>(
+      [group](AdminCore& core, MonoTime deadline, auto done) {
+        core.list_group_offsets(group, deadline, std::move(done));
+      });
+}
+
+Result<void> Admin::alter_group_offsets(
+    const std::string& group, const std::map<TopicPartition, OffsetAndMetadata>& offsets) {
+  return impl_->wait<void>([group, offsets](AdminCore& core, MonoTime deadline, auto done) {
+    core.alter_group_offsets(group, offsets, deadline, std::move(done));
+  });
+}
+
+Result<void> Admin::delete_group_offsets(const std::string& group,
+                                         const std::vector<TopicPartition>& partitions) {
+  return impl_->wait<void>([group, partitions](AdminCore& core, MonoTime deadline, auto done) {
+    core.delete_group_offsets(group, partitions, deadline, std::move(done));
+  });
+}
+
+Result<std::map<TopicPartition, std::int64_t>> Admin::delete_records(
+    const std::map<TopicPartition, std::int64_t>& before) {
+  return impl_->wait<std::map<TopicPartition, std::int64_t>>(
+      [before](AdminCore& core, MonoTime deadline, auto done) {
+        core.delete_records(before, deadline, std::move(done));
+      });
+}
+
 Result<ClusterDescription> Admin::describe_cluster() {
   return impl_->wait<ClusterDescription>([](AdminCore& core, MonoTime deadline, auto done) {
     core.describe_cluster(deadline, std::move(done));

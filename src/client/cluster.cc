@@ -16,18 +16,26 @@ Cluster::~Cluster() {
   loop_.cancel(refresh_timer_);
 }
 
-bool Cluster::watch(std::string_view topic) {
-  if (watched_.contains(topic)) return false;
-  watched_.emplace(topic);
+void Cluster::watch(std::string_view topic) {
+  const auto found = watched_.find(topic);
+  if (found != watched_.end()) {
+    ++found->second;
+    return;
+  }
+  watched_.emplace(topic, 1);
   refresh();
-  return true;
 }
 
 void Cluster::unwatch(std::string_view topic) {
   const auto found = watched_.find(topic);
-  if (found == watched_.end()) return;
+  if (found == watched_.end() || --found->second > 0) return;
   watched_.erase(found);
-  metadata_.forget(topic);
+  if (!watch_all_) metadata_.forget(topic);
+}
+
+void Cluster::watch_all(bool all) {
+  if (std::exchange(watch_all_, all) == all) return;
+  refresh();
 }
 
 void Cluster::refresh() {
@@ -56,8 +64,9 @@ void Cluster::send_refresh() {
   last_refresh_ = loop_.now();
   auto request = std::make_shared<kafka::MetadataRequest>();
   request->allow_auto_topic_creation = options_.auto_create_topics;
-  for (const std::string& name : watched_)
-    request->topics->emplace_back().name = request->keep(name);
+  if (watch_all_) request->topics = std::nullopt;
+  for (const auto& [name, count] : watched_)
+    if (request->topics) request->topics->emplace_back().name = request->keep(name);
   route(Route::any)
       ->send(make_call<kafka::MetadataRequest, kafka::MetadataResponse>(
           std::move(request), options_.request_timeout,
@@ -74,9 +83,10 @@ void Cluster::on_refreshed(Result<Reply<kafka::MetadataResponse>> reply) {
     outcome = fail(code, fmt::format("metadata: {}", name_of(code)));
   } else {
     metadata_.apply(reply->message);
+    if (watch_all_) metadata_.forget_others(reply->message);
   }
   bool complete = outcome.has_value();
-  for (const std::string& name : watched_) {
+  for (const auto& [name, count] : watched_) {
     const TopicInfo* topic = metadata_.topic(name);
     if (topic == nullptr || is_retriable(topic->error)) complete = false;
   }

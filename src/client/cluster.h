@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +24,8 @@ struct ClusterOptions {
 };
 
 /// A broker answers one connection in order, so what may wait long has a connection of its own.
-enum class Lane : std::uint8_t { control, data };
+/// JoinGroup and SyncGroup are parked for minutes, so heartbeats and commits go beside them.
+enum class Lane : std::uint8_t { control, data, coordinator, rebalance };
 enum class Route : std::uint8_t { any, controller };
 
 /// Whom to ask. A broker that is not in the metadata is looked for with the next try.
@@ -52,9 +52,11 @@ class Cluster {
   const ClusterOptions& options() const { return options_; }
   const Metadata& metadata() const { return metadata_; }
 
-  /// Keeps this topic in the metadata from now on; false if it was kept before.
-  bool watch(std::string_view topic);
+  /// Keeps this topic in the metadata until it was unwatched as often as it was watched.
+  void watch(std::string_view topic);
   void unwatch(std::string_view topic);
+  /// Keeps every topic in the metadata, or only those that are watched.
+  void watch_all(bool all);
   /// Asks for the metadata as soon as the backoff allows.
   void refresh();
   /// Called after each answer or failure of a refresh; an error if it failed.
@@ -62,6 +64,7 @@ class Cluster {
     on_metadata_ = std::move(handler);
   }
 
+  Connection& at(const io::Endpoint& endpoint, Lane lane) { return open(endpoint, lane); }
   /// nullptr if the metadata does not have this broker.
   Connection* node(std::int32_t id, Lane lane);
   /// The target, else some broker that can be reached as far as we know; never nullptr.
@@ -90,7 +93,8 @@ class Cluster {
   Rng& rng_;
   const ClusterOptions options_;
   Metadata metadata_;
-  std::set<std::string, std::less<>> watched_;
+  std::map<std::string, int, std::less<>> watched_;  // how often
+  bool watch_all_ = false;
   std::map<std::pair<io::Endpoint, Lane>, std::unique_ptr<Connection>> connections_;
   std::move_only_function<void(const Result<void>&)> on_metadata_;
   bool refreshing_ = false;

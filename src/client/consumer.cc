@@ -1,24 +1,88 @@
 // The public Consumer: the engine on the client's loop; batches are opened on the caller's thread.
 #include <weir/consumer.h>
 
+#include "base/log.h"
 #include "client/consumer_core.h"
+#include "client/group_core.h"
 #include "client/session.h"
 
 namespace weir {
 inline namespace v1 {
 
 using client::ConsumerCore;
+using client::GroupCore;
+using client::GroupProtocol;
 using client::Session;
 
+namespace {
+
+/// A consumer that is let go without close(): so long the coordinator's answer is waited for.
+constexpr std::chrono::milliseconds leave_wait{1000};
+
+tl::unexpected<Error> no_group() {
+  return fail(Errc::invalid_argument, "the consumer has no group");
+}
+
+}  // namespace
+
 struct Consumer::Impl {
-  Impl(std::shared_ptr<Session> s, const ConsumerOptions& o) : session(std::move(s)), options(o) {
-    session->run([this] {
+  Impl(std::shared_ptr<Session> s, const ConsumerOptions& o, std::optional<GroupProtocol> protocol)
+      : session(std::move(s)), options(o) {
+    session->run([this, &protocol] {
       core = std::make_unique<ConsumerCore>(session->loop(), session->transport(), session->rng(),
                                             session->cluster(), options);
+      if (protocol)
+        group = std::make_unique<GroupCore>(*core, session->loop(), session->rng(), options,
+                                            std::move(*protocol));
     });
   }
   ~Impl() {
-    session->run([this] { core.reset(); });
+    if (!closed && group != nullptr) static_cast<void>(leave("the consumer goes", leave_wait));
+    session->run([this] {
+      group.reset();
+      core.reset();
+    });
+  }
+
+  /// Errc::closed, or that the observer calls what it may not.
+  Result<void> may_change() const {
+    if (closed) return fail(Errc::closed, "the consumer is closed");
+    if (telling)
+      return fail(Errc::invalid_argument, "the observer called what changes the subscription");
+    return {};
+  }
+  Result<void> leave(const std::string& reason, Duration timeout) {
+    return session->wait<void>(timeout, [this, reason, timeout](auto done) {
+      group->leave(reason, session->now() + timeout, std::move(done));
+    });
+  }
+  void tell(Consumer& self, const client::RebalanceEvent& event) {
+    using Kind = client::RebalanceEvent::Kind;
+    telling = true;
+    if (event.kind == Kind::revoked && options.auto_commit_interval) {
+      // What it does not take now is read again by the next owner.
+      if (auto done = self.commit(options.request_timeout); !done)
+        log_warn("client", "commit before partitions are revoked: " + done.error().message());
+    }
+    if (RebalanceObserver* observer = options.observer.get()) {
+      if (event.kind == Kind::assigned) observer->on_assigned(self, event.partitions);
+      if (event.kind == Kind::revoked) observer->on_revoked(self, event.partitions);
+      if (event.kind == Kind::lost) observer->on_lost(self, event.partitions);
+    }
+    telling = false;
+  }
+  void tell_last(Consumer& self) {
+    const auto event = session->run([this] { return group->last_event(); });
+    if (event) tell(self, *event);
+  }
+  Result<client::Polled> poll(Duration timeout, MonoTime deadline) {
+    return session->wait<client::Polled>(timeout, [this, deadline](auto done) {
+      if (group != nullptr) return group->poll(deadline, std::move(done));
+      core->poll(deadline, [done = std::move(done)](auto raws) mutable {
+        if (!raws) return done(fail(raws.error()));
+        done(client::Polled{.batches = std::move(*raws)});
+      });
+    });
   }
 
   Result<client::ListedOffsets> list(std::map<TopicPartition, std::int64_t> timestamps,
@@ -42,6 +106,9 @@ struct Consumer::Impl {
   std::shared_ptr<Session> session;
   const ConsumerOptions options;
   std::unique_ptr<ConsumerCore> core;
+  std::unique_ptr<GroupCore> group;  // absent: no group; goes before the core
+  bool telling = false;              // the observer
+  bool closed = false;
 };
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -50,13 +117,64 @@ Consumer& Consumer::operator=(Consumer&&) noexcept = default;
 Consumer::~Consumer() = default;
 
 Result<Consumer> Consumer::open(std::shared_ptr<Session> session, ConsumerOptions options) {
-  auto whole = client::checked(options);
+  auto whole = client::checked(std::move(options));
   if (!whole) return fail(whole.error());
-  return Consumer(std::make_unique<Impl>(std::move(session), *whole));
+  std::optional<GroupProtocol> protocol;
+  if (!whole->group.empty()) {
+    auto opened = GroupProtocol::open(whole->assignors, whole->rack);
+    if (!opened) return fail(opened.error());
+    protocol = std::move(*opened);
+  }
+  Consumer consumer(std::make_unique<Impl>(std::move(session), *whole, std::move(protocol)));
+  if (!whole->topics.empty())
+    if (auto r = consumer.subscribe(whole->topics); !r) return fail(r.error());
+  return consumer;
 }
 
 Result<void> Consumer::assign(std::vector<TopicPartition> partitions) {
-  return impl_->session->run([&] { return impl_->core->assign(std::move(partitions)); });
+  if (auto r = impl_->may_change(); !r) return r;
+  return impl_->session->run([&] {
+    return impl_->group != nullptr ? impl_->group->assign(std::move(partitions))
+                                   : impl_->core->assign(std::move(partitions));
+  });
+}
+
+Result<void> Consumer::subscribe(std::vector<std::string> topics) {
+  if (auto r = impl_->may_change(); !r) return r;
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->run([&] { return impl_->group->subscribe(std::move(topics)); });
+}
+
+Result<void> Consumer::subscribe_pattern(const std::string& pattern) {
+  if (auto r = impl_->may_change(); !r) return r;
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->run([&] { return impl_->group->subscribe_pattern(pattern); });
+}
+
+Result<void> Consumer::unsubscribe() {
+  if (auto r = impl_->may_change(); !r) return r;
+  if (impl_->group == nullptr) return no_group();
+  impl_->tell_last(*this);
+  return impl_->leave("the consumer unsubscribes", leave_wait);
+}
+
+std::vector<std::string> Consumer::subscription() const {
+  if (impl_->group == nullptr) return {};
+  return impl_->session->run([&] { return impl_->group->topics(); });
+}
+
+Result<void> Consumer::close(std::chrono::milliseconds timeout) {
+  if (auto r = impl_->may_change(); !r) return r;
+  const MonoTime deadline = impl_->session->now() + timeout;
+  Result<void> outcome;
+  if (impl_->group != nullptr) {
+    impl_->tell_last(*this);
+    const Duration left = std::max(deadline - impl_->session->now(), Duration(0));
+    outcome = impl_->leave("the consumer is closed", left);
+  }
+  impl_->closed = true;
+  impl_->session->run([&] { return impl_->core->assign({}); });
+  return outcome;
 }
 
 std::vector<TopicPartition> Consumer::assignment() const {
@@ -86,20 +204,84 @@ Result<void> Consumer::resume(const std::vector<TopicPartition>& partitions) {
 }
 
 Result<std::vector<Batch>> Consumer::poll(std::chrono::milliseconds timeout) {
+  if (auto r = impl_->may_change(); !r) return fail(r.error());
   Session& session = *impl_->session;
   const MonoTime deadline = session.now() + timeout;
   for (;;) {
     const Duration left = std::max(deadline - session.now(), Duration(0));
-    auto raws = session.wait<std::vector<client::RawBatch>>(
-        left, [this, deadline](auto done) { impl_->core->poll(deadline, done); });
-    if (!raws) return fail(raws.error());
-    if (raws->empty()) return std::vector<Batch>{};
-    auto opened = client::open_batches(std::move(*raws), impl_->options.check_crcs);
+    auto polled = impl_->poll(left, deadline);
+    if (!polled) return fail(polled.error());
+    if (polled->event) {
+      impl_->tell(*this, *polled->event);
+      session.run([&] { impl_->group->event_done(); });
+      continue;
+    }
+    if (polled->batches.empty()) return std::vector<Batch>{};
+    auto opened = client::open_batches(std::move(polled->batches), impl_->options.check_crcs);
     if (opened.error) session.run([&] { impl_->core->give_back(opened.undone); });
     // What stands before a bad batch is handed out first; the next poll comes to it again.
     if (!opened.batches.empty()) return std::move(opened.batches);
     if (opened.error) return fail(*opened.error);
   }
+}
+
+Result<void> Consumer::commit(std::chrono::milliseconds timeout) {
+  if (impl_->closed) return fail(Errc::closed, "the consumer is closed");
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->wait<void>(timeout, [this, timeout](auto done) {
+    impl_->group->commit(impl_->session->now() + timeout, std::move(done));
+  });
+}
+
+Result<void> Consumer::commit(const std::map<TopicPartition, OffsetAndMetadata>& offsets,
+                              std::chrono::milliseconds timeout) {
+  if (impl_->closed) return fail(Errc::closed, "the consumer is closed");
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->wait<void>(timeout, [this, offsets, timeout](auto done) {
+    impl_->group->commit(offsets, impl_->session->now() + timeout, std::move(done));
+  });
+}
+
+void Consumer::commit_async(CommitCallback done) {
+  if (impl_->closed || impl_->group == nullptr) {
+    if (done) done(impl_->closed ? fail(Errc::closed, "the consumer is closed") : no_group());
+    return;
+  }
+  impl_->session->run([&] {
+    impl_->group->commit(impl_->session->now() + impl_->options.request_timeout,
+                         [done = std::move(done)](Result<void> r) {
+                           if (done) done(std::move(r));
+                         });
+  });
+}
+
+void Consumer::commit_async(const std::map<TopicPartition, OffsetAndMetadata>& offsets,
+                            CommitCallback done) {
+  if (impl_->closed || impl_->group == nullptr) {
+    if (done) done(impl_->closed ? fail(Errc::closed, "the consumer is closed") : no_group());
+    return;
+  }
+  impl_->session->run([&] {
+    impl_->group->commit(offsets, impl_->session->now() + impl_->options.request_timeout,
+                         [done = std::move(done)](Result<void> r) {
+                           if (done) done(std::move(r));
+                         });
+  });
+}
+
+Result<std::map<TopicPartition, std::optional<OffsetAndMetadata>>> Consumer::committed(
+    const std::vector<TopicPartition>& partitions, std::chrono::milliseconds timeout) {
+  if (impl_->closed) return fail(Errc::closed, "the consumer is closed");
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->wait<client::CommittedOffsets>(
+      timeout, [this, partitions, timeout](auto done) {
+        impl_->group->committed(partitions, impl_->session->now() + timeout, std::move(done));
+      });
+}
+
+GroupMetadata Consumer::group_metadata() const {
+  if (impl_->group == nullptr) return {};
+  return impl_->session->run([&] { return impl_->group->metadata(); });
 }
 
 Result<std::int64_t> Consumer::position(const TopicPartition& partition,

@@ -19,6 +19,25 @@ std::string text(const TopicPartition& partition) {
   return fmt::format("{}-{}", partition.topic, partition.partition);
 }
 
+Result<ConsumerOptions> checked_group(ConsumerOptions options) {
+  const auto wrong = [](std::string what) { return fail(Errc::invalid_setting, std::move(what)); };
+  if (options.group.empty()) {
+    if (!options.topics.empty()) return wrong("topics: need a group");
+    if (options.group_instance_id) return wrong("group_instance_id: needs a group");
+    if (options.auto_commit_interval) return wrong("auto_commit_interval: needs a group");
+    return options;
+  }
+  if (options.group_instance_id && options.group_instance_id->empty())
+    return wrong("group_instance_id: must not be empty");
+  if (options.heartbeat_interval.count() <= 0 ||
+      options.heartbeat_interval >= options.session_timeout)
+    return wrong("heartbeat_interval: want more than 0 and less than session_timeout");
+  if (options.max_poll_interval.count() <= 0) return wrong("max_poll_interval: must be above 0");
+  if (options.auto_commit_interval && options.auto_commit_interval->count() <= 0)
+    return wrong("auto_commit_interval: must be above 0");
+  return options;
+}
+
 }  // namespace
 
 Result<ConsumerOptions> checked(ConsumerOptions options) {
@@ -30,7 +49,9 @@ Result<ConsumerOptions> checked(ConsumerOptions options) {
     return wrong("prefetch_bytes and max_poll_bytes: must be above 0");
   if (options.fetch_max_wait.count() < 0 || options.fetch_max_wait >= options.request_timeout)
     return wrong("fetch_max_wait: want 0 to less than request_timeout");
-  return options;
+  if (options.auto_offset_reset == OffsetReset::by_duration && options.reset_duration.count() < 0)
+    return wrong("reset_duration: must not be negative");
+  return checked_group(std::move(options));
 }
 
 ConsumerCore::ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
@@ -62,7 +83,17 @@ Result<void> ConsumerCore::assign(std::vector<TopicPartition> wanted) {
   for (const TopicPartition& partition : wanted)
     if (partition.topic.empty() || partition.partition < 0)
       return fail(Errc::invalid_argument, text(partition) + ": is no partition");
+  replace(std::move(wanted), false);
+  return {};
+}
+
+std::vector<TopicPartition> ConsumerCore::own(std::vector<TopicPartition> wanted) {
+  return replace(std::move(wanted), true);
+}
+
+std::vector<TopicPartition> ConsumerCore::replace(std::vector<TopicPartition> wanted, bool hold) {
   std::map<TopicPartition, Partition> next;
+  std::vector<TopicPartition> added;
   for (TopicPartition& partition : wanted) {
     auto kept = partitions_.extract(partition);
     if (!kept.empty()) {
@@ -71,27 +102,70 @@ Result<void> ConsumerCore::assign(std::vector<TopicPartition> wanted) {
     }
     if (next.contains(partition)) continue;
     Partition& fresh = next[partition];
+    added.push_back(partition);
     fresh.name = std::make_shared<const TopicPartition>(std::move(partition));
-    fresh.generation = ++last_generation_;
-    if (options_.auto_offset_reset == OffsetReset::none) {
-      fresh.error =
-          Error(Errc::offset_out_of_range,
-                text(*fresh.name) + ": has no position (auto_offset_reset is none): seek");
-    } else {
-      fresh.reset_to = options_.auto_offset_reset == OffsetReset::earliest ? earliest_timestamp
-                                                                           : latest_timestamp;
-    }
-  }
-  for (const auto& [partition, state] : partitions_) {
-    const bool still = std::any_of(next.begin(), next.end(), [&](const auto& other) {
-      return other.first.topic == partition.topic;
-    });
-    if (!still) cluster_.unwatch(partition.topic);
+    fresh.generation = fresh.ownership = ++last_generation_;
+    fresh.held = hold;
+    if (!hold) reset_by_policy(fresh);
   }
   partitions_ = std::move(next);
-  for (const auto& [partition, state] : partitions_) cluster_.watch(partition.topic);
+  std::set<std::string, std::less<>> topics;
+  for (const auto& [partition, state] : partitions_) topics.insert(partition.topic);
+  for (const std::string& topic : topics)
+    if (!watched_.contains(topic)) cluster_.watch(topic);
+  for (const std::string& topic : watched_)
+    if (!topics.contains(topic)) cluster_.unwatch(topic);
+  watched_ = std::move(topics);
   pump_soon();
-  return {};
+  return added;
+}
+
+void ConsumerCore::begin(const TopicPartition& partition,
+                         const std::optional<OffsetAndMetadata>& committed) {
+  Partition* state = find(partition);
+  if (state == nullptr || !state->held) return;
+  if (committed) {
+    place(*state, committed->offset);
+    state->position_epoch = committed->leader_epoch;
+  } else {
+    state->held = false;
+    reset_by_policy(*state);
+  }
+  tell_positions();
+  pump_soon();
+}
+
+void ConsumerCore::refuse(const TopicPartition& partition, Error why) {
+  Partition* state = find(partition);
+  if (state == nullptr || !state->held) return;
+  state->error = std::move(why);
+  tell_positions();
+  check_poll();
+}
+
+std::vector<TopicPartition> ConsumerCore::beginnings() const {
+  std::vector<TopicPartition> out;
+  for (const auto& [partition, state] : partitions_)
+    if (state.held) out.push_back(partition);
+  return out;
+}
+
+void ConsumerCore::reset_by_policy(Partition& partition) {
+  std::int64_t target = latest_timestamp;
+  switch (options_.auto_offset_reset) {
+    case OffsetReset::earliest: target = earliest_timestamp; break;
+    case OffsetReset::latest: break;
+    case OffsetReset::by_duration:
+      target = std::max<std::int64_t>(
+          0, loop_.clock().wall_ms() - static_cast<std::int64_t>(options_.reset_duration.count()));
+      break;
+    case OffsetReset::none:
+      partition.error =
+          Error(Errc::offset_out_of_range,
+                text(*partition.name) + ": has no position (auto_offset_reset is none): seek");
+      return;
+  }
+  reset(partition, target);
 }
 
 std::vector<TopicPartition> ConsumerCore::assignment() const {
@@ -108,9 +182,12 @@ void ConsumerCore::forget_queue(Partition& partition) {
 void ConsumerCore::place(Partition& partition, std::int64_t offset) {
   forget_queue(partition);
   partition.generation = ++last_generation_;
+  partition.held = false;
   partition.in_flight = false;
   partition.resetting = false;
   partition.position = offset;
+  partition.position_epoch = -1;
+  partition.lowest = std::min(partition.lowest, offset);
   partition.fetch_position = offset;
   partition.failures = 0;
   partition.retry_at = {};
@@ -118,7 +195,9 @@ void ConsumerCore::place(Partition& partition, std::int64_t offset) {
 }
 
 void ConsumerCore::reset(Partition& partition, std::int64_t timestamp) {
+  const std::int64_t lowest = partition.lowest;
   place(partition, 0);
+  partition.lowest = lowest;
   partition.position.reset();
   partition.reset_to = timestamp;
 }
@@ -234,7 +313,7 @@ void ConsumerCore::ask_positions() {
   std::vector<Asked> asked;
   std::map<TopicPartition, std::int64_t> timestamps;
   for (auto& [name, partition] : partitions_) {
-    if (partition.position || partition.resetting || partition.error) continue;
+    if (partition.position || partition.held || partition.resetting || partition.error) continue;
     partition.resetting = true;
     asked.push_back({name, {}, partition.generation, partition.reset_to});
     timestamps[name] = partition.reset_to;
@@ -242,7 +321,8 @@ void ConsumerCore::ask_positions() {
   if (asked.empty()) return;
   query_offsets(
       cluster_, std::move(timestamps), loop_.now() + options_.request_timeout,
-      [this, asked = std::move(asked)](auto found) { on_positions(asked, std::move(found)); });
+      [this, asked = std::move(asked)](auto found) { on_positions(asked, std::move(found)); },
+      options_.isolation);
 }
 
 void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOffsets> found) {
@@ -250,7 +330,9 @@ void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOf
     Partition* partition = find(wanted.partition);
     if (partition == nullptr || partition->generation != wanted.generation) continue;
     partition->resetting = false;
-    if (found) {
+    if (found && wanted.offset >= 0 && found->at(wanted.partition).offset < 0) {
+      partition->reset_to = latest_timestamp;  // no record is so young
+    } else if (found) {
       place(*partition, std::max<std::int64_t>(0, found->at(wanted.partition).offset));
     } else if (!worth_a_retry(found.error().code())) {
       partition->error = found.error();
@@ -260,7 +342,7 @@ void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOf
   pump();
 }
 
-void ConsumerCore::on_metadata(const Result<void>&) {
+void ConsumerCore::on_metadata(const Result<void>& outcome) {
   for (auto& [name, partition] : partitions_) {
     const TopicInfo* topic = cluster_.metadata().topic(name.topic);
     if (topic == nullptr || topic->error == Errc::none || is_retriable(topic->error)) continue;
@@ -268,6 +350,7 @@ void ConsumerCore::on_metadata(const Result<void>&) {
       partition.error =
           Error(topic->error, fmt::format("{}: {}", name.topic, name_of(topic->error)));
   }
+  if (metadata_handler_) metadata_handler_(outcome);
   pump();
 }
 

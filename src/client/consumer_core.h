@@ -4,9 +4,11 @@
 #include <weir/consumer.h>
 
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "client/cluster.h"
@@ -40,6 +42,14 @@ class ConsumerCore {
   ConsumerCore(const ConsumerCore&) = delete;
 
   Result<void> assign(std::vector<TopicPartition> partitions);
+  /// As assign(), but what is new waits for begin() or a seek. Gives what is new.
+  std::vector<TopicPartition> own(std::vector<TopicPartition> partitions);
+  /// Where a partition begins; absent: by auto_offset_reset. No effect if it does not wait.
+  void begin(const TopicPartition& partition, const std::optional<OffsetAndMetadata>& committed);
+  /// It cannot begin: poll() says why.
+  void refuse(const TopicPartition& partition, Error why);
+  /// Those that wait for begin().
+  std::vector<TopicPartition> beginnings() const;
   std::vector<TopicPartition> assignment() const;
   Result<void> seek(const TopicPartition& partition, std::int64_t offset);
   /// latest_timestamp or earliest_timestamp.
@@ -49,21 +59,41 @@ class ConsumerCore {
   /// `done` gets what is here, an error, or, at `deadline`, nothing. One poll at a time. The
   /// batches go through open_batches(), perhaps on another thread.
   void poll(MonoTime deadline, PollDone done);
+  /// Ends a poll that waits, with nothing.
+  void wake();
   /// The position goes back before these; what was sought since stays.
   void give_back(const std::vector<RawBatch>& batches);
 
   /// Errc::invalid_argument if it is not assigned; an empty optional if it is being asked for.
   Result<std::optional<std::int64_t>> position(const TopicPartition& partition) const;
   std::optional<std::int64_t> lag(const TopicPartition& partition) const;
+  /// Where poll() stands in a partition that it has come by.
+  struct Place {
+    std::int64_t position = 0;
+    std::int32_t leader_epoch = -1;  // of the record before; -1: not known
+    std::int64_t lowest = 0;         // that the position has been since the partition is owned
+    std::uint64_t ownership = 0;     // another one each time the partition comes
+  };
+  std::optional<Place> place_of(const TopicPartition& partition) const;
+  std::map<TopicPartition, Place> places() const;
+  std::uint64_t ownership(const TopicPartition& partition) const;  // 0: not assigned
   /// `done` is called once: with the position, the partition's error, or timed_out.
   void await_position(const TopicPartition& partition, MonoTime deadline, PositionDone done);
   Cluster& cluster() { return cluster_; }
+  /// Called after each answer or failure of a metadata refresh.
+  void on_metadata(std::move_only_function<void(const Result<void>&)> handler) {
+    metadata_handler_ = std::move(handler);
+  }
   const FetchBudget& budget() const { return *budget_; }
 
  private:
   struct Partition {
     std::shared_ptr<const TopicPartition> name;  // shared with its batches
     std::uint64_t generation = 0;
+    std::uint64_t ownership = 0;
+    bool held = false;  // waits for begin()
+    std::int32_t position_epoch = -1;
+    std::int64_t lowest = std::numeric_limits<std::int64_t>::max();
     /// Where poll() goes on; absent: `reset_to` is being asked for.
     std::optional<std::int64_t> position;
     std::int64_t reset_to = latest_timestamp;
@@ -100,6 +130,9 @@ class ConsumerCore {
   /// What the next poll() would tell of this partition, or nullptr.
   const Error* error(const TopicPartition& partition) const;
   void tell_positions();
+  std::vector<TopicPartition> replace(std::vector<TopicPartition> wanted, bool hold);
+  /// By auto_offset_reset.
+  void reset_by_policy(Partition& partition);
   void place(Partition& partition, std::int64_t offset);
   void forget_queue(Partition& partition);
   void reset(Partition& partition, std::int64_t timestamp);
@@ -113,8 +146,9 @@ class ConsumerCore {
   void on_partition(const Asked& asked, const kafka::FetchResponse::PartitionData& told,
                     const std::shared_ptr<const FetchedBytes>& frame);
   void on_error(Partition& partition, Errc code);
+  using Aborted = kafka::FetchResponse::AbortedTransaction;
   void take_records(Partition& partition, std::string_view bytes,
-                    const std::shared_ptr<const FetchedBytes>& frame);
+                    const std::shared_ptr<const FetchedBytes>& frame, std::vector<Aborted> aborted);
   void pause_after(Partition& partition);
   void plan(MonoTime when);
   void check_poll();
@@ -129,6 +163,8 @@ class ConsumerCore {
   Cluster cluster_;
   std::shared_ptr<FetchBudget> budget_;  // shared with every batch handed out
   std::map<TopicPartition, Partition> partitions_;
+  std::set<std::string, std::less<>> watched_;  // topics of the partitions
+  std::move_only_function<void(const Result<void>&)> metadata_handler_;
   std::uint64_t last_generation_ = 0;
   std::map<std::int32_t, std::size_t> fetching_;  // broker -> bytes that may come
   std::map<std::int32_t, MonoTime> muted_until_;

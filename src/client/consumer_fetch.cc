@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "client/consumer_core.h"
@@ -34,6 +35,7 @@ void ConsumerCore::fetch(std::int32_t node, const std::vector<Partition*>& parti
   auto request = std::make_shared<kafka::FetchRequest>();
   request->max_wait_ms = static_cast<std::int32_t>(options_.fetch_max_wait.count());
   request->min_bytes = options_.fetch_min_bytes;
+  request->isolation_level = static_cast<std::int8_t>(options_.isolation);
   request->max_bytes = static_cast<std::int32_t>(max_bytes);
   std::int16_t max_version = kafka::FetchRequest::max_version;
   std::vector<Asked> asked;
@@ -118,7 +120,11 @@ void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::
   if (code != Errc::none) return on_error(*partition, code);
   partition->failures = 0;
   partition->high_watermark = told.high_watermark;
-  if (told.records.size() > 0) take_records(*partition, told.records.bytes(), frame);
+  if (told.records.size() == 0) return;
+  std::vector<Aborted> aborted;
+  if (options_.isolation == Isolation::read_committed && told.aborted_transactions)
+    aborted = *told.aborted_transactions;
+  take_records(*partition, told.records.bytes(), frame, std::move(aborted));
 }
 
 void ConsumerCore::on_error(Partition& partition, Errc code) {
@@ -132,10 +138,8 @@ void ConsumerCore::on_error(Partition& partition, Errc code) {
       partition.error = Error(code, what);
       return;
     }
-    const bool earliest = options_.auto_offset_reset == OffsetReset::earliest;
-    log_warn("client",
-             what + (earliest ? "; going on from the earliest" : "; going on from the latest"));
-    return reset(partition, earliest ? earliest_timestamp : latest_timestamp);
+    log_warn("client", what + "; going on by auto_offset_reset");
+    return reset_by_policy(partition);
   }
   if (!is_about_leader(code))
     partition.error = Error(
@@ -145,8 +149,13 @@ void ConsumerCore::on_error(Partition& partition, Errc code) {
 }
 
 void ConsumerCore::take_records(Partition& partition, std::string_view bytes,
-                                const std::shared_ptr<const FetchedBytes>& frame) {
+                                const std::shared_ptr<const FetchedBytes>& frame,
+                                std::vector<Aborted> aborted) {
   const std::int64_t before = partition.fetch_position;
+  std::sort(aborted.begin(), aborted.end(),
+            [](const Aborted& a, const Aborted& b) { return a.first_offset < b.first_offset; });
+  auto next_aborted = aborted.begin();
+  std::set<std::int64_t> aborting;  // producers, from the first record to the marker
   kafka::BatchCursor cursor(bytes);
   kafka::BatchView batch;
   for (;;) {
@@ -161,9 +170,15 @@ void ConsumerCore::take_records(Partition& partition, std::string_view bytes,
       break;
     }
     if (!*more) break;
+    for (; next_aborted != aborted.end() && next_aborted->first_offset < batch.next_offset();
+         ++next_aborted)
+      aborting.insert(next_aborted->producer_id);
+    if (batch.is_control()) aborting.erase(batch.producer_id());
     if (batch.next_offset() <= partition.fetch_position) continue;
+    const bool skip =
+        batch.is_transactional() && !batch.is_control() && aborting.contains(batch.producer_id());
     partition.queue.push_back(
-        {partition.name, frame, batch, partition.fetch_position, partition.generation});
+        {partition.name, frame, batch, partition.fetch_position, partition.generation, skip});
     partition.queue_bytes += batch.size();
     partition.fetch_position = batch.next_offset();
   }
@@ -226,13 +241,37 @@ std::vector<RawBatch> ConsumerCore::take_queued() {
       partition.queue.pop_front();
       partition.queue_bytes -= batch.view.size();
       partition.position = batch.view.next_offset();
-      if (batch.view.is_control()) continue;
+      partition.position_epoch = batch.view.leader_epoch();
+      if (batch.view.is_control() || batch.aborted) continue;
       bytes += batch.view.size();
       last_polled_ = at->first;
       taken.push_back(std::move(batch));
     }
   }
   return taken;
+}
+
+void ConsumerCore::wake() {
+  if (poll_) end_poll(std::vector<RawBatch>{});
+}
+
+std::optional<ConsumerCore::Place> ConsumerCore::place_of(const TopicPartition& partition) const {
+  const auto found = partitions_.find(partition);
+  if (found == partitions_.end() || !found->second.position) return std::nullopt;
+  const Partition& state = found->second;
+  return Place{*state.position, state.position_epoch, state.lowest, state.ownership};
+}
+
+std::map<TopicPartition, ConsumerCore::Place> ConsumerCore::places() const {
+  std::map<TopicPartition, Place> out;
+  for (const auto& [partition, state] : partitions_)
+    if (auto place = place_of(partition)) out[partition] = *place;
+  return out;
+}
+
+std::uint64_t ConsumerCore::ownership(const TopicPartition& partition) const {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? 0 : found->second.ownership;
 }
 
 void ConsumerCore::end_poll(Result<std::vector<RawBatch>> result) {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
@@ -185,6 +186,13 @@ std::optional<std::string> FakeCluster::answer(int node, const Request& request,
     case kafka::ApiKey::list_offsets: return list_offsets(node, request);
     case kafka::ApiKey::init_producer_id: return init_producer_id(request);
     case kafka::ApiKey::create_topics: return create_topics(request);
+    case kafka::ApiKey::find_coordinator: return find_coordinator(request);
+    case kafka::ApiKey::join_group:
+    case kafka::ApiKey::sync_group:
+    case kafka::ApiKey::heartbeat:
+    case kafka::ApiKey::leave_group:
+    case kafka::ApiKey::offset_commit:
+    case kafka::ApiKey::offset_fetch: return group_request(node, request, peer);
     default: check(false, "fake cluster: an API that it does not know"); return {};
   }
 }
@@ -218,10 +226,16 @@ std::string FakeCluster::metadata(const Request& request) {
     broker.host = "127.0.0.1";
     broker.port = listeners_[node]->local().port;
   }
-  for (const auto& wanted : *asked.topics) {
+  std::vector<std::string_view> names;
+  if (asked.topics) {
+    for (const auto& wanted : *asked.topics) names.push_back(*wanted.name);
+  } else {
+    for (const auto& [name, topic] : topics_) names.push_back(name);
+  }
+  for (const std::string_view name : names) {
     auto& told = response.topics.emplace_back();
-    told.name = wanted.name;
-    const Topic* topic = find({}, *wanted.name);
+    told.name = name;
+    const Topic* topic = find({}, name);
     if (topic == nullptr) {
       told.error_code = static_cast<std::int16_t>(Errc::unknown_topic_or_partition);
       continue;
@@ -420,6 +434,124 @@ std::string FakeCluster::list_offsets(int node, const Request& request) {
     }
   }
   return written(response, request.header.api_version);
+}
+
+FakeGroup& FakeCluster::group(const std::string& name) {
+  auto& group = groups_[name];
+  if (group == nullptr) group = std::make_unique<FakeGroup>(process_->loop());
+  return *group;
+}
+
+std::string FakeCluster::find_coordinator(const Request& request) {
+  const auto asked = read<kafka::FindCoordinatorRequest>(request.body, request.header.api_version);
+  kafka::FindCoordinatorResponse response;
+  auto& told = response.coordinators.emplace_back();
+  told.key = asked.coordinator_keys.empty() ? asked.key : asked.coordinator_keys.front();
+  if (request.fault.kind == Fault::Kind::error) {
+    told.error_code = response.error_code = static_cast<std::int16_t>(request.fault.code);
+  } else {
+    told.node_id = response.node_id = coordinator;
+    told.host = response.host = "127.0.0.1";
+    told.port = response.port = address(coordinator).port;
+  }
+  return written(response, request.header.api_version);
+}
+
+std::optional<std::string> FakeCluster::group_request(int node, const Request& request,
+                                                      Peer& peer) {
+  Errc refused = node == coordinator ? Errc::none : Errc::not_coordinator;
+  if (request.fault.kind == Fault::Kind::error) refused = request.fault.code;
+  const std::int16_t version = request.header.api_version;
+  const auto later = [&peer, alive = peer.alive(), version](const auto& response) {
+    if (*alive) peer.reply(written(response, version));
+  };
+  switch (request.key()) {
+    case kafka::ApiKey::join_group: {
+      const auto asked = read<kafka::JoinGroupRequest>(request.body, version);
+      if (refused == Errc::none) {
+        group(std::string(asked.group_id)).join(asked, version, later);
+        return std::nullopt;
+      }
+      kafka::JoinGroupResponse response;
+      response.error_code = static_cast<std::int16_t>(refused);
+      return written(response, version);
+    }
+    case kafka::ApiKey::sync_group: {
+      const auto asked = read<kafka::SyncGroupRequest>(request.body, version);
+      if (refused == Errc::none) {
+        group(std::string(asked.group_id)).sync(asked, later);
+        return std::nullopt;
+      }
+      kafka::SyncGroupResponse response;
+      response.error_code = static_cast<std::int16_t>(refused);
+      return written(response, version);
+    }
+    case kafka::ApiKey::heartbeat: {
+      const auto asked = read<kafka::HeartbeatRequest>(request.body, version);
+      kafka::HeartbeatResponse response;
+      response.error_code = static_cast<std::int16_t>(
+          refused != Errc::none ? refused : group(std::string(asked.group_id)).heartbeat(asked));
+      return written(response, version);
+    }
+    case kafka::ApiKey::leave_group: {
+      const auto asked = read<kafka::LeaveGroupRequest>(request.body, version);
+      FakeGroup& of = group(std::string(asked.group_id));
+      for (const auto& member : asked.members) {
+        if (member.reason) of.reasons.emplace_back(*member.reason);
+        of.leave(std::string(member.member_id), {});
+      }
+      if (asked.members.empty()) of.leave(std::string(asked.member_id), {});
+      return written(kafka::LeaveGroupResponse{}, version);
+    }
+    case kafka::ApiKey::offset_commit: return offset_commit(refused, request);
+    default: return offset_fetch(refused, request);
+  }
+}
+
+std::string FakeCluster::offset_commit(Errc refused, const Request& request) {
+  const auto asked = read<kafka::OffsetCommitRequest>(request.body, request.header.api_version);
+  if (refused == Errc::none) refused = group(std::string(asked.group_id)).commit(asked);
+  kafka::OffsetCommitResponse response;
+  for (const auto& topic : asked.topics) {
+    auto& told = response.topics.emplace_back();
+    told.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& p = told.partitions.emplace_back();
+      p.partition_index = partition.partition_index;
+      p.error_code = static_cast<std::int16_t>(refused);
+    }
+  }
+  return written(response, request.header.api_version);
+}
+
+std::string FakeCluster::offset_fetch(Errc refused, const Request& request) {
+  const std::int16_t version = request.header.api_version;
+  const auto asked = read<kafka::OffsetFetchRequest>(request.body, version);
+  const bool by_group = version >= 8;
+  FakeGroup& of = group(std::string(by_group ? asked.groups.front().group_id : asked.group_id));
+  kafka::OffsetFetchResponse response;
+  response.error_code = static_cast<std::int16_t>(refused);
+  auto& of_group = response.groups.emplace_back();
+  of_group.error_code = response.error_code;
+  const auto add = [&](auto& topics, std::string_view name, std::int32_t index) {
+    if (topics.empty() || topics.back().name != name) topics.emplace_back().name = name;
+    auto& told = topics.back().partitions.emplace_back();
+    const TopicPartition key{std::string(name), index};
+    const auto found = of.offsets.find(key);
+    told.partition_index = index;
+    told.committed_offset = found == of.offsets.end() ? -1 : found->second;
+    told.committed_leader_epoch = found == of.offsets.end() ? -1 : of.epochs[key];
+  };
+  if (by_group && asked.groups.front().topics) {
+    for (const auto& topic : *asked.groups.front().topics)
+      for (const std::int32_t index : topic.partition_indexes)
+        add(of_group.topics, topic.name, index);
+  } else if (!by_group && asked.topics) {
+    for (const auto& topic : *asked.topics)
+      for (const std::int32_t index : topic.partition_indexes)
+        add(response.topics, topic.name, index);
+  }
+  return written(response, version);
 }
 
 }  // namespace weir::client

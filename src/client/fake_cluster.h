@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "client/fake_coordinator.h"
 #include "io/frame.h"
 #include "io/sim_runtime.h"
 #include "kafka/api.h"
@@ -63,6 +64,9 @@ class FakeCluster {
   /// Values of all records of a partition, in order.
   std::vector<std::string> values(const std::string& topic, int partition = 0) const;
   void move_leader(const std::string& topic, int partition, int node);
+  FakeGroup& group(const std::string& name);
+  /// Who answers for all groups.
+  int coordinator = 0;
 
   /// Asked once for each request that arrives, in order.
   std::function<Fault(kafka::ApiKey, int node)> on_request;
@@ -98,6 +102,11 @@ class FakeCluster {
   std::string list_offsets(int node, const Request& request);
   std::string init_producer_id(const Request& request);
   std::string create_topics(const Request& request);
+  std::string find_coordinator(const Request& request);
+  /// Of JoinGroup to OffsetFetch.
+  std::optional<std::string> group_request(int node, const Request& request, Peer& peer);
+  std::string offset_commit(Errc refused, const Request& request);
+  std::string offset_fetch(Errc refused, const Request& request);
   Topic* find(TopicId id, std::string_view name);
 
   io::SimWorld& world_;
@@ -106,6 +115,7 @@ class FakeCluster {
   std::map<std::uint64_t, std::unique_ptr<Peer>> peers_;
   std::uint64_t last_peer_ = 0;
   std::map<std::string, Topic, std::less<>> topics_;
+  std::map<std::string, std::unique_ptr<FakeGroup>> groups_;
   std::map<kafka::ApiKey, int> counts_;
   std::int64_t next_producer_id_ = 1000;
   int connections_ = 0;

@@ -62,6 +62,7 @@ struct RawBatch {
   kafka::BatchView view;
   std::int64_t from = 0;  // records before this offset are not asked for
   std::uint64_t generation = 0;
+  bool aborted = false;  // of a transaction that was: only its offsets count
 };
 
 /// Checks (CRC if `check_crc`), decompresses, and looks at every record. Nothing if there is no

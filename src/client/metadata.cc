@@ -1,5 +1,7 @@
 #include "client/metadata.h"
 
+#include <set>
+
 namespace weir::client {
 namespace {
 
@@ -67,6 +69,13 @@ std::optional<std::int32_t> Metadata::leader(std::string_view name, std::int32_t
 void Metadata::forget(std::string_view name) {
   const auto found = topics_.find(name);
   if (found != topics_.end()) topics_.erase(found);
+}
+
+void Metadata::forget_others(const kafka::MetadataResponse& response) {
+  std::set<std::string_view> told;
+  for (const auto& topic : response.topics)
+    if (topic.name) told.insert(*topic.name);
+  std::erase_if(topics_, [&](const auto& known) { return !told.contains(known.first); });
 }
 
 }  // namespace weir::client

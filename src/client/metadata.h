@@ -50,6 +50,8 @@ class Metadata {
   /// The leader, if topic, partition and broker are known.
   std::optional<std::int32_t> leader(std::string_view topic, std::int32_t partition) const;
   void forget(std::string_view topic);
+  /// Of an answer about all topics: those that it lacks are gone.
+  void forget_others(const kafka::MetadataResponse& response);
 
  private:
   std::map<std::int32_t, BrokerInfo> brokers_;

@@ -16,15 +16,16 @@ using Response = kafka::ListOffsetsResponse;
 class Query : public std::enable_shared_from_this<Query> {
  public:
   Query(Cluster& cluster, std::map<TopicPartition, std::int64_t> timestamps, MonoTime deadline,
-        std::move_only_function<void(Result<ListedOffsets>)> done)
+        Isolation isolation, std::move_only_function<void(Result<ListedOffsets>)> done)
       : cluster_(cluster),
+        isolation_(isolation),
         open_(std::move(timestamps)),
         deadline_(deadline),
         done_(std::move(done)) {}
 
   void start() {
     for (const auto& [partition, timestamp] : open_)
-      if (cluster_.watch(partition.topic)) watched_.insert(partition.topic);
+      if (watched_.insert(partition.topic).second) cluster_.watch(partition.topic);
     ask();
   }
 
@@ -64,6 +65,7 @@ class Query : public std::enable_shared_from_this<Query> {
   void ask_leader(std::int32_t node, const std::vector<TopicPartition>& partitions) {
     auto request = std::make_shared<Request>();
     request->replica_id = -1;
+    request->isolation_level = static_cast<std::int8_t>(isolation_);
     for (const TopicPartition& partition : partitions) {
       if (request->topics.empty() || request->topics.back().name != partition.topic)
         request->topics.emplace_back().name = request->keep(partition.topic);
@@ -117,16 +119,17 @@ class Query : public std::enable_shared_from_this<Query> {
   }
 
   void finish(Result<ListedOffsets> result) {
-    for (const std::string& topic : watched_) cluster_.unwatch(topic);
+    for (const std::string& topic : std::exchange(watched_, {})) cluster_.unwatch(topic);
     if (done_ != nullptr) std::exchange(done_, nullptr)(std::move(result));
   }
 
   Cluster& cluster_;
+  const Isolation isolation_;
   std::map<TopicPartition, std::int64_t> open_;
   const MonoTime deadline_;
   std::move_only_function<void(Result<ListedOffsets>)> done_;
   ListedOffsets found_;
-  std::set<std::string> watched_;  // by us alone
+  std::set<std::string> watched_;
   std::optional<Error> last_error_;
   unsigned tries_ = 0;
   int under_way_ = 0;
@@ -145,8 +148,10 @@ std::map<TopicPartition, std::optional<OffsetAndTimestamp>> to_public(const List
 }
 
 void query_offsets(Cluster& cluster, std::map<TopicPartition, std::int64_t> timestamps,
-                   MonoTime deadline, std::move_only_function<void(Result<ListedOffsets>)> done) {
-  auto query = std::make_shared<Query>(cluster, std::move(timestamps), deadline, std::move(done));
+                   MonoTime deadline, std::move_only_function<void(Result<ListedOffsets>)> done,
+                   Isolation isolation) {
+  auto query =
+      std::make_shared<Query>(cluster, std::move(timestamps), deadline, isolation, std::move(done));
   cluster.later(Duration(0), [query] { query->start(); });
 }
 

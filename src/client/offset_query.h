@@ -21,9 +21,11 @@ struct ListedOffset {
 using ListedOffsets = std::map<TopicPartition, ListedOffset>;
 std::map<TopicPartition, std::optional<OffsetAndTimestamp>> to_public(const ListedOffsets& found);
 
+/// With Isolation::read_committed the latest offset is the last stable one.
 /// `done` is called once, later, unless the cluster is gone by then: all offsets, or the first
 /// error that is not worth a retry, or the last one at the deadline.
 void query_offsets(Cluster& cluster, std::map<TopicPartition, std::int64_t> timestamps,
-                   MonoTime deadline, std::move_only_function<void(Result<ListedOffsets>)> done);
+                   MonoTime deadline, std::move_only_function<void(Result<ListedOffsets>)> done,
+                   Isolation isolation = Isolation::read_uncommitted);
 
 }  // namespace weir::client

@@ -257,9 +257,10 @@ TEST(topic_settings, a_topics_default_is_the_brokers_where_the_broker_has_it) {
   }
 }
 
-TEST(topic_settings, compaction_is_refused_until_it_is_honoured) {
+TEST(topic_settings, what_is_not_honoured_is_refused) {
   Settings s(topic_settings());
-  EXPECT_EQ(s.set("cleanup.policy", "compact").error().code(), Errc::invalid_config);
+  EXPECT_TRUE(s.set("cleanup.policy", "compact"));
+  EXPECT_EQ(s.set("preallocate", "true").error().code(), Errc::invalid_config);
   EXPECT_EQ(s.set("min.insync.replicas", "2").error().code(), Errc::invalid_config);
   EXPECT_TRUE(s.set("cleanup.policy", "delete"));
 }

@@ -1,5 +1,4 @@
-// Checkpoints: segments are synced, positions written down, WAL files released; and the repair of a
-// segment whose sync failed.
+// Checkpoints: segments are synced, positions written down, WAL files released.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -11,11 +10,19 @@
 #include "log/log_store.h"
 
 namespace weir::log {
+namespace {
 
-/// Everything a checkpoint does on the background worker; touches only itself.
+/// Partitions that are synced at once, so that a checkpoint of many does not take as long as one
+/// sync for each of them after the other.
+constexpr std::size_t sync_threads = 4;
+/// With fewer than this one thread is as good.
+constexpr std::size_t worth_threads = 8;
+
+}  // namespace
+
+/// Everything a checkpoint does on workers; touches only itself.
 struct LogStore::CheckpointJob {
   struct SegmentSync {
-    std::shared_ptr<PartitionLog> partition;  // compared on the loop, not looked into
     Offset base;
     std::uint64_t bytes = 0;
     Offset next;
@@ -26,51 +33,99 @@ struct LogStore::CheckpointJob {
   struct NewFile {
     std::string path;
     std::string content;
-    bool durable = false;
+    bool durable = false;  // else a cache that can be made again
   };
+  /// What one partition needs; parts do not depend on each other.
+  struct Part {
+    std::shared_ptr<PartitionLog> partition;  // compared on the loop, not looked into
+    std::vector<SegmentSync> syncs;
+    std::vector<NewFile> files;
+    std::vector<std::string> old_files;
+    std::string folder;
+    bool names = false;  // of the folder must become durable, and its partition.metadata
+    Result<void> result;
+    bool ran = false;
+
+    bool empty() const { return syncs.empty() && files.empty() && !names; }
+
+    void run(io::FileSystem& file_system) {
+      ran = true;
+      for (auto& sync : syncs) {
+        sync.result = sync.log->sync();
+        if (sync.result && sync.rolled) {
+          for (const auto& index : {sync.index, sync.time_index})
+            if (auto r = index->sync(); !r && result) result = r;
+        }
+        if (!sync.result && mutant(Mutant::believe_failed_sync)) sync.result = {};
+        if (!sync.result && result) result = sync.result;
+      }
+      if (result) result = write_files(file_system);
+    }
+
+    Result<void> write_files(io::FileSystem& file_system) {
+      bool renamed = false;
+      for (const auto& file : files) {
+        if (auto r = write(file_system, file); !r) return r;
+        renamed = renamed || file.durable;
+      }
+      if (names) {
+        auto metadata = file_system.open(folder + "/partition.metadata", io::OpenMode::read_write);
+        if (!metadata) return fail(metadata.error());
+        if (auto r = (*metadata)->sync(); !r) return r;
+      }
+      if ((names || renamed) && !mutant(Mutant::no_directory_sync))
+        if (auto r = file_system.sync_directory(folder); !r) return r;
+      for (const auto& path : old_files) (void)file_system.remove(path);
+      return {};
+    }
+
+    // A durable one is replaced at once; the folder is synced after the last of them.
+    static Result<void> write(io::FileSystem& file_system, const NewFile& file) {
+      const std::string path = file.durable ? file.path + ".tmp" : file.path;
+      auto made = file_system.open(path, io::OpenMode::create);
+      if (!made) return fail(made.error());
+      if (auto r = (*made)->truncate(0); !r) return r;
+      if (auto r = (*made)->write_at(0, file.content); !r) return r;
+      if (!file.durable) return {};
+      if (auto r = (*made)->sync(); !r) return r;
+      return file_system.rename(path, file.path);
+    }
+  };
+
   MonoTime began{};
-  std::vector<SegmentSync> syncs;
-  std::vector<std::string> directories;  // whose names must become durable
-  std::vector<NewFile> files_to_write;   // snapshots and epochs first, the positions last
-  std::vector<std::string> files_to_remove;
-  std::vector<std::shared_ptr<PartitionLog>> named;
+  std::vector<Part> parts;
+  bool new_folder = false;
+  std::string root;
+  std::vector<NewFile> root_files;  // the positions, once every part is done; the truth last
   Checkpoint checkpoint;
-  std::vector<std::string> removals;  // once all this is durable
+  std::vector<Removal> removals;  // once all this is durable
+  std::size_t under_way = 0;
   Result<void> result;
 
-  void run(io::FileSystem& files) {
-    for (auto& sync : syncs) {
-      sync.result = sync.log->sync();
-      if (sync.result && sync.rolled) {
-        for (const auto& index : {sync.index, sync.time_index})
-          if (auto r = index->sync(); !r && result) result = r;
-      }
-      if (!sync.result && mutant(Mutant::believe_failed_sync)) sync.result = {};
-      if (!sync.result && result) result = sync.result;
-    }
-    if (!result) return;
-    result = [&]() -> Result<void> {
-      if (!mutant(Mutant::no_directory_sync))
-        for (const auto& directory : directories)
-          if (auto r = files.sync_directory(directory); !r) return r;
-      for (const auto& file : files_to_write)
-        if (auto r = write(files, file); !r) return r;
-      for (const auto& path : files_to_remove) (void)files.remove(path);
-      return {};
-    }();
+  void run_parts(io::FileSystem& files, std::size_t first, std::size_t step) {
+    for (std::size_t i = first; i < parts.size(); i += step) parts[i].run(files);
+  }
+  void run_root(io::FileSystem& files) {
+    for (const auto& part : parts)
+      if (!part.result && result) result = part.result;
+    if (result) result = write_root(files);
   }
 
  private:
-  static Result<void> write(io::FileSystem& files, const NewFile& file) {
-    if (file.durable) return io::write_file_durably(files, file.path, file.content);
-    auto made = files.open(file.path, io::OpenMode::create);
-    if (!made) return fail(made.error());
-    if (auto r = (*made)->truncate(0); !r) return r;
-    return (*made)->write_at(0, file.content);
+  Result<void> write_root(io::FileSystem& files) {
+    if (new_folder && !mutant(Mutant::no_directory_sync))
+      if (auto r = files.sync_directory(root); !r) return r;
+    for (const auto& file : root_files) {
+      if (auto r = file.durable ? io::write_file_durably(files, file.path, file.content)
+                                : Part::write(files, file);
+          !r)
+        return r;
+    }
+    return {};
   }
 };
 
-void LogStore::checkpoint(std::function<void(Result<void>)> done) {
+void LogStore::checkpoint(std::move_only_function<void(Result<void>)> done) {
   if (done) checkpoint_waiters_.push_back(std::move(done));
   checkpoint_wanted_ = true;
   if (flushing_ || checkpointing_) return;
@@ -84,6 +139,9 @@ void LogStore::start_checkpoint() {
                                      [](const auto& p) { return p.second->repairing_; });
   if (repairing) return;  // its end asks again
   checkpointing_ = true;
+  // Who asks from now on is answered by the next one: this one may not cover what they mean.
+  for (auto& waiter : checkpoint_waiters_) answered_by_this_.push_back(std::move(waiter));
+  checkpoint_waiters_.clear();
   // Everything that is durable in the WAL by now stands in a tail or in a segment.
   const std::uint64_t sequence = wal_->durable_sequence();
   start_flush([this, sequence](const Result<void>& flushed) {
@@ -92,20 +150,87 @@ void LogStore::start_checkpoint() {
       job->result = flushed;
       return finish_checkpoint(*job);
     }
-    auto& files = runtime_.files();
-    background_->run([job, &files] { job->run(files); }, [this, job] { finish_checkpoint(*job); });
+    run_checkpoint(std::move(job));
   });
+}
+
+void LogStore::run_checkpoint(std::shared_ptr<CheckpointJob> job) {
+  auto& files = runtime_.files();
+  const auto last = [this, job, &files] {
+    background_->run([job, &files] { job->run_root(files); },
+                     [this, job] { finish_checkpoint(*job); });
+  };
+  if (job->parts.size() < worth_threads) {
+    background_->run([job, &files] { job->run_parts(files, 0, 1); }, last);
+    return;
+  }
+  while (syncers_.size() < sync_threads)
+    syncers_.push_back(runtime_.make_worker(fmt::format("weir-sync-{}", syncers_.size())));
+  job->under_way = syncers_.size();
+  for (std::size_t i = 0; i < syncers_.size(); ++i)
+    syncers_[i]->run([job, &files, i, step = syncers_.size()] { job->run_parts(files, i, step); },
+                     [job, last] {
+                       if (--job->under_way == 0) last();
+                     });
+}
+
+// What one partition needs; its row of the checkpoint is added to `job`.
+void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>& owner) {
+  PartitionLog& partition = *owner;
+  CheckpointJob::Part part;
+  part.partition = owner;
+  part.folder = partition.folder_;
+  const Segment& active = partition.segments_.back();
+  const Offset end = active.next;
+  job.checkpoint.partitions[partition.spec_.id] = {
+      .recovery_point = end,
+      .log_start = partition.log_start_,
+      .active_base = active.base,
+      .max_timestamp = active.max_timestamp,
+      .max_timestamp_offset = active.max_timestamp_offset,
+      .clean_end = partition.clean_end_};
+  for (const auto& segment : partition.segments_) {
+    // One that was rolled since is looked at once more: its indexes must be durable.
+    const bool rolled = &segment != &active;
+    if (segment.log == nullptr || (segment.readable_bytes == segment.synced_bytes && !rolled))
+      continue;
+    part.syncs.push_back({.base = segment.base,
+                          .bytes = segment.readable_bytes,
+                          .next = segment.next,
+                          .log = segment.log,
+                          .index = segment.index,
+                          .time_index = segment.time_index,
+                          .rolled = rolled,
+                          .result = {}});
+  }
+  part.names = partition.names_unsynced_;
+  if (!partition.producers_.empty() && partition.snapshot_at_ != end) {
+    part.files.push_back({.path = partition.stem(end) + ".snapshot",
+                          .content = partition.producers_.encode_snapshot(end)});
+    if (partition.snapshot_at_.value >= 0)
+      part.old_files.push_back(partition.stem(partition.snapshot_at_) + ".snapshot");
+    partition.snapshot_at_ = end;
+  }
+  if (partition.epochs_written_ != partition.epochs_.entries().size()) {
+    partition.epochs_written_ = partition.epochs_.entries().size();
+    part.files.push_back({.path = partition.folder_ + "/leader-epoch-checkpoint",
+                          .content = partition.epochs_.encode(),
+                          .durable = true});
+  }
+  job.new_folder = job.new_folder || part.names;
+  if (!part.empty()) job.parts.push_back(std::move(part));
 }
 
 std::shared_ptr<LogStore::CheckpointJob> LogStore::plan_checkpoint(std::uint64_t sequence) {
   auto job = std::make_shared<CheckpointJob>();
+  job->root = options_.folder;
   job->checkpoint.sequence = sequence;
   job->checkpoint.epoch = leader_epoch_;
   job->removals = removals_;
   job->began = runtime_.loop().now();
-  bool new_folder = false;
   OffsetCheckpoint recovery_points;
   OffsetCheckpoint start_points;
+  OffsetCheckpoint clean_points;
   for (const auto& [id, partition] : partitions_) {
     const auto key = std::pair(partition->spec_.topic, id.partition);
     if (partition->fenced_) {
@@ -114,83 +239,54 @@ std::shared_ptr<LogStore::CheckpointJob> LogStore::plan_checkpoint(std::uint64_t
       continue;
     }
     if (partition->segments_.empty()) continue;
-    const Offset end = partition->segments_.back().next;
-    const Segment& active = partition->segments_.back();
-    job->checkpoint.partitions[id] = {.recovery_point = end,
-                                      .log_start = partition->log_start_,
-                                      .active_base = active.base,
-                                      .max_timestamp = active.max_timestamp,
-                                      .max_timestamp_offset = active.max_timestamp_offset};
-    recovery_points[key] = end;
+    plan_part(*job, partition);
+    recovery_points[key] = partition->segments_.back().next;
     if (partition->log_start_.value > 0) start_points[key] = partition->log_start_;
-    for (const auto& segment : partition->segments_) {
-      // One that was rolled since is looked at once more: its indexes must be durable.
-      const bool rolled = &segment != &active;
-      if (segment.log == nullptr || (segment.readable_bytes == segment.synced_bytes && !rolled))
-        continue;
-      job->syncs.push_back({.partition = partition,
-                            .base = segment.base,
-                            .bytes = segment.readable_bytes,
-                            .next = segment.next,
-                            .log = segment.log,
-                            .index = segment.index,
-                            .time_index = segment.time_index,
-                            .rolled = rolled,
-                            .result = {}});
-    }
-    if (partition->names_unsynced_) {
-      job->directories.push_back(partition->folder_);
-      job->named.push_back(partition);
-      new_folder = true;
-    }
-    if (!partition->producers_.empty() && partition->snapshot_at_ != end) {
-      job->files_to_write.push_back({.path = partition->stem(end) + ".snapshot",
-                                     .content = partition->producers_.encode_snapshot(end)});
-      if (partition->snapshot_at_.value >= 0)
-        job->files_to_remove.push_back(partition->stem(partition->snapshot_at_) + ".snapshot");
-      partition->snapshot_at_ = end;
-    }
-    if (partition->epochs_written_ != partition->epochs_.entries().size()) {
-      partition->epochs_written_ = partition->epochs_.entries().size();
-      job->files_to_write.push_back({.path = partition->folder_ + "/leader-epoch-checkpoint",
-                                     .content = partition->epochs_.encode(),
-                                     .durable = true});
-    }
+    if (partition->clean_end_.value > 0) clean_points[key] = partition->clean_end_;
   }
-  if (new_folder) job->directories.push_back(options_.folder);
-  // Kafka's tools read these two; the truth is the third.
+  // Kafka's tools read the first three; the truth is the last.
   const auto add = [&](const char* name, std::string content, bool durable) {
-    job->files_to_write.push_back(
+    job->root_files.push_back(
         {.path = path(name), .content = std::move(content), .durable = durable});
   };
   add("recovery-point-offset-checkpoint", encode(recovery_points), false);
   add("log-start-offset-checkpoint", encode(start_points), false);
+  if (!clean_points.empty()) add("cleaner-offset-checkpoint", encode(clean_points), false);
   add("weir-checkpoint", encode(job->checkpoint), true);
   return job;
 }
 
-void LogStore::finish_checkpoint(CheckpointJob& job) {
-  checkpointing_ = false;
-  for (auto& sync : job.syncs) {
-    PartitionLog& partition = *sync.partition;
-    if (partition.deleted_ || !job.result) continue;
-    const auto segment = std::find_if(partition.segments_.begin(), partition.segments_.end(),
-                                      [&](const Segment& s) { return s.base == sync.base; });
-    if (segment == partition.segments_.end()) continue;
-    segment->synced_bytes = sync.bytes;
-    segment->synced_next = sync.next;
-    if (sync.rolled) {
-      segment->log.reset();
-      segment->index.reset();
-      segment->time_index.reset();
+// Each sync that succeeded counts, whatever became of the rest: the repair of one segment must not
+// take an earlier one for un-synced. Only a checkpoint that succeeded closes what was rolled.
+void LogStore::note_synced(CheckpointJob& job) {
+  for (auto& part : job.parts) {
+    PartitionLog& partition = *part.partition;
+    if (partition.deleted_) continue;
+    if (part.names && job.result) partition.names_unsynced_ = false;
+    for (auto& sync : part.syncs) {
+      if (!sync.result || !part.ran) continue;
+      const auto segment = std::find_if(partition.segments_.begin(), partition.segments_.end(),
+                                        [&](const Segment& s) { return s.base == sync.base; });
+      if (segment == partition.segments_.end() || segment->log != sync.log) continue;
+      segment->synced_bytes = sync.bytes;
+      segment->synced_next = sync.next;
+      if (sync.rolled && job.result) {
+        segment->log.reset();
+        segment->index.reset();
+        segment->time_index.reset();
+      }
     }
   }
-  auto waiters = std::exchange(checkpoint_waiters_, {});
+}
+
+void LogStore::finish_checkpoint(CheckpointJob& job) {
+  checkpointing_ = false;
+  note_synced(job);
+  auto waiters = std::exchange(answered_by_this_, {});
   if (job.result) {
     ++counters_.checkpoints;
     counters_.last_checkpoint = runtime_.loop().now() - job.began;
     trouble_.reset();
-    for (const auto& partition : job.named) partition->names_unsynced_ = false;
     last_checkpoint_ = std::move(job.checkpoint);
     wal_->release_through(last_checkpoint_.sequence);
     removals_.erase(removals_.begin(),
@@ -198,10 +294,13 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
     if (!job.removals.empty()) remove_later(std::move(job.removals));
   } else {
     note_trouble("checkpoint", job.result.error());
-    for (const auto& sync : job.syncs) {
-      if (sync.result || sync.partition->deleted_ || sync.partition->repairing_) continue;
-      const Segment* segment = sync.partition->segment_for(sync.base);
-      if (segment != nullptr) repair(sync.partition, segment->synced_next);
+    for (auto& part : job.parts) {
+      if (part.partition->deleted_ || part.partition->repairing_) continue;
+      const auto failed = std::find_if(part.syncs.begin(), part.syncs.end(),
+                                       [](const auto& sync) { return !sync.result; });
+      if (failed == part.syncs.end()) continue;
+      const Segment* segment = part.partition->segment_for(failed->base);
+      if (segment != nullptr) repair(part.partition, segment->synced_next);
     }
   }
   if (!job.result && wal_->held_bytes() >= options_.wal_limit_bytes && !cycle_running_) {
@@ -209,115 +308,12 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
     std::vector<Append> none;
     undo(none, job.result.error());
   }
+  const bool last = closing_ && checkpoint_waiters_.empty();
   for (auto& waiter : waiters) waiter(job.result);
-  if (closing_) return;
+  if (last) return;  // and perhaps destroyed
   start_cycle();
   if (checkpoint_wanted_) return checkpoint();
   maybe_flush();
-}
-
-// What a failed sync covered may look fine in the page cache and not be on the disk. The segment
-// ends where its last good sync ended; what follows is taken from the WAL and written to a new
-// segment.
-void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset from) {
-  struct Repair {
-    std::vector<std::pair<std::string, std::string>> aside;
-    std::vector<std::pair<std::string, std::uint64_t>> cut;
-    std::vector<std::pair<Offset, Slice>> batches;
-    Result<void> result;
-  };
-  ++counters_.repairs;
-  partition->repairing_ = true;
-  auto job = std::make_shared<Repair>();
-  for (const auto& segment : partition->segments_) {
-    if (segment.synced_bytes > 0 && segment.readable_bytes > segment.synced_bytes)
-      job->cut.emplace_back(segment.stem + ".log", segment.synced_bytes);
-    if (segment.base < from || segment.synced_bytes > 0) continue;
-    for (const char* suffix : {".log", ".index", ".timeindex"})
-      job->aside.emplace_back(segment.stem + suffix, fmt::format("{}{}.unsynced-{}", segment.stem,
-                                                                 suffix, counters_.repairs));
-  }
-  log_error("log",
-            fmt::format(
-                "{}: a sync failed; offsets from {} on are written again from the write-ahead log",
-                partition->spec_.folder_name(), from.value));
-  auto& files = runtime_.files();
-  background_->run(
-      [job, &files, id = partition->spec_.id, from, wal = path("wal"), folder_id = directory_id_,
-       sequence = last_checkpoint_.sequence + 1] {
-        job->result = [&]() -> Result<void> {
-          auto scan = scan_wal(files, wal, folder_id, sequence);
-          if (!scan) return fail(scan.error());
-          WalReader reader(files, *scan);
-          for (const auto& place : scan->records) {
-            auto payload = reader.payload(place);
-            if (!payload) return fail(payload.error());
-            for_each_entry(place.header, *payload, [&](const WalEntry& entry) {
-              if (entry.header.partition == id && entry.header.base_offset >= from)
-                job->batches.emplace_back(entry.header.base_offset, Slice::copy_of(entry.bytes));
-            });
-          }
-          // For Kafka's tools; weir itself knows where the batches end.
-          for (const auto& [path, size] : job->cut)
-            if (auto file = files.open(path, io::OpenMode::read_write))
-              (void)(*file)->truncate(size);
-          for (const auto& [old_path, new_path] : job->aside) {
-            auto there = files.exists(old_path);
-            if (!there) return fail(there.error());
-            if (*there)
-              if (auto r = files.rename(old_path, new_path); !r) return r;
-          }
-          return {};
-        }();
-      },
-      [this, job, partition, from] {
-        partition->repairing_ = false;
-        if (partition->deleted_) return;
-        auto& tail = partition->tail_;
-        const Offset tail_start = tail.empty() ? partition->high_watermark_ : tail.front().base;
-        std::deque<PartitionLog::TailBatch> whole;
-        Offset expected = from;
-        for (auto& [base, bytes] : job->batches) {
-          if (base >= tail_start) break;
-          const BatchHeader header(bytes.view());
-          expected = header.last_offset() + 1;
-          whole.push_back({.base = base,
-                           .last = header.last_offset(),
-                           .max_timestamp = header.max_timestamp(),
-                           .bytes = std::move(bytes)});
-        }
-        if (!job->result || (expected < tail_start && from < tail_start)) {
-          partition->fenced_ = Error(
-              Errc::kafka_storage_error,
-              fmt::format("{}: a sync failed and offsets from {} on could not be read back from "
-                          "the write-ahead log; restart the broker to recover them",
-                          partition->spec_.folder_name(), expected.value));
-          log_error("log", partition->fenced_->message());
-          partition->fail_waiters(*partition->fenced_);
-          if (on_change_) on_change_(*partition);
-          return;
-        }
-        for (auto& batch : tail)
-          if (batch.base >= from) whole.push_back(std::move(batch));
-        for (std::size_t i = 0; i < partition->unflushed(); ++i)
-          unflushed_bytes_ -= whole[whole.size() - 1 - i].bytes.size();
-        tail = std::move(whole);
-        partition->flushed_in_tail_ = 0;
-        for (const auto& batch : tail) unflushed_bytes_ += batch.bytes.size();
-        auto& segments = partition->segments_;
-        while (!segments.empty() && segments.back().base >= from &&
-               segments.back().synced_bytes == 0)
-          segments.pop_back();
-        if (!segments.empty() && segments.back().readable_bytes > segments.back().synced_bytes) {
-          Segment& last = segments.back();
-          last.assigned_bytes = last.readable_bytes = last.synced_bytes;
-          last.next = last.synced_next;
-        }
-        if (!segments.empty()) segments.back().sealed = true;
-        note_unflushed(*partition);
-        if (on_change_) on_change_(*partition);
-        checkpoint();
-      });
 }
 
 }  // namespace weir::log

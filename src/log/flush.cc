@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "log/batch.h"
 #include "log/flush.h"
@@ -15,11 +16,11 @@ namespace {
 
 constexpr auto retry_pause = std::chrono::seconds(1);
 
+}  // namespace
+
 std::string partition_metadata(const PartitionSpec& spec) {
   return fmt::format("version: 0\ntopic_id: {}", spec.id.topic.to_string());
 }
-
-}  // namespace
 
 void LogStore::note_unflushed(PartitionLog& partition) {
   if (partition.in_flush_list_) return;
@@ -42,8 +43,17 @@ bool must_roll(const Segment& segment, const PartitionSettings& settings, std::u
   if ((segment.index_entries + 1) * index_entry_bytes > settings.segment_index_bytes) return true;
   if ((segment.time_index_entries + 1) * time_index_entry_bytes > settings.segment_index_bytes)
     return true;
-  return segment.first_timestamp >= 0 &&
-         max_timestamp - segment.first_timestamp > settings.segment_ms;
+  if (segment.first_timestamp < 0) return false;
+  // Segments that were begun together need not all be closed together.
+  const std::int64_t jitter =
+      settings.segment_jitter_ms <= 0
+          ? 0
+          : static_cast<std::int64_t>(crc32c(segment.stem)) % settings.segment_jitter_ms;
+  // What may not stay uncompacted any longer must leave the active segment.
+  const std::int64_t most = settings.compact
+                                ? std::min(settings.segment_ms, settings.max_compaction_lag_ms)
+                                : settings.segment_ms;
+  return max_timestamp - segment.first_timestamp > most - std::min(jitter, most);
 }
 
 void index_batch(Segment& segment, SegmentWrite& write, std::uint64_t at, Offset last,
@@ -85,7 +95,7 @@ struct PartitionFlush {
   std::vector<SegmentWrite> writes;
   std::size_t batch_count = 0;
   std::uint64_t bytes = 0;
-  std::size_t segments_before = 0;
+  std::size_t segments_added = 0;
   std::optional<Segment> active_before;
 };
 
@@ -105,7 +115,6 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
   PartitionFlush part;
   part.partition = partition;
   part.metadata = partition_metadata(partition->spec_);
-  part.segments_before = segments.size();
   if (!segments.empty()) part.active_before = segments.back();
   std::optional<SegmentWrite> write;
   const auto finish_segment = [&](bool rolled) {
@@ -123,6 +132,7 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
       if (!segments.empty() && !write) write = begin_write(partition->folder_, segments.back());
       finish_segment(true);
       segments.push_back(Segment::empty(batch.base, partition->stem(batch.base)));
+      ++part.segments_added;
     }
     Segment& segment = segments.back();
     if (!write) write = begin_write(partition->folder_, segment);
@@ -145,6 +155,28 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
   if (!part.writes.empty()) job.parts.push_back(std::move(part));
 }
 
+// A clean stop leaves the active segment as a roll would: its time index knows its largest
+// timestamp.
+void LogStore::plan_last_time(FlushJob& job, const std::shared_ptr<PartitionLog>& partition) {
+  if (partition->fenced_ || partition->repairing_ || partition->segments_.empty()) return;
+  Segment& active = partition->segments_.back();
+  if (active.time_index == nullptr || active.max_timestamp <= active.last_indexed_timestamp) return;
+  const auto planned =
+      std::find_if(job.parts.begin(), job.parts.end(),
+                   [&](const PartitionFlush& part) { return part.partition == partition; });
+  if (planned != job.parts.end() && planned->writes.back().stem == active.stem) {
+    index_batch(active, planned->writes.back(), 0, Offset(0), true);
+    return;
+  }
+  PartitionFlush part;
+  part.partition = partition;
+  part.metadata = partition_metadata(partition->spec_);
+  part.active_before = active;
+  part.writes.push_back(begin_write(partition->folder_, active));
+  index_batch(active, part.writes.back(), 0, Offset(0), true);
+  job.parts.push_back(std::move(part));
+}
+
 std::shared_ptr<LogStore::FlushJob> LogStore::plan_flush() {
   auto job = std::make_shared<FlushJob>();
   for (const auto& partition : flush_list_) {
@@ -153,6 +185,8 @@ std::shared_ptr<LogStore::FlushJob> LogStore::plan_flush() {
       plan_partition(*job, partition);
   }
   flush_list_.clear();
+  if (closing_)
+    for (const auto& [id, partition] : partitions_) plan_last_time(*job, partition);
   return job;
 }
 
@@ -167,7 +201,7 @@ Result<void> LogStore::finish_flush(FlushJob& job) {
     if (failed != part.writes.end()) {
       // As if it had not been tried: the same places are written again later.
       result = fail(failed->result.error());
-      partition.segments_.resize(part.segments_before);
+      for (std::size_t i = 0; i < part.segments_added; ++i) partition.segments_.pop_back();
       if (part.active_before) partition.segments_.back() = *part.active_before;
       note_unflushed(partition);
       continue;

@@ -18,6 +18,9 @@ bool must_roll(const Segment& segment, const PartitionSettings& settings, std::u
 void index_batch(Segment& segment, SegmentWrite& write, std::uint64_t at, Offset last,
                  bool force_time);
 
+/// What a folder's partition.metadata says.
+std::string partition_metadata(const PartitionSpec& spec);
+
 /// A write to the end of the segment as it stands.
 SegmentWrite begin_write(const std::string& folder, const Segment& segment);
 

@@ -28,6 +28,8 @@ LogStore::~LogStore() {
   runtime_.loop().cancel(retention_timer_);
   runtime_.loop().cancel(retry_timer_);
   runtime_.loop().cancel(cycle_timer_);
+  runtime_.loop().cancel(compaction_timer_);
+  runtime_.loop().cancel(compaction_pause_);
 }
 
 std::shared_ptr<PartitionLog> LogStore::shared(const PartitionId& id) {
@@ -193,6 +195,7 @@ void LogStore::remove(const PartitionId& id) {
   if (partition == nullptr) return;
   partitions_.erase(id);
   partition->deleted_ = true;
+  stop_compaction_of(*partition);
   partition->fail_waiters(
       Error(Errc::unknown_topic_or_partition, partition->spec_.folder_name() + ": deleted"));
   for (std::size_t i = partition->flushed_in_tail_; i < partition->tail_.size(); ++i)

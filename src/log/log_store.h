@@ -39,10 +39,16 @@ struct LogOptions {
   std::uint64_t paced_bytes = 32U << 10U;
   std::uint64_t gather_bytes = 128U << 20U;  // waiting for a cycle; beyond it appends are refused
   std::uint64_t flush_bytes = 4U << 20U;     // of the tail, before it goes to segments
-  std::uint64_t tail_cache_bytes = 16U << 20U;            // of batches kept in memory for readers
-  Duration file_delete_delay = std::chrono::seconds(60);  // of segments that retention took
+  std::uint64_t tail_cache_bytes = 16U << 20U;  // of batches kept in memory for readers
   Duration retention_interval = std::chrono::minutes(5);
   Duration producer_expiration = std::chrono::hours(24);
+  Duration compaction_interval = std::chrono::seconds(15);  // between looks for something to do
+  /// Of the keys of one round (log.cleaner.dedupe.buffer.size); what does not fit waits for the
+  /// next.
+  std::size_t compaction_map_bytes = 128U << 20U;
+  /// Read and written together (log.cleaner.io.max.bytes.per.second).
+  double compaction_bytes_per_second = 1e18;
+  std::uint64_t compaction_step_bytes = 1U << 20U;  // between two looks at what else happened
   /// The wall clock may part from the monotonic one by this much before retention by time stops.
   Duration clock_tolerance = std::chrono::hours(1);
 };
@@ -64,6 +70,12 @@ struct LogCounters {
   std::uint64_t checkpoints = 0;
   std::uint64_t failed_cycles = 0;
   std::uint64_t repairs = 0;
+  std::uint64_t compactions = 0;
+  std::uint64_t failed_compactions = 0;
+  std::uint64_t compacted_bytes_read = 0;
+  std::uint64_t compacted_bytes_written = 0;
+  std::uint64_t compacted_records = 0;  // dropped because a newer one of the key is there
+  std::uint64_t keyless_records_dropped = 0;
   Duration last_checkpoint{};
 };
 
@@ -97,9 +109,16 @@ class LogStore {
   void close(std::function<void(Result<void>)> done);
 
   /// Flushes and syncs segments, writes the checkpoint, releases WAL files. `done` on the loop.
-  void checkpoint(std::function<void(Result<void>)> done = {});
+  void checkpoint(std::move_only_function<void(Result<void>)> done = {});
   /// Removes what retention does not keep, now.
   void apply_retention();
+  /// Begins to compact the partition that is most in need of it, unless one is under way.
+  void compact_most_dirty();
+  bool compacting() const { return clean_job_ != nullptr; }
+  /// Moves the log start up to `before` (at most the high watermark). `done` with the log start,
+  /// once it is durable; offset_out_of_range beyond the high watermark.
+  void delete_records(const PartitionId& id, Offset before,
+                      std::move_only_function<void(Result<Offset>)> done);
   /// Confirms the wall clock after a jump that stopped retention by time.
   void confirm_clock();
 
@@ -126,8 +145,21 @@ class LogStore {
     ProducedSequence sequence;
     std::optional<ProducerEntry> producer_before;
   };
+  /// A file that is not needed once a checkpoint is durable, and how long readers may have it.
+  struct Removal {
+    std::string path;
+    Duration delay;
+  };
   struct FlushJob;
   struct CheckpointJob;
+  struct CleanJob;
+  struct Dirty {
+    Offset from{0};
+    Offset end{0};
+    std::size_t segments = 0;  // from the front, clean ones too
+    double ratio = 0;          // of bytes
+    bool overdue = false;      // max.compaction.lag.ms
+  };
 
   LogStore(io::Runtime& runtime, LogOptions options);
 
@@ -146,6 +178,7 @@ class LogStore {
   void start_flush(std::function<void(Result<void>)> done);
   std::shared_ptr<FlushJob> plan_flush();
   void plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>& partition);
+  void plan_last_time(FlushJob& job, const std::shared_ptr<PartitionLog>& partition);
   Result<void> finish_flush(FlushJob& job);
   Result<void> flush_now();
   /// Says it once, remembers it, and tries again soon.
@@ -154,6 +187,9 @@ class LogStore {
   // checkpoint.cc
   void start_checkpoint();
   std::shared_ptr<CheckpointJob> plan_checkpoint(std::uint64_t sequence);
+  void plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>& partition);
+  void run_checkpoint(std::shared_ptr<CheckpointJob> job);
+  void note_synced(CheckpointJob& job);
   void finish_checkpoint(CheckpointJob& job);
   void repair(const std::shared_ptr<PartitionLog>& partition, Offset from);
 
@@ -169,9 +205,27 @@ class LogStore {
 
   // retention.cc
   void retention_tick();
-  void retain(PartitionLog& partition, bool by_time, std::int64_t now_ms);
+  void retain(PartitionLog& partition, std::optional<std::int64_t> now_ms);
   void drop_front(PartitionLog& partition, std::size_t count);
-  void remove_later(std::vector<std::string> files);
+  void remove_later(std::vector<Removal> files);
+  void delete_later(std::vector<std::string> renamed, Duration delay);
+  /// The wall clock in milliseconds; absent while it is not believed.
+  std::optional<std::int64_t> believed_wall_ms();
+  bool can_close_active(const PartitionLog& partition) const;
+  void close_active(PartitionLog& partition);
+
+  // compaction.cc
+  void compaction_tick();
+  std::optional<Dirty> dirty_part(const PartitionLog& partition,
+                                  std::optional<std::int64_t> now_ms) const;
+  void roll_overdue(PartitionLog& partition, std::optional<std::int64_t> now_ms);
+  void start_compaction(const std::shared_ptr<PartitionLog>& partition, const Dirty& dirty);
+  void compaction_step();
+  void compaction_stepped();
+  void exchange_group();
+  void end_compaction(bool discard);
+  void stop_compaction_of(const PartitionLog& partition);
+  void fence_partition(PartitionLog& partition, const std::string& why);
 
   std::shared_ptr<PartitionLog> shared(const PartitionId& id);
   std::string path(std::string_view name) const {
@@ -185,7 +239,7 @@ class LogStore {
   Uuid directory_id_;
   LeaderEpoch leader_epoch_{0};
   Checkpoint last_checkpoint_;
-  std::vector<std::string> removals_;  // files that the next checkpoint makes unneeded
+  std::vector<Removal> removals_;  // files that the next checkpoint makes unneeded
   RecoveryReport report_;
   LogCounters counters_;
   WalScan scan_;  // until start()
@@ -212,10 +266,16 @@ class LogStore {
   bool checkpoint_wanted_ = false;
   std::optional<Error> trouble_;  // of the last flush or checkpoint, until one succeeds
   MonoTime retry_at_{};
-  std::vector<std::function<void(Result<void>)>> checkpoint_waiters_;
+  using CheckpointDone = std::move_only_function<void(Result<void>)>;
+  std::vector<CheckpointDone> checkpoint_waiters_;  // for the next one
+  std::vector<CheckpointDone> answered_by_this_;    // which began after they asked
   io::TimerId checkpoint_timer_ = io::TimerId::none;
   io::TimerId retention_timer_ = io::TimerId::none;
   io::TimerId retry_timer_ = io::TimerId::none;
+  io::TimerId compaction_timer_ = io::TimerId::none;
+  io::TimerId compaction_pause_ = io::TimerId::none;
+  std::shared_ptr<CleanJob> clean_job_;
+  MonoTime compaction_retry_at_{};
   bool closing_ = false;
   std::function<void(Result<void>)> close_done_;
   MonoTime clock_anchor_{};
@@ -223,6 +283,8 @@ class LogStore {
   bool time_retention_stopped_ = false;
 
   // Destroyed first: completions under way touch the rest.
+  std::unique_ptr<io::Worker> cleaner_;  // made when it is needed first
+  std::vector<std::unique_ptr<io::Worker>> syncers_;
   std::unique_ptr<io::Worker> reader_;
   std::unique_ptr<io::Worker> background_;
   std::unique_ptr<io::Worker> writer_;

@@ -139,6 +139,13 @@ void PartitionLog::read(Offset offset, std::uint64_t max_bytes, bool at_least_on
                        fmt::format("{}: offsets {} to {} were lost to damage; read on from {}",
                                    spec_.folder_name(), from.value, to.value - 1, to.value)));
   if (offset >= high_watermark_) return done(ReadData{});
+  if (swapping_ && (tail_.empty() || offset < tail_.front().base)) {
+    after_swap_.emplace_back([this, self = store_.shared(spec_.id), offset, max_bytes, at_least_one,
+                              done = std::move(done)]() mutable {
+      read(offset, max_bytes, at_least_one, std::move(done));
+    });
+    return;
+  }
   if (!tail_.empty() && offset >= tail_.front().base) {
     ReadData data;
     auto at = std::lower_bound(tail_.begin(), tail_.end(), offset,
@@ -154,17 +161,31 @@ void PartitionLog::read(Offset offset, std::uint64_t max_bytes, bool at_least_on
   check(segment != nullptr, "a readable offset without a segment");
   // Gaps are legal: the offset may lie between this segment's end and the next one's start.
   if (offset >= segment->next && segment != &segments_.back()) ++segment;
-  auto view = segment->view();
-  auto found = std::make_shared<Result<SegmentRange>>(SegmentRange{});
+  read_segment(*segment, offset, max_bytes, at_least_one, std::move(done));
+}
+
+void PartitionLog::read_segment(Segment& segment, Offset offset, std::uint64_t max_bytes,
+                                bool at_least_one, ReadDone done) {
+  struct Search {
+    SegmentView view;
+    Result<SegmentRange> found = SegmentRange{};
+  };
+  auto search = std::make_shared<Search>();
+  search->view = segment.view();
   auto& files = store_.runtime().files();
   store_.reader_->run(
-      [found, view = std::move(view), &files, offset, max_bytes, at_least_one] {
-        *found = find_range(files, view, offset, max_bytes, at_least_one);
+      [search, &files, offset, max_bytes, at_least_one] {
+        search->found = find_range(files, search->view, offset, max_bytes, at_least_one);
       },
-      [found, done = std::move(done)]() mutable {
-        if (!*found) return done(fail((*found).error()));
+      [search, self = store_.shared(spec_.id), next = segment.next, max_bytes, at_least_one,
+       done = std::move(done)]() mutable {
+        if (!search->found) return done(fail(search->found.error()));
+        auto& range = search->found->range;
+        // Compaction may have taken all that was left of the segment: what is next follows it.
+        if (search->found->first.value < 0 && self != nullptr && next < self->high_watermark_)
+          return self->read(std::max(next, self->log_start_), max_bytes, at_least_one,
+                            std::move(done));
         ReadData data;
-        auto& range = (*found)->range;
         data.bytes = range.size;
         if (range.size > 0) data.pieces.emplace_back(std::move(range));
         done(std::move(data));
@@ -173,6 +194,13 @@ void PartitionLog::read(Offset offset, std::uint64_t max_bytes, bool at_least_on
 
 void PartitionLog::find_by_time(std::int64_t timestamp, RecordByTime in_batch, TimeDone done) {
   if (fenced_) return done(fail(*fenced_));
+  if (swapping_) {
+    after_swap_.emplace_back([this, self = store_.shared(spec_.id), timestamp,
+                              in_batch = std::move(in_batch), done = std::move(done)]() mutable {
+      find_by_time(timestamp, std::move(in_batch), std::move(done));
+    });
+    return;
+  }
   struct Search {
     std::vector<SegmentView> segments;
     std::vector<Slice> tail;
@@ -182,14 +210,18 @@ void PartitionLog::find_by_time(std::int64_t timestamp, RecordByTime in_batch, T
     Result<std::optional<TimeMatch>> result = std::optional<TimeMatch>();
     void run(io::FileSystem& files) {
       for (const auto& segment : segments) {
-        auto batch = find_batch_by_time(files, segment, timestamp, from);
-        if (!batch) {
-          result = fail(batch.error());
-          return;
+        // A batch may promise a timestamp whose record compaction took: on to the next batch.
+        for (Offset at = from;;) {
+          auto batch = find_batch_by_time(files, segment, timestamp, at);
+          if (!batch) {
+            result = fail(batch.error());
+            return;
+          }
+          if (!*batch) break;
+          result = in_batch(**batch, timestamp);
+          if (!result || *result) return;
+          at = BatchHeader(**batch).last_offset() + 1;
         }
-        if (!*batch) continue;
-        result = in_batch(**batch, timestamp);
-        if (!result || *result) return;
       }
       for (const auto& batch : tail) {
         if (BatchHeader(batch.view()).max_timestamp() < timestamp) continue;

@@ -31,6 +31,14 @@ struct PartitionSettings {
   std::uint64_t index_interval_bytes = 4096;
   std::int64_t retention_ms = 604'800'000;  // -1: never
   std::int64_t retention_bytes = -1;        // -1: no limit
+  std::int64_t segment_jitter_ms = 0;
+  std::int64_t file_delete_delay_ms = 60'000;
+  bool remove = true;    // cleanup.policy has delete: retention by time and size
+  bool compact = false;  // cleanup.policy has compact
+  double min_cleanable_dirty_ratio = 0.5;
+  std::int64_t min_compaction_lag_ms = 0;
+  std::int64_t max_compaction_lag_ms = INT64_MAX;
+  std::int64_t delete_retention_ms = 86'400'000;
 };
 
 struct PartitionSpec {
@@ -81,6 +89,10 @@ class PartitionLog {
   /// The epoch that appends are written in: the folder's.
   LeaderEpoch leader_epoch() const;
   std::uint64_t size_bytes() const;
+  /// Below it every key has had its older records compacted away; of a compacted partition.
+  Offset clean_end() const { return clean_end_; }
+  /// Why compaction leaves it alone until the next start: damage that it met.
+  const std::optional<Error>& uncleanable() const { return uncleanable_; }
   /// Set once the partition cannot be written or read; every call answers with it.
   const std::optional<Error>& fenced() const { return fenced_; }
   void change_settings(const PartitionSettings& settings) { spec_.settings = settings; }
@@ -126,6 +138,8 @@ class PartitionLog {
   void fail_waiters(const Error& error);
   std::size_t unflushed() const { return tail_.size() - flushed_in_tail_; }
   Segment* segment_for(Offset offset);
+  void read_segment(Segment& segment, Offset offset, std::uint64_t max_bytes, bool at_least_one,
+                    ReadDone done);
   std::string stem(Offset base) const;
 
   LogStore& store_;
@@ -147,8 +161,12 @@ class PartitionLog {
   bool in_flush_list_ = false;
   bool deleted_ = false;
   bool repairing_ = false;
-  Offset snapshot_at_{-1};          // of the newest producer snapshot
-  std::size_t epochs_written_ = 0;  // entries in the file
+  bool swapping_ = false;  // compaction exchanges files: reads wait
+  std::vector<std::move_only_function<void()>> after_swap_;
+  Offset clean_end_{0};               // below it compaction has been
+  std::optional<Error> uncleanable_;  // why compaction leaves it alone, until a restart
+  Offset snapshot_at_{-1};            // of the newest producer snapshot
+  std::size_t epochs_written_ = 0;    // entries in the file
 };
 
 }  // namespace weir::log

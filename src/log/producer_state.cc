@@ -105,6 +105,14 @@ void ProducerStates::expire(MonoTime before) {
   std::erase_if(entries_, [&](const auto& item) { return item.second.last_write < before; });
 }
 
+std::vector<Offset> ProducerStates::last_offsets() const {
+  std::vector<Offset> out;
+  for (const auto& [id, entry] : entries_)
+    if (const ProducerBatch* last = entry.last()) out.push_back(last->last_offset);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 std::string ProducerStates::encode_snapshot(Offset end) const {
   // Kafka's format holds one batch a producer: the last. After a restart from a snapshot alone, a
   // retry of an older batch of the five would look out of order, so all kept batches are written,

@@ -76,6 +76,8 @@ class ProducerStates {
   /// Forgets producers that have not appended since `before`. (Kafka compares record timestamps,
   /// which forgets every producer of historical data at once.)
   void expire(MonoTime before);
+  /// Of the newest batch of each producer, sorted.
+  std::vector<Offset> last_offsets() const;
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
   void clear() { entries_.clear(); }

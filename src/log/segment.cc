@@ -43,10 +43,14 @@ void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metad
     if (make) {
       if (auto r = files.make_directories(folder); !r) return r;
       const std::string metadata = folder + "/partition.metadata";
-      auto known = files.exists(metadata);
-      if (!known) return fail(known.error());
-      if (!*known)
-        if (auto r = io::write_file_durably(files, metadata, partition_metadata); !r) return r;
+      // Like all of the folder it becomes durable with the next checkpoint. A write that failed may
+      // have left a part of it.
+      auto made = files.open(metadata, io::OpenMode::create);
+      if (!made) return fail(made.error());
+      auto size = (*made)->size();
+      if (!size) return fail(size.error());
+      if (*size != partition_metadata.size())
+        if (auto r = (*made)->write_at(0, partition_metadata); !r) return r;
     }
     const auto open = [&](std::shared_ptr<io::File>& file, const char* suffix) -> Result<void> {
       if (file != nullptr) return {};

@@ -66,7 +66,7 @@ struct Segment {
 
 /// Batches to be appended to one segment, with the index entries that belong to them.
 struct SegmentWrite {
-  std::string folder;  // made if `make`
+  std::string folder;  // made if `make`, with its partition.metadata
   std::string stem;
   bool make = false;
   std::shared_ptr<io::File> log, index, time_index;

@@ -1,4 +1,5 @@
 """Ports for programs that cannot pick one themselves; weir's own take port 0."""
+import re
 import socket
 
 
@@ -24,3 +25,10 @@ def is_open(port):
     with socket.socket() as s:
         s.settimeout(1)
         return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def own_address():
+    """An IPv4 address of this machine that is not of the loopback, or nothing."""
+    with open("/proc/net/fib_trie", encoding="ascii") as table:
+        local = re.findall(r"\|-- ([\d.]+)\n\s+/32 host LOCAL", table.read())
+    return next((address for address in local if not address.startswith("127.")), None)

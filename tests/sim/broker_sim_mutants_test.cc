@@ -1,45 +1,59 @@
-// Six planted bugs in the log: the ordinary runs, which do not know them, must find each.
+// Planted bugs in the log: the ordinary runs, which do not know them, must find each.
 #include <gtest/gtest.h>
 
 #include <cstdio>
 
 #include "base/mutant.h"
 #include "broker_sim.h"
+#include "compaction_sim.h"
 
 namespace weir::tests {
 namespace {
 
 constexpr std::uint64_t most_seeds = 200;
 
-class planted_bug : public ::testing::TestWithParam<std::pair<Mutant, const char*>> {};
+struct Planted {
+  Mutant bug;
+  const char* name;
+  bool in_compaction = false;  // else in what the whole broker's runs go through
+};
+
+std::string first_anomaly(std::uint64_t seed, bool in_compaction) {
+  const auto found = in_compaction ? run_compaction_simulation(seed).anomalies
+                                   : run_broker_simulation(seed).anomalies;
+  return found.empty() ? std::string() : found.front();
+}
+
+class planted_bug : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(planted_bug, is_found_by_the_ordinary_runs) {
-  active_mutant = GetParam().first;
+  active_mutant = GetParam().bug;
   std::uint64_t seed = 1;
   std::string anomaly;
-  for (; seed <= most_seeds && anomaly.empty(); ++seed) {
-    const SimResult result = run_broker_simulation(seed);
-    if (!result.anomalies.empty()) anomaly = result.anomalies.front();
-  }
+  for (; seed <= most_seeds && anomaly.empty(); ++seed)
+    anomaly = first_anomaly(seed, GetParam().in_compaction);
   active_mutant = Mutant::none;
-  std::printf("%s: seed %llu: %s\n", GetParam().second, static_cast<unsigned long long>(seed - 1),
+  std::printf("%s: seed %llu: %s\n", GetParam().name, static_cast<unsigned long long>(seed - 1),
               anomaly.c_str());
   EXPECT_FALSE(anomaly.empty()) << "not found in " << most_seeds << " seeds";
 }
 
 INSTANTIATE_TEST_SUITE_P(
     all, planted_bug,
-    ::testing::Values(std::pair(Mutant::acknowledge_before_sync, "acknowledge_before_sync"),
-                      std::pair(Mutant::high_watermark_before_sync, "high_watermark_before_sync"),
-                      std::pair(Mutant::recovery_without_sync, "recovery_without_sync"),
-                      std::pair(Mutant::believe_failed_sync, "believe_failed_sync"),
-                      std::pair(Mutant::no_directory_sync, "no_directory_sync"),
-                      std::pair(Mutant::forget_last_batches, "forget_last_batches")),
-    [](const auto& planted) { return std::string(planted.param.second); });
+    ::testing::Values(Planted{Mutant::acknowledge_before_sync, "acknowledge_before_sync"},
+                      Planted{Mutant::high_watermark_before_sync, "high_watermark_before_sync"},
+                      Planted{Mutant::recovery_without_sync, "recovery_without_sync"},
+                      Planted{Mutant::believe_failed_sync, "believe_failed_sync"},
+                      Planted{Mutant::no_directory_sync, "no_directory_sync"},
+                      Planted{Mutant::forget_last_batches, "forget_last_batches"},
+                      Planted{Mutant::tombstones_not_mapped, "tombstones_not_mapped", true},
+                      Planted{Mutant::believe_jumped_clock, "believe_jumped_clock", true}),
+    [](const auto& planted) { return std::string(planted.param.name); });
 
 TEST(planted_bug_control, without_a_bug_nothing_is_found) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed)
-    EXPECT_TRUE(run_broker_simulation(seed).anomalies.empty()) << seed;
+    for (const bool in_compaction : {false, true})
+      EXPECT_EQ(first_anomaly(seed, in_compaction), "") << seed;
 }
 
 }  // namespace

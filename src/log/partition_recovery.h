@@ -1,0 +1,58 @@
+// Recovery of one partition's folder: what of its segments is believed, what comes from the WAL.
+#pragma once
+
+#include <weir/result.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "log/batch.h"
+#include "log/checkpoint_file.h"
+#include "log/log_store.h"
+#include "log/wal_format.h"
+
+namespace weir::log {
+
+/// Of texts that are read whole at a start; more is refused.
+inline constexpr std::size_t largest_text_file = 64U << 20U;
+
+/// Absent: an empty string.
+Result<std::string> read_if_there(io::FileSystem& files, const std::string& path);
+
+/// Blocking, at start-up. First load(), then replay() of what the WAL has of it.
+class Recovery {
+ public:
+  Recovery(LogStore& store, PartitionLog& partition)
+      : store_(store), files_(store.runtime().files()), partition_(partition) {}
+
+  /// Segments up to the recovery point are believed, what is behind it is cut.
+  Result<void> load(const Checkpoint::Row& row);
+  /// A batch that the WAL has: it becomes the partition's end, unless a segment has it.
+  Result<void> replay(const WalEntry& entry);
+
+ private:
+  std::string stem(Offset base) const { return partition_.stem(base); }
+  Result<void> list();
+  Result<void> finish_exchange(Offset base);
+  Result<void> remove_segment(Offset base);
+  Result<std::string> index_file(Offset base, const char* suffix, std::size_t entry_bytes);
+  Result<void> load_rolled(Offset base, Offset next);
+  Result<void> rebuild(const io::File& log, Segment segment);
+  Result<void> load_active(Offset base, Offset end);
+  void note_lost(Offset from, Offset to, const std::string& why);
+  Result<void> load_lost();
+  Result<void> save_lost();
+  Result<void> load_epochs(Offset end);
+  Result<void> load_producers(Offset end);
+  static void apply_producer(PartitionLog& partition, const BatchHeader& header, MonoTime now);
+
+  LogStore& store_;
+  io::FileSystem& files_;
+  PartitionLog& partition_;
+  Checkpoint::Row row_;
+  std::vector<Offset> bases_;
+  std::vector<Offset> snapshots_;
+};
+
+}  // namespace weir::log

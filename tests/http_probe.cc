@@ -1,0 +1,56 @@
+// What the server's parser makes of bytes, for comparison with another one: reads streams (a
+// big-endian length, then bytes) from standard input and writes a line of JSON for each.
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "base/bytes.h"
+#include "http/parser.h"
+#include "json/json.h"
+
+namespace {
+
+using namespace weir;
+
+json::Value described(const http::Request& request) {
+  json::Array headers;
+  for (const http::Header& header : request.headers)
+    headers.push_back(json::Array{json::to_base64(header.name), json::to_base64(header.value)});
+  return json::Object{{"method", request.method},
+                      {"path", request.path},
+                      {"query", request.query},
+                      {"minor", request.minor_version},
+                      {"keep_alive", request.keep_alive},
+                      {"headers", std::move(headers)},
+                      {"body", json::to_base64(request.body)}};
+}
+
+std::string read(std::string_view bytes) {
+  http::RequestParser parser{http::RequestLimits{}};
+  json::Array requests;
+  while (!bytes.empty() && parser.state() != http::RequestParser::State::failed) {
+    bytes.remove_prefix(parser.feed(bytes));
+    if (parser.state() == http::RequestParser::State::head_done) parser.accept_body(1U << 20U);
+    if (parser.state() == http::RequestParser::State::done)
+      requests.push_back(described(parser.take()));
+  }
+  json::Object out{{"requests", std::move(requests)}, {"status", 0}, {"why", ""}};
+  if (parser.state() == http::RequestParser::State::failed) {
+    out.set("status", parser.fault().status);
+    out.set("why", parser.fault().why);
+  }
+  return json::write(out);
+}
+
+}  // namespace
+
+int main() {
+  std::string bytes;
+  char length[4];
+  while (std::fread(length, 1, sizeof length, stdin) == sizeof length) {
+    bytes.resize(load_be<std::uint32_t>(length));
+    if (std::fread(bytes.data(), 1, bytes.size(), stdin) != bytes.size()) return 1;
+    std::printf("%s\n", read(bytes).c_str());
+  }
+  return 0;
+}
