@@ -125,6 +125,57 @@ class OverTheWire(unittest.TestCase):
         self.assertEqual(self.rows("g"), {})
 
 
+class Mixed(unittest.TestCase):
+    def test_java_and_librdkafka_in_one_group_share_through_joins_a_leave_and_a_kill(self):
+        from group_clients_test import Member, send
+        for java_name, name in (("RangeAssignor", "range"), ("CooperativeStickyAssignor", "cooperative-sticky")):
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder, WeirBroker(folder) as broker, \
+                    GroupClient(broker.port) as client:
+                client.create_topic("t", 6)
+                sent = 0
+
+                def send_more(count=300):
+                    nonlocal sent
+                    send(broker.address, "t", range(sent, sent + count))
+                    sent += count
+
+                def java():
+                    process = proc.Process(kafka.java(
+                        kafka.TOOLS["ConsoleConsumer"], "--bootstrap-server", broker.address, "--topic", "t", "--group", "g",
+                        "--from-beginning", "--command-property", "session.timeout.ms=6000", "--command-property",
+                        "partition.assignment.strategy=org.apache.kafka.clients.consumer." + java_name))
+                    self.addCleanup(process.stop)
+                    return process
+
+                def settled(count):
+                    described = client.describe("g")[0]
+                    return (described["state"] == "Stable" and len(described["members"]) == count
+                            and all(len(m["assignment"]) > 12 for m in described["members"]))
+
+                def read():
+                    ours = {n for m in native for n in m.seen}
+                    return ours | {int(n) for p in foreign for n in p.output("out").split()}
+
+                foreign, native = [java()], []
+                send_more()
+                poll_until(lambda: read() == set(range(sent)), 60, "what Java reads alone")
+                native = [Member(broker.address, "g", "t", partition_assignment_strategy=name) for _ in range(2)]
+                poll_until(lambda: settled(3), 60, "three members")
+                self.assertEqual(client.describe("g")[0]["protocol"], name)
+                send_more()
+                poll_until(lambda: read() == set(range(sent)), 60, "what three read")
+                native[0].leave()
+                foreign.append(java())
+                poll_until(lambda: settled(3), 60, "three others")
+                send_more()
+                poll_until(lambda: read() == set(range(sent)), 60, "what is read after one left and one came")
+                foreign[0].kill()
+                poll_until(lambda: settled(2), 60, "the two that are left")
+                send_more()
+                poll_until(lambda: read() == set(range(sent)), 60, "what is read after a kill")
+                native[1].leave()
+
+
 class OnTheFiles(unittest.TestCase):
     def test_the_offsets_decoder_reads_the_stream(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -50,8 +50,8 @@ class Cost(unittest.TestCase):
                 before = broker.rss_mib()
                 for number in range(GROUPS):
                     group = f"group-{number}"
-                    member = client.join(group)["member"]
-                    joined = client.join(group, member)
+                    member = client.join(group, session_ms=600_000)["member"]
+                    joined = client.join(group, member, session_ms=600_000)
                     client.sync(group, joined["generation"], member, assignments=[(member, b"x" * 100)])
                     offsets = [("t", p, number, "") for p in range(10)]
                     self.assertEqual(set(client.commit(group, offsets, joined["generation"], member)), {0})

@@ -151,8 +151,8 @@ kafka::OffsetFetchResponse::OffsetFetchResponseGroup fetch_group(
     const kafka::OffsetFetchRequest::OffsetFetchRequestGroup& asked) {
   kafka::OffsetFetchResponse::OffsetFetchResponseGroup out;
   out.group_id = asked.group_id;
-  // Member ids and epochs are those of KIP-848: of a classic group Kafka checks neither, and clients
-  // send what does not fit.
+  // Member ids and epochs are those of KIP-848: of a classic group Kafka checks neither, and
+  // clients send what does not fit.
   if (broker.groups().unavailable()) {
     out.error_code = wire_code(Errc::coordinator_not_available);
     return out;

@@ -159,6 +159,7 @@ class GroupCoordinator {
     std::int32_t rebalance_timeout_ms = 0;
     std::string protocol_type;
     std::vector<Protocol> protocols;
+    std::string reason;  // KIP-800: the member's own words, for the log
     std::size_t bytes() const;
   };
   struct TextHash {

@@ -514,7 +514,8 @@ class Member final : public Actor {
         ++world_.counters.stalls;
         ++turn_;  // its heartbeats stop too
         return later(between_ms(300, 1200), [this] {
-          // It does not know what it has missed: its commit may be one of a generation that is over.
+          // It does not know what it has missed: its commit may be one of a generation that is
+          // over.
           commit();
           heartbeat();
           work();
