@@ -64,6 +64,11 @@ void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metad
     if (auto r = open(index, ".index"); !r) return r;
     if (auto r = open(time_index, ".timeindex"); !r) return r;
     if (auto r = log->write_at(log_at, pieces); !r) return r;
+    // Else a checkpoint would have all of it to write at once, and the cycles would wait behind it.
+    std::uint64_t bytes = 0;
+    for (const auto& piece : pieces) bytes += piece.size();
+    constexpr std::uint64_t worth_it = 64U << 10U;
+    if (bytes >= worth_it) log->start_write_back(log_at, bytes);
     if (!index_bytes.empty())
       if (auto r = index->write_at(index_at, index_bytes); !r) return r;
     if (!time_index_bytes.empty())
