@@ -1,4 +1,4 @@
-"""Groups of the native client, Kafka's own and librdkafka, mixed, through joins, leaves and kills, on Apache Kafka."""
+"""Groups of the native client, Kafka's own and librdkafka, mixed, through joins, leaves and kills."""
 import collections
 import shutil
 import sys
@@ -175,19 +175,17 @@ class Play:
                                      f"{value} was read by {[m.kind for m in who]}")
 
 
-class MixedGroups(unittest.TestCase):
+class MixedGroups:
+    """What must be so whoever the broker is: `address` is its."""
+
     @classmethod
     def setUpClass(cls):
         cls.classes = java_classes()
-        cls.cluster = kafka.Kafka(heap="512m")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.stop()
-        shutil.rmtree(cls.classes, ignore_errors=True)
+        cls.addClassCleanup(shutil.rmtree, cls.classes, ignore_errors=True)
+        cls.address = cls.start()
 
     def play(self, assignors):
-        play = Play(self, self.cluster.address, f"mixed-{assignors}", assignors, self.classes)
+        play = Play(self, self.address, f"mixed-{assignors}", assignors, self.classes)
         try:
             first = play.start("weir")
             play.settle()
@@ -218,6 +216,24 @@ class MixedGroups(unittest.TestCase):
 
     def test_cooperative_groups_of_three_clients_share_lose_and_double_nothing(self):
         self.play("cooperative-sticky")
+
+
+class OnWeirsBroker(MixedGroups, unittest.TestCase):
+    @classmethod
+    def start(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        weir = broker.WeirBroker(folder.name)
+        cls.addClassCleanup(weir.process.stop)
+        return weir.address
+
+
+class OnApacheKafka(MixedGroups, unittest.TestCase):
+    @classmethod
+    def start(cls):
+        cluster = kafka.Kafka(heap="512m")
+        cls.addClassCleanup(cluster.stop)
+        return cluster.address
 
 
 if __name__ == "__main__":

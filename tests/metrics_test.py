@@ -160,6 +160,83 @@ class Metrics(Monitored):
         self.assertEqual(after["weir_requests_total"].total() - before["weir_requests_total"].total(), 20)
 
 
+def commit(client, group, offsets):
+    """OffsetCommit 5 of nobody's for topic t: offset by partition."""
+    rows = b"".join(struct.pack(">iq", partition, offset) + wire.string("") for partition, offset in offsets.items())
+    body = wire.string(group) + struct.pack(">i", -1) + wire.string("") + struct.pack(">i", 1)
+    reply = client.call(8, 5, body + wire.string("t") + struct.pack(">i", len(offsets)) + rows)
+    if b"\xff" in reply or not reply.endswith(b"\0\0"):
+        raise AssertionError(f"the commit failed: {reply!r}")
+
+
+def find_coordinator(client, group):
+    """Waits for the stream of offsets, which this request makes."""
+    poll_until(lambda: client.call(10, 0, wire.string(group))[:2] == b"\0\0", 10, "a coordinator")
+
+
+class Groups(Monitored):
+    def test_lag_is_between_what_was_committed_and_the_end(self):
+        with wire.RawClient(self.broker.port) as client:
+            client.create_topic("t", 3)
+            for _ in range(4):
+                client.produce("t", wire.record_batch([b"a", b"b"]))
+            client.produce("t", wire.record_batch([b"c"]), partition=1)
+            find_coordinator(client, "billing")
+            commit(client, "billing", {0: 5, 1: 0, 2: 0})
+            commit(client, "late \u00e9", {0: 8})
+        families = self.metrics()
+        lag = families["kafka_consumer_group_topic_partition_lag"]
+        for partition, value in enumerate((3, 1, 0)):
+            self.assertEqual(lag.value(group_id="billing", topic_name="t", partition_id=str(partition)), value)
+        self.assertEqual(families["kafka_consumer_group_topic_lag"].value(group_id="billing", topic_name="t"), 4)
+        self.assertEqual(families["weir_consumer_group_lag"].value(group_id="late \u00e9"), 0)
+        self.assertEqual(families["kafka_consumer_group_topic_offset_sum"].value(group_id="billing", topic_name="t"), 5)
+        self.assertEqual(families["weir_consumer_groups"].value(state="Empty"), 2)
+        self.assertEqual(families["weir_group_offset_commits_total"].total(), 4)
+
+    def test_members_and_their_assignments_are_those_of_the_group(self):
+        with wire.RawClient(self.broker.port) as client:
+            client.create_topic("t", 3)
+            client.produce("t", wire.record_batch())
+        # A wait for the other members is no slow request.
+        consumers = [proc.Process(["kcat", "-b", f"127.0.0.1:{self.broker.port}", "-G", "shop", "-q", "-X",
+                                   "session.timeout.ms=6000", "t"]) for _ in range(4)]
+        for consumer in consumers:
+            self.addCleanup(consumer.stop)
+        def settled():
+            families = self.metrics()
+            info = families["kafka_consumer_group_info"].samples
+            members = families["kafka_consumer_group_members"]
+            return info and info[0][1]["state"] == "Stable" and members.value(group_id="shop") == 4 and families
+        families = poll_until(settled, 60, "four members to be stable")
+        self.assertEqual(families["kafka_consumer_group_info"].samples[0][1]["protocol_type"], "consumer")
+        self.assertEqual(families["kafka_consumer_group_empty_members"].value(group_id="shop"), 1)
+        self.assertEqual(families["kafka_consumer_group_topic_members"].value(group_id="shop", topic_name="t"), 3)
+        self.assertEqual(families["kafka_consumer_group_topic_assigned_partitions"].value(group_id="shop", topic_name="t"), 3)
+        self.assertGreaterEqual(families["weir_group_rebalances_total"].total(), 1)
+        self.assertNotIn("slow:", self.broker.log())
+
+
+class GroupBounds(Monitored):
+    args = ("--set", "weir.metrics.groups=2")
+
+    def test_groups_beyond_the_bound_are_summed_up(self):
+        with wire.RawClient(self.broker.port) as client:
+            client.create_topic("t", 3)
+            client.produce("t", wire.record_batch([b"a"] * 10))
+            find_coordinator(client, "a")
+            commit(client, "a", {0: 1, 1: 0, 2: 0})
+            commit(client, "b", {0: 2})
+            commit(client, "c", {0: 3})
+        families = self.metrics()
+        lag = families["weir_consumer_group_lag"]
+        self.assertEqual([(labels["group_id"], value) for _, labels, value in lag.samples], [("a", 9), ("b", 8)])
+        by_topic = families["kafka_consumer_group_topic_lag"]
+        self.assertEqual([labels["group_id"] for _, labels, _ in by_topic.samples], ["b"], "three partitions do not fit")
+        self.assertEqual(families["weir_metrics_groups_left_out"].total(), 1)
+        self.assertEqual(families["weir_metrics_groups_left_out_lag"].total(), 7)
+
+
 class Cardinality(Monitored):
     args = ("--set", "weir.metrics.partitions=3")
 

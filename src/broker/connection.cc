@@ -222,7 +222,8 @@ void Connection::answered(const ReplySlot& slot) {
   if (channel_ == nullptr) return;
   const MonoTime now = broker_.now();
   const std::size_t response_bytes = frame_size(slot.pieces);
-  const Duration took = now - slot.began - slot.waited;
+  const Duration waited = slot.wait_began ? now - *slot.wait_began : slot.waited;
+  const Duration took = now - slot.began - waited;
   Traffic& traffic = broker_.traffic();
   Traffic::Api& api = traffic.of(slot.api);
   api.by_error[Traffic::slot_of(slot.error)].add();
@@ -244,7 +245,7 @@ void Connection::answered(const ReplySlot& slot) {
       .response_bytes = response_bytes,
       .error = slot.error,
       .took = took,
-      .waited = slot.waited,
+      .waited = waited,
       .logged = slot.append_began ? now - *slot.append_began : Duration{}};
   if (slow) {
     api.slow.add();

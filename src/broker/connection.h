@@ -67,9 +67,10 @@ struct ReplySlot {
   std::vector<io::OutPiece> pieces;
   // For the metrics and the log of requests.
   std::size_t request_bytes = 0;
-  std::int16_t error = 0;                  // the first that the answer carries
-  MonoTime began{};                        // the request was whole
-  Duration waited{};                       // for bytes to send
+  std::int16_t error = 0;  // the first that the answer carries
+  MonoTime began{};        // the request was whole
+  Duration waited{};       // for bytes to send, or for others
+  std::optional<MonoTime> wait_began{};
   std::optional<MonoTime> append_began{};  // of a Produce
 };
 
@@ -98,6 +99,8 @@ class AnyReply {
   void note_append(MonoTime now) { slot_->append_began = now; }
   /// The request has waited for bytes, which is no fault of ours.
   void note_wait(Duration waited) { slot_->waited = waited; }
+  /// It waits, from now until it is answered, for other members of its group.
+  void wait_for_others(MonoTime now) { slot_->wait_began = now; }
   /// Something is wrong that the protocol cannot say: the connection is closed.
   void close(std::string_view why);
 

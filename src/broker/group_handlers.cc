@@ -71,6 +71,7 @@ void describe_members(const Group& group, kafka::DescribeGroupsResponse& respons
 
 void handle_join_group(Broker& broker, RequestInfo info, kafka::JoinGroupRequest request,
                        Reply<kafka::JoinGroupResponse> reply) {
+  reply.wait_for_others(broker.now());
   ask_coordinator(broker, info, std::move(reply),
                   [&](GroupCoordinator& groups, const auto& caller, const auto& now) {
                     return groups.join(caller, request, now);
@@ -79,6 +80,7 @@ void handle_join_group(Broker& broker, RequestInfo info, kafka::JoinGroupRequest
 
 void handle_sync_group(Broker& broker, RequestInfo info, kafka::SyncGroupRequest request,
                        Reply<kafka::SyncGroupResponse> reply) {
+  reply.wait_for_others(broker.now());
   ask_coordinator(broker, info, std::move(reply),
                   [&](GroupCoordinator& groups, const auto& caller, const auto& now) {
                     return groups.sync(caller, request, now);

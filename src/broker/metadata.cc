@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -192,8 +193,12 @@ Result<void> Metadata::apply(std::string_view key, std::optional<std::string_vie
     }
     case Kind::producer_block:
       if (!body || body->size() != 8) break;
-      producer_block_end_ = load_be<std::int64_t>(body->data());
-      return {};
+      if (const auto end = load_be<std::int64_t>(body->data());
+          end >= 0 && end <= std::numeric_limits<std::int64_t>::max() - producer_block_size) {
+        producer_block_end_ = end;
+        return {};
+      }
+      break;
   }
   return fail(Errc::damaged, fmt::format("metadata log: record of kind {} is malformed or unknown",
                                          static_cast<int>(kind)));
@@ -219,6 +224,10 @@ Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_
   if (partitions < 1 || partitions > limits::partitions_per_topic ||
       !topic_name_fault(name).empty())
     return fail(Errc::damaged, "metadata log: a topic record makes no sense");
+  const auto namesake = topics_.find(name);
+  if (known == names_.end() ? namesake != topics_.end() : known->second != name)
+    return fail(Errc::damaged, fmt::format("metadata log: topic {} and its id do not go together",
+                                           escape_for_log(name)));
   if (known == names_.end()) {
     topics_.emplace(name, Topic{.id = id,
                                 .name = name,

@@ -90,6 +90,9 @@ class Metadata {
   void create_automatically(std::string name, std::move_only_function<void(Result<void>)> done);
 
   // Records.
+  /// One record of the metadata log, the same live and at start-up; absent deletes. damaged or
+  /// newer_format: nothing has changed.
+  Result<void> apply(std::string_view key, std::optional<std::string_view> value);
   static MetadataRecord topic_record(const TopicId& id, std::string_view name,
                                      std::int32_t partitions);
   static MetadataRecord topic_deleted(const TopicId& id);
@@ -105,7 +108,6 @@ class Metadata {
   };
 
   void run_next();
-  Result<void> apply(std::string_view key, std::optional<std::string_view> value);
   Result<void> apply_topic(const TopicId& id, std::optional<std::string_view> value);
   log::PartitionSettings partition_settings(const Topic& topic) const;
   void settings_changed(Topic& topic);

@@ -15,7 +15,7 @@ double ms(Duration time) { return static_cast<double>(time.count()) / 1e6; }
 std::string text_of(const AnsweredRequest& request) {
   std::string phases;
   if (request.waited.count() > 0)
-    phases += fmt::format(", waited {:.1f} ms for bytes", ms(request.waited));
+    phases += fmt::format(", waited {:.1f} ms for bytes or others", ms(request.waited));
   if (request.logged.count() > 0)
     phases += fmt::format(", {:.1f} ms of it for the disk", ms(request.logged));
   return fmt::format("{} client '{}' {} v{} #{}: {:.1f} ms{}, {} bytes in, {} bytes out, {}",

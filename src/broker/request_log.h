@@ -20,7 +20,7 @@ struct AnsweredRequest {
   std::size_t response_bytes = 0;
   std::int16_t error = 0;  // the first that the answer carries
   Duration took{};         // from the whole request to its answer, without `waited`
-  Duration waited{};       // of a Fetch, for bytes
+  Duration waited{};       // of a Fetch for bytes, of a JoinGroup or SyncGroup for other members
   Duration logged{};       // of a Produce, from the append to the acknowledgement; part of `took`
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/group_telemetry.h"
 #include "broker/process_usage.h"
 #include "http/server.h"
 
@@ -89,6 +90,7 @@ void expose_connections(Exposition& out, Broker& broker, const http::Server* htt
   out.value(Metric::reply_queued, std::uint64_t{broker.queued_reply_bytes()});
   out.begin(Metric::memory);
   out.sample({"requests"}, request_memory);
+  out.sample({"groups"}, std::uint64_t{broker.groups().state().state_bytes()});
   if (http != nullptr) out.sample({"http"}, std::uint64_t{http->held_bytes()});
   out.sample({"metrics"},
              std::uint64_t{sizeof(Traffic) + traffic.apis().size() * sizeof(Traffic::Api)});
@@ -203,6 +205,11 @@ void expose_log(Exposition& out, Broker& broker) {
   out.value(Metric::log_checkpoint_duration,
             static_cast<double>(counters.last_checkpoint.count()) / 1e9);
   out.value(Metric::log_repairs, counters.repairs);
+  out.value(Metric::compactions, counters.compactions);
+  out.value(Metric::compactions_failed, counters.failed_compactions);
+  out.value(Metric::compaction_read, counters.compacted_bytes_read);
+  out.value(Metric::compaction_written, counters.compacted_bytes_written);
+  out.value(Metric::compacted_records, counters.compacted_records);
   out.value(Metric::wal_held, log.wal_held_bytes());
   out.value(Metric::wal_limit, log.options().wal_limit_bytes);
   out.value(Metric::recovery_damage, std::uint64_t{log.recovery().damage.size()});
@@ -226,6 +233,7 @@ std::string expose(Broker& broker, const http::Server* http, metrics::Format for
   expose_requests(out, broker.traffic());
   expose_connections(out, broker, http);
   expose_streams(out, broker);
+  expose_groups(out, broker);
   expose_log(out, broker);
   if (http != nullptr) expose_http(out, *http);
   return std::move(out).finish();

@@ -89,7 +89,8 @@ struct Consumer::Impl {
                                      Duration timeout) {
     return session->wait<client::ListedOffsets>(
         timeout, [this, timeout, timestamps = std::move(timestamps)](auto done) {
-          client::query_offsets(core->cluster(), timestamps, session->now() + timeout, done);
+          client::query_offsets(core->cluster(), timestamps, session->now() + timeout, done,
+                                options.isolation);
         });
   }
   Result<std::map<TopicPartition, std::int64_t>> list_ends(

@@ -381,6 +381,14 @@ constexpr Setting rows[] = {
          "Whether peers that are not on this machine may read metrics; /livez and /readyz answer "
          "everyone who can connect.",
      .fixed = true},
+    {.name = "weir.metrics.groups",
+     .type = SettingType::int32,
+     .default_value = "1000",
+     .doc = "How many groups, and how many of their committed partitions, have series of their own "
+            "in the metrics; the others are summed up.",
+     .min = 0,
+     .max = 100000,
+     .fixed = true},
     {.name = "weir.metrics.hosts",
      .type = SettingType::list,
      .default_value = "",
@@ -403,8 +411,9 @@ constexpr Setting rows[] = {
     {.name = "weir.slow.request.ms",
      .type = SettingType::int64,
      .default_value = "1000",
-     .doc = "A request that takes longer, but for the time that a Fetch waits, gets a line on "
-            "standard error; -1: none does.",
+     .doc =
+         "A request that takes longer, but for waiting for bytes or other members, gets a line on "
+         "standard error; -1: none does.",
      .min = -1,
      .fixed = true},
     {.name = "weir.wal.max.bytes",

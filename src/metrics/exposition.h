@@ -59,6 +59,8 @@ class Exposition {
   std::string_view base_;  // the name without what OpenMetrics adds to it
 };
 
+/// Only such values stay apart from each other when they are written: others lose bytes.
+bool is_utf8(std::string_view text);
 /// As both formats write it: shortest that reads back, "+Inf", "NaN".
 std::string number_text(double value);
 

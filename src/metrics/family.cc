@@ -66,6 +66,10 @@ std::string markdown_page() {
       "no series of their own:\n"
       "their topics have sums, and topics beyond that bound are summed up under the name "
       "`(other)`.\n"
+      "Groups are bounded by `weir.metrics.groups`: a group whose committed partitions do not fit "
+      "has "
+      "its own lag and no series\n"
+      "of topics; groups beyond the bound are summed up.\n"
       "\n"
       "| metric | kind | labels | of | meaning |\n"
       "|---|---|---|---|---|\n";

@@ -32,10 +32,11 @@ class Process:
             reader.start()
 
     def _read(self, pipe, name):
-        for line in pipe:
-            with self._changed:
-                self._lines[name].append(line.decode(errors="replace").rstrip("\n"))
-                self._changed.notify_all()
+        with pipe:
+            for line in pipe:
+                with self._changed:
+                    self._lines[name].append(line.decode(errors="replace").rstrip("\n"))
+                    self._changed.notify_all()
         with self._changed:
             self._open -= 1
             self._changed.notify_all()
@@ -99,6 +100,8 @@ class Process:
         except ProcessLookupError:
             pass
         self._popen.wait()
+        for reader in self._readers:  # each closes its pipe
+            reader.join(5)
 
     def terminate(self, deadline_s=30):
         """SIGTERM, and its exit code once it has ended."""
