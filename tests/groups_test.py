@@ -10,21 +10,12 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lib import broker, kafka, proc
+from lib import broker, java, kafka, proc
 from lib.waiting import poll_until
 
 PARTITIONS = 6
 HERE = Path(__file__).resolve().parent
 DEADLINE_S = 60
-
-
-def java_classes():
-    """The folder of GroupMember.class, compiled now; unittest.SkipTest without a compiler."""
-    if shutil.which("javac") is None:
-        raise unittest.SkipTest("javac is not there")
-    folder = tempfile.mkdtemp(prefix="weir-java-")
-    proc.run(["javac", "-cp", f"{kafka.jars()}/*", "-d", folder, HERE / "java" / "GroupMember.java"])
-    return folder
 
 
 class Member:
@@ -35,8 +26,7 @@ class Member:
         if kind == "weir":
             command = [broker.helper("group_member"), *words]
         elif kind == "java":
-            command = kafka.java("GroupMember", *words)
-            command[command.index("-cp") + 1] += f":{classes}"
+            command = java.command("GroupMember", classes, *words)
         else:
             command = [sys.executable, HERE / "lib" / "group_member.py", *words]
         self.kind, self.process = kind, proc.Process(command)
@@ -180,7 +170,7 @@ class MixedGroups:
 
     @classmethod
     def setUpClass(cls):
-        cls.classes = java_classes()
+        cls.classes = java.classes()
         cls.addClassCleanup(shutil.rmtree, cls.classes, ignore_errors=True)
         cls.address = cls.start()
 

@@ -62,8 +62,8 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
     std::vector<std::int64_t> numbers;
     Uuid topic;
     // Eight words before there was compaction.
-    const bool is_partition =
-        (row.size() == 8 || row.size() == 9) && row[0] == "partition" && Uuid::parse(row[1], topic);
+    const bool is_partition = (row.size() == 8 || row.size() == 10) && row[0] == "partition" &&
+                              Uuid::parse(row[1], topic);
     bool fine = is_partition || (row.size() == 2 && (row[0] == "sequence" || row[0] == "epoch"));
     for (std::size_t i = is_partition ? 2 : 1; fine && i < row.size(); ++i) {
       fine = parse_number(row[i], numbers.emplace_back());
