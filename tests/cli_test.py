@@ -44,6 +44,16 @@ class Program(unittest.TestCase):
         for code in ("WEIR-0003", "WEIR-1008"):
             self.assertIn(code, weir("explain", code).out)
 
+    def test_rows_are_chosen_and_ordered_by_expressions(self):
+        everything = [json.loads(line) for line in weir("explain", "-o", "jsonl").out.splitlines()]
+        wanted = "name ~ 'topic' and (retriable or exit = 5)"
+        rows = weir("explain", "-o", "jsonl", "--filter", wanted, "--sort", "-name").out.splitlines()
+        names = [row["name"] for row in everything if "topic" in row["name"] and (row["retriable"] or row["exit"] == 5)]
+        self.assertGreater(len(names), 1)
+        self.assertEqual([json.loads(line)["name"] for line in rows], sorted(names, reverse=True))
+        self.assertEqual(weir("explain", "-o", "json", "--filter", "name = 'nothing'").out, "[]\n")
+        self.assertIn("did you mean name?", weir("explain", "--filter", "nam = 'x'", expect=2).err)
+
     def test_nothing_is_coloured_where_there_is_no_terminal(self):
         self.assertNotIn("\x1b", weir("version").out + weir("nonsense", expect=2).err)
 
@@ -374,7 +384,7 @@ class Records(WithBroker):
         self.assertEqual(reader.output(), "before\nafter")
         counted = self.start("consume", "followed", "--follow", "--from", "latest", "--count", "1", "-o", "jsonl")
         poll_until(lambda: self.weir("produce", "followed", stdin="more\n") and counted.exit_code is not None, 30)
-        self.assertEqual(counted.exit_code, 0)
+        self.assertEqual(counted.wait(30), 0)
         self.assertEqual(json.loads(counted.output())["value"], "more")
 
     def test_a_record_leaves_as_soon_as_its_line_is_there_and_an_interrupt_loses_none(self):

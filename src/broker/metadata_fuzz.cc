@@ -1,5 +1,6 @@
 // Whatever the records of the metadata log hold: they are refused or applied, never more, and what
 // was applied makes sense.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "broker/metadata.h"
+#include "config/broker_settings.h"
 #include "io/sim_runtime.h"
 #include "log/log_store.h"
 

@@ -52,7 +52,7 @@ struct Positional {
 /// Options that many commands share, in groups.
 enum Common : std::uint8_t {
   common_none = 0,
-  common_output = 1,      // -o, --columns: see cli/output.h
+  common_output = 1,      // -o, --columns, --filter, --sort: see cli/output.h
   common_connection = 2,  // --bootstrap, --timeout
   common_change = 4,      // --dry-run, --yes: see cli/plan.h
 };

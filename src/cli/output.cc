@@ -18,6 +18,8 @@ constexpr std::size_t gap = 2;
 /// A column of text is not cut below this, however narrow the terminal is.
 constexpr std::size_t narrowest = 12;
 constexpr std::size_t longest_cell = 4096;
+/// Of rows without an end so many are sorted together.
+constexpr std::size_t most_sorted = 1'000'000;
 constexpr std::string_view ellipsis = "\xe2\x80\xa6";
 
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }
@@ -115,6 +117,14 @@ Result<Output> Output::open(Context& context, std::span<const Column> columns, F
   if (output.shown_.empty())
     for (std::size_t i = 0; i < columns.size(); ++i)
       if (output.format_ != Format::table || columns[i].in_table) output.shown_.push_back(i);
+  if (context.arguments.given("filter")) {
+    auto filter = Filter::parse(context.arguments.text("filter"), columns);
+    if (!filter) return fail(filter.error());
+    output.filter_ = std::move(*filter);
+  }
+  auto order = RowOrder::parse(context.arguments.text("sort"), columns);
+  if (!order) return fail(order.error());
+  output.order_ = std::move(*order);
   if (format == "help") output.print_columns();
   return output;
 }
@@ -130,7 +140,22 @@ void Output::print_columns() {
 
 bool Output::row(json::Array values) {
   check(values.size() == all_.size(), "a row has a value for each column");
+  if (filter_ && !filter_->matches(values)) return true;
   ++rows_;
+  if (order_.empty()) return print(std::move(values));
+  sorted_.push_back(std::move(values));
+  return sorted_.size() < most_sorted || print_sorted();
+}
+
+bool Output::print_sorted() {
+  order_.sort(sorted_);
+  for (json::Array& values : std::exchange(sorted_, {}))
+    if (!print(std::move(values))) return false;
+  return true;
+}
+
+bool Output::print(json::Array values) {
+  ++printed_;
   if (format_ == Format::table) {
     std::vector<std::string> cells;
     for (const std::size_t i : shown_) cells.push_back(to_cell(values[i]));
@@ -142,13 +167,14 @@ bool Output::row(json::Array values) {
   for (const std::size_t i : shown_) object.append(std::string(all_[i].name), std::move(values[i]));
   const json::Value value(std::move(object));
   switch (format_) {
-    case Format::json: return console_->out((rows_ == 1 ? "[\n" : ",\n") + json::write(value));
+    case Format::json: return console_->out((printed_ == 1 ? "[\n" : ",\n") + json::write(value));
     case Format::yaml: return console_->out("- " + to_yaml(value, 2).substr(2));
     default: return console_->out(json::write(value) + "\n");
   }
 }
 
 bool Output::show() {
+  if (!print_sorted()) return false;
   if (format_ != Format::table) return true;
   std::vector<Column> columns;
   for (const std::size_t i : shown_) columns.push_back(all_[i]);
@@ -159,8 +185,9 @@ bool Output::show() {
 }
 
 bool Output::end() {
-  if (format_ == Format::json) return console_->out(rows_ == 0 ? "[]\n" : "\n]\n");
-  if (format_ == Format::yaml && rows_ == 0) return console_->out("[]\n");
+  if (!print_sorted()) return false;
+  if (format_ == Format::json) return console_->out(printed_ == 0 ? "[]\n" : "\n]\n");
+  if (format_ == Format::yaml && printed_ == 0) return console_->out("[]\n");
   return show();
 }
 

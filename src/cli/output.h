@@ -4,6 +4,7 @@
 #include <weir/result.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/filter.h"
 #include "json/json.h"
 
 namespace weir::cli {
@@ -30,12 +32,14 @@ struct Column {
 /// waits for end(), which knows the widths. Belongs to its command.
 class Output {
  public:
-  /// From -o and --columns; usage for a column that is not there. `columns` outlives the output.
+  /// From -o, --columns, --filter and --sort; usage for a column that is not there. `columns`
+  /// outlives the output.
   /// `by_default`: if -o is not given.
   static Result<Output> open(Context& context, std::span<const Column> columns,
                              Format by_default = Format::table);
 
-  /// A value for each column, in their order. False once the reader has gone.
+  /// A value for each column, in their order; a row that --filter does not want is forgotten, with
+  /// --sort it waits for show() or end(). False once the reader has gone.
   bool row(json::Array values);
   /// Lets the rows so far be seen: of rows that come without an end, a table shows these with
   /// columns at least as wide as before.
@@ -45,12 +49,14 @@ class Output {
   /// True if `-o help` was asked for: open() has printed the columns, there is nothing to do.
   bool only_help() const { return only_help_; }
   Format format() const { return format_; }
-  /// How many came.
+  /// How many came, of those that are wanted.
   std::size_t rows() const { return rows_; }
 
  private:
   Output(Console& console, std::span<const Column> columns) : console_(&console), all_(columns) {}
   void print_columns();
+  bool print(json::Array values);
+  bool print_sorted();
 
   Console* console_;
   std::span<const Column> all_;
@@ -58,6 +64,10 @@ class Output {
   Format format_ = Format::table;
   bool only_help_ = false;
   std::size_t rows_ = 0;
+  std::size_t printed_ = 0;
+  std::optional<Filter> filter_;
+  RowOrder order_;
+  std::vector<json::Array> sorted_;  // to be, and then printed
   std::vector<std::vector<std::string>> cells_;
   std::vector<std::size_t> widths_;  // of a table whose head was shown
 };

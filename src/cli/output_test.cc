@@ -43,6 +43,18 @@ TEST(output, a_table_aligns_and_escapes) {
             "a \"b\"\\x0a           3\n");
 }
 
+TEST(output, rows_are_filtered_and_sorted_in_every_form) {
+  EXPECT_EQ(printed({"--filter", "partitions > 5"}), "TOPIC   PARTITIONS\norders          12\n");
+  EXPECT_EQ(printed({"-o", "name", "--sort", "partitions"}), "a \"b\"\\x0a\norders\n");
+  EXPECT_EQ(printed({"-o", "jsonl", "--columns", "topic", "--sort", "-partitions"}),
+            "{\"topic\":\"orders\"}\n{\"topic\":\"a \\\"b\\\"\\n\"}\n");
+  EXPECT_EQ(printed({"-o", "json", "--filter", "false"}), "[]\n");
+  EXPECT_EQ(printed({"-o", "json", "--sort", "topic", "--columns", "partitions"}),
+            "[\n{\"partitions\":3},\n{\"partitions\":12}\n]\n");
+  EXPECT_EQ(printed({"--filter", "settings['retention.ms'] < 0", "-o", "name"}), "orders\n");
+  EXPECT_EQ(printed({"--sort", "size"}).substr(0, 22), "--sort: no column size");
+}
+
 TEST(output, a_table_without_an_end_is_shown_in_parts_under_one_head) {
   StringConsole console;
   const auto arguments = parse(list, Words{});

@@ -20,6 +20,11 @@ constexpr Option output_options[] = {
      .doc = "How to print: a table for people, or json, jsonl, yaml, name; help lists the columns.",
      .choices = "table,json,jsonl,yaml,name,help"},
     {.name = "columns", .value = "A,B", .doc = "Only these columns, in this order."},
+    {.name = "filter",
+     .value = "EXPR",
+     .doc = "Only rows for which this holds: columns compared by = != < <= > >= ~ (contains) with "
+            "numbers and 'texts', and, or, not, parentheses."},
+    {.name = "sort", .value = "A,-B", .doc = "In the order of these columns; - turns one around."},
 };
 constexpr Option connection_options[] = {
     {.name = "bootstrap",

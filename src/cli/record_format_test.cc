@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <random>
 
 namespace weir::cli {
@@ -44,6 +45,31 @@ std::optional<std::string> some_bytes(std::mt19937_64& random) {
   std::string bytes(random() % 64, '\0');
   for (char& c : bytes) c = static_cast<char>(random() % (kind < 5 ? 128 : 256));
   return bytes;
+}
+
+TEST(record_json, the_lines_of_its_page_are_read_and_written_as_they_stand_there) {
+  std::ifstream page(WEIR_SOURCE_DIR "/docs/formats/record-jsonl.md");
+  bool inside = false;
+  int lines = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```jsonl";
+      continue;
+    }
+    if (!inside) continue;
+    ++lines;
+    const auto parsed = json::parse(line);
+    const auto record = record_from_json(line);
+    ASSERT_TRUE(parsed && record) << line;
+    EXPECT_EQ(json_line({.key = record->key,
+                         .value = record->value,
+                         .headers = record->headers,
+                         .partition = *record->partition,
+                         .offset = *parsed->find("offset")->as_int(),
+                         .timestamp_ms = *record->timestamp_ms}),
+              line);
+  }
+  EXPECT_EQ(lines, 3);
 }
 
 std::string error_of(std::string_view line) {

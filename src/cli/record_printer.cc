@@ -15,8 +15,9 @@ Result<RecordPrinter> RecordPrinter::open(Context& context) {
   RecordPrinter printer(context.console, std::move(*output));
   const std::string_view format = context.arguments.text("output");
   printer.lines_ = format == "value" || format == "key-value";
-  if (printer.lines_ && context.arguments.given("columns"))
-    return fail(Errc::usage, "--columns is for tables and JSON");
+  for (const std::string_view option : {"columns", "filter", "sort"})
+    if (context.arguments.given(option) && (printer.lines_ || format == "name"))
+      return fail(Errc::usage, fmt::format("--{} is for tables, JSON and YAML", option));
   for (const std::string_view option : {"separator", "null"})
     if (context.arguments.given(option) && !printer.lines_)
       return fail(Errc::usage, fmt::format("--{} is for --output value and key-value", option));
