@@ -30,7 +30,9 @@ class OverTheWire(unittest.TestCase):
         return self.tool("ConsumerGroupCommand", *args, **kwargs)
 
     def send(self, count, topic="t"):
-        proc.run(["kcat", "-P", "-b", self.broker.address, "-t", topic], stdin="".join(f"v{i}\n" for i in range(count)))
+        # Keys, because without them librdkafka fills one partition at a time.
+        proc.run(["kcat", "-P", "-b", self.broker.address, "-t", topic, "-K", ":"],
+                 stdin="".join(f"{i}:v{i}\n" for i in range(count)))
 
     def consumer(self, group, *args):
         """A console consumer of a group, started and in possession of its partitions."""

@@ -19,7 +19,8 @@ class Node(unittest.TestCase):
             client.create_topic("t", 4)
 
             def send(numbers):
-                proc.run(["kcat", "-P", "-b", broker.address, "-t", "t"], stdin="".join(f"{n}\n" for n in numbers))
+                # Keys, because without them librdkafka fills one partition at a time.
+                proc.run(["kcat", "-P", "-b", broker.address, "-t", "t", "-K", ":"], stdin="".join(f"{n}:{n}\n" for n in numbers))
 
             def members():
                 described = client.describe("g")[0]
