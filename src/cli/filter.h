@@ -1,16 +1,4 @@
 // --filter and --sort: which rows of a command are shown, and in which order.
-//
-//   lag > 1000 and not (state = "Stable" or group ~ "test")
-//
-//   expression  = term { "or" term }           term = factor { "and" factor }
-//   factor      = "not" factor | "(" expression ")" | operand [ operator operand ]
-//   operator    = "=" | "!=" | "<" | "<=" | ">" | ">="   of two numbers or two texts, else false
-//               | "~"                                     a text, list or object contains it
-//   operand     = COLUMN { "." NAME | "[" TEXT "]" } | NUMBER | TEXT | "true" | "false" | "null"
-//
-// TEXT stands in ' or ", with \ in front of \ ' " n t. A column or member alone holds unless it is
-// null, false, 0 or empty; a member that is not there is null. Every expression ends in time and
-// memory bounded by its length: there are no loops, no calls and no patterns.
 #pragma once
 
 #include <weir/result.h>
@@ -29,6 +17,18 @@ namespace weir::cli {
 struct Column;
 
 /// A condition on rows. A value; the columns that it was parsed for outlive it.
+///
+///   lag > 1000 and not (state = "Stable" or group ~ "test")
+///
+///   expression  = term { "or" term }           term = factor { "and" factor }
+///   factor      = "not" factor | "(" expression ")" | operand [ operator operand ]
+///   operator    = "=" | "!=" | "<" | "<=" | ">" | ">="   of two numbers or two texts, else false
+///               | "~"                                     a text, list or object contains it
+///   operand     = COLUMN { "." NAME | "[" TEXT "]" } | NUMBER | TEXT | "true" | "false" | "null"
+///
+/// TEXT stands in ' or ", with \ in front of \ ' " n t. A column or member alone holds unless it is
+/// null, false, 0 or empty; a member that is not there is null. Every expression ends in time and
+/// memory bounded by its length: there are no loops, no calls and no patterns.
 class Filter {
  public:
   /// Errc::usage says where it is wrong.
