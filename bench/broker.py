@@ -8,9 +8,9 @@ weir syncs before every acknowledgement. The peers, from weaker to stronger prom
     flush.messages=1  Kafka with a sync for each append to a partition: the promise of weir, in Kafka's way
     3 brokers       Kafka on three brokers, acks=all, two in sync: page cache of several processes on this one machine
 
-Throughput is Kafka's ProducerPerformance with its defaults, so both brokers get the same batches. Consumption is the load
-generator's consume mode for both: ConsumerPerformance joins a consumer group, which weir does not serve yet. Latency is the
-load generator's open loop. Every run has a topic of its own; runs alternate between the targets, the first of each is
+Throughput is Kafka's ProducerPerformance and ConsumerPerformance with their defaults, so both brokers get the same batches and
+the same fetches; consumption once more by the load generator's consume mode, which costs the machine less than Java. Latency
+is the load generator's open loop. Every run has a topic of its own; runs alternate between the targets, the first of each is
 dropped, medians of the rest count; what was written before is synced between runs. CPU is that of the broker's processes
 from the start of a run until half a second after it, and of the whole machine less the clients.
 
@@ -57,7 +57,7 @@ class Bench:
     def __init__(self, size, targets):
         self.size, self.targets = size, targets
         self.topics = {t.name: brokers.Topics(t) for t in targets}
-        self.made, self.rows, self.observed = 0, [], {}
+        self.made, self.rows, self.observed, self.full = 0, [], {}, {}
 
     def topic(self, target, partitions=brokers.PARTITIONS):
         self.made += 1
@@ -99,15 +99,27 @@ class Bench:
             return figures
         return run
 
-    def consume(self, size):
-        filled = {}
+    def filled(self, target, size):
+        """A topic of the target with records of this size, written once."""
+        if (target.name, size) not in self.full:
+            topic = self.full[target.name, size] = self.topic(target)
+            brokers.producer_performance(target.address, topic, self.size["records"][size], size)
+        return self.full[target.name, size]
 
+    def consume(self, size):
         def run(target, _last):
-            if target.name not in filled:
-                filled[target.name] = self.topic(target)
-                brokers.producer_performance(target.address, filled[target.name], self.size["records"][size], size)
+            topic = self.filled(target, size)
             with self.metered(target) as meter:
-                figures = brokers.load("consume", target.address, filled[target.name], "--repeat", self.size["repeat"])
+                figures = brokers.load("consume", target.address, topic, "--repeat", self.size["repeat"])
+            return figures | costs(meter, figures["records"], figures["records"] * size)
+        return run
+
+    def consume_in_group(self, size):
+        def run(target, _last):
+            topic = self.filled(target, size)
+            self.made += 1
+            with self.metered(target) as meter:
+                figures = brokers.consumer_performance(target.address, topic, self.size["records"][size], f"bench-{self.made}")
             return figures | costs(meter, figures["records"], figures["records"] * size)
         return run
 
@@ -177,10 +189,11 @@ def run_cases(bench, which):
             middle = bench.measure(Case(name, bench.latency(size, rate)))
             bench.compare(name, middle, {"p99_us": "p99_us", "cpu_s_per_million": "cpu_per_million"})
     for size in (100, 1024):
-        name = f"consume {BYTES[size]} flat out"
-        middle = bench.measure(Case(name, bench.consume(size), bench.targets if which == "full" else weir_and_kafka))
-        bench.compare(name, middle, flat | ({"cpu_s_per_gb": "cpu_per_gb"} if size == 1024 else {}))
-        bench.compare(f"{name}, whole machine less clients", middle, {"cpu_s_per_million": "machine_per_million"})
+        for name, how in ((f"consume {BYTES[size]} flat out", bench.consume_in_group),
+                          (f"consume {BYTES[size]} flat out, native client", bench.consume)):
+            middle = bench.measure(Case(name, how(size), bench.targets if which == "full" else weir_and_kafka))
+            bench.compare(name, middle, flat | ({"cpu_s_per_gb": "cpu_per_gb"} if size == 1024 else {}))
+            bench.compare(f"{name}, whole machine less clients", middle, {"cpu_s_per_million": "machine_per_million"})
 
 
 def start_targets(stack, folder, which):

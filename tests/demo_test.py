@@ -2,16 +2,18 @@
 import json
 import random
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from lib import flights
-from lib.broker import ROOT
+from lib import flights, proc
+from lib.broker import ROOT, WeirBroker, program
 
 DATA = ROOT / "examples" / "airport" / "data"
-PROGRAM = ROOT / "build" / "dev" / "examples" / "airport" / "airport_demo"
+PROGRAM = Path(program()).parents[2] / "examples" / "airport" / "airport_demo"
+ROUNDS = 3  # of kills in the ordinary test
 FIGURES = ("flights", "cancelled", "with_delay", "delay_minutes", "largest_delay", "seats")
 
 
@@ -24,6 +26,60 @@ def demo(folder, data=DATA, timeout=120):
     return json.loads(done.stdout)
 
 
+def part(name, address, *args):
+    """A part of the demo as a process, in front of another broker."""
+    return proc.Process([PROGRAM, name, "--bootstrap", address, *args])
+
+
+def assert_same(test, found, wanted):
+    test.assertEqual(set(found["by_origin_and_airline"]), set(wanted["by_origin_and_airline"]))
+    for name in FIGURES:
+        test.assertEqual(found["all"][name], wanted["all"][name], name)
+    for group, figures in wanted["by_origin_and_airline"].items():
+        for name in FIGURES:
+            test.assertEqual(found["by_origin_and_airline"][group][name], figures[name], f"{group}: {name}")
+
+
+def kill_an_instance(test, data, wanted, rng):
+    """Two instances share the work, one is killed somewhere on the way, another comes: the totals are those of the files.
+
+    True if it was still at work when it was killed.
+    """
+    with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, WeirBroker(folder) as weir:
+        proc.run([PROGRAM, "publish", "--bootstrap", weir.address, "--data", data])
+        instances = [part("delay-board", weir.address, "--once", "--name", n) for n in "12"]
+        victim = instances.pop(rng.randrange(2))
+        try:
+            try:
+                victim.wait(rng.uniform(0, 1))
+            except AssertionError:
+                pass
+            at_work = victim.exit_code is None
+            victim.kill()
+            instances.append(part("delay-board", weir.address, "--once", "--name", "3"))
+            for instance in instances:
+                test.assertEqual(instance.wait(60), 0, instance.output())
+            done = proc.run([PROGRAM, "board", "--bootstrap", weir.address, "--json"])
+            assert_same(test, json.loads(done.out), wanted)
+            return at_work
+        finally:
+            for instance in instances:
+                instance.kill()
+
+
+def kill_instances(test, kills):
+    """So often, while they were at work; how many rounds that took."""
+    with tempfile.TemporaryDirectory(prefix="weir-flights-") as folder:
+        data, rng, done, rounds = Path(folder), random.Random(time.time_ns()), 0, 0
+        flights.drop_rows(DATA, data, random.Random(1), 2)
+        wanted = flights.totals(data)
+        while done < kills:
+            done += kill_an_instance(test, data, wanted, rng)
+            rounds += 1
+            test.assertLess(rounds, 5 * kills, "the instances are done before they can be killed")
+        return rounds, wanted["all"]["flights"]
+
+
 class Demo(unittest.TestCase):
     maxDiff = None
 
@@ -33,12 +89,7 @@ class Demo(unittest.TestCase):
         self.folder = Path(holder.name)
 
     def assert_same(self, found, wanted):
-        self.assertEqual(set(found["by_origin_and_airline"]), set(wanted["by_origin_and_airline"]))
-        for name in FIGURES:
-            self.assertEqual(found["all"][name], wanted["all"][name], name)
-        for group, figures in wanted["by_origin_and_airline"].items():
-            for name in FIGURES:
-                self.assertEqual(found["by_origin_and_airline"][group][name], figures[name], f"{group}: {name}")
+        assert_same(self, found, wanted)
 
     def test_a_year_of_flights_gives_the_totals_of_the_files_and_a_second_run_the_same(self):
         wanted = flights.totals(DATA)
@@ -71,6 +122,11 @@ class Demo(unittest.TestCase):
                 program.wait()
         self.assert_same(demo(self.folder / "broker", data), flights.totals(data))
 
+    def test_killing_either_of_two_instances_changes_nothing_in_the_totals(self):
+        kill_instances(self, ROUNDS)
+
 
 if __name__ == "__main__":
-    unittest.main()
+    kills = int(sys.argv[1])
+    rounds, departures = kill_instances(unittest.TestCase(), kills)
+    print(f"counters: {json.dumps({'kills': kills, 'rounds': rounds, 'departures_a_round': departures})}")

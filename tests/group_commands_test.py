@@ -1,4 +1,4 @@
-"""weir group, weir lag and weir consume --group, against Apache Kafka."""
+"""weir group, weir lag and weir consume --group, against weir's own broker and Apache Kafka."""
 import json
 import signal
 import tempfile
@@ -112,6 +112,19 @@ class GroupCommands:
         self.assertEqual(json.loads(watching.output("out").splitlines()[5])["lag"], 2)
         watching.signal(signal.SIGINT)
         self.assertEqual(watching.wait(DEADLINE_S), 0)
+
+
+class OnWeirsBroker(GroupCommands, unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.broker = broker.WeirBroker(cls.folder.name)
+        cls.address = cls.broker.address
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.process.stop()
+        cls.folder.cleanup()
 
 
 class OnApacheKafka(GroupCommands, unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Groups of the native client, Kafka's own and librdkafka, mixed, through joins, leaves and kills, on Apache Kafka."""
+"""Groups of the native client, Kafka's own and librdkafka, mixed, through joins, leaves and kills."""
 import collections
 import shutil
 import sys
@@ -10,21 +10,12 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lib import broker, kafka, proc
+from lib import broker, java, kafka, proc
 from lib.waiting import poll_until
 
 PARTITIONS = 6
 HERE = Path(__file__).resolve().parent
 DEADLINE_S = 60
-
-
-def java_classes():
-    """The folder of GroupMember.class, compiled now; unittest.SkipTest without a compiler."""
-    if shutil.which("javac") is None:
-        raise unittest.SkipTest("javac is not there")
-    folder = tempfile.mkdtemp(prefix="weir-java-")
-    proc.run(["javac", "-cp", f"{kafka.jars()}/*", "-d", folder, HERE / "java" / "GroupMember.java"])
-    return folder
 
 
 class Member:
@@ -35,8 +26,7 @@ class Member:
         if kind == "weir":
             command = [broker.helper("group_member"), *words]
         elif kind == "java":
-            command = kafka.java("GroupMember", *words)
-            command[command.index("-cp") + 1] += f":{classes}"
+            command = java.command("GroupMember", classes, *words)
         else:
             command = [sys.executable, HERE / "lib" / "group_member.py", *words]
         self.kind, self.process = kind, proc.Process(command)
@@ -175,19 +165,17 @@ class Play:
                                      f"{value} was read by {[m.kind for m in who]}")
 
 
-class MixedGroups(unittest.TestCase):
+class MixedGroups:
+    """What must be so whoever the broker is: `address` is its."""
+
     @classmethod
     def setUpClass(cls):
-        cls.classes = java_classes()
-        cls.cluster = kafka.Kafka(heap="512m")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.stop()
-        shutil.rmtree(cls.classes, ignore_errors=True)
+        cls.classes = java.classes()
+        cls.addClassCleanup(shutil.rmtree, cls.classes, ignore_errors=True)
+        cls.address = cls.start()
 
     def play(self, assignors):
-        play = Play(self, self.cluster.address, f"mixed-{assignors}", assignors, self.classes)
+        play = Play(self, self.address, f"mixed-{assignors}", assignors, self.classes)
         try:
             first = play.start("weir")
             play.settle()
@@ -218,6 +206,24 @@ class MixedGroups(unittest.TestCase):
 
     def test_cooperative_groups_of_three_clients_share_lose_and_double_nothing(self):
         self.play("cooperative-sticky")
+
+
+class OnWeirsBroker(MixedGroups, unittest.TestCase):
+    @classmethod
+    def start(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        weir = broker.WeirBroker(folder.name)
+        cls.addClassCleanup(weir.process.stop)
+        return weir.address
+
+
+class OnApacheKafka(MixedGroups, unittest.TestCase):
+    @classmethod
+    def start(cls):
+        cluster = kafka.Kafka(heap="512m")
+        cls.addClassCleanup(cluster.stop)
+        return cluster.address
 
 
 if __name__ == "__main__":

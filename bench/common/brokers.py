@@ -135,3 +135,18 @@ def producer_performance(address, topic, records, size, rate=-1):
         raise SystemExit(f"ProducerPerformance: sent not {records} records; it said: {said[-2000:]}")
     return {"records": records, "records_per_s": float(match.group(2)), "p50_ms": int(match.group(5)),
             "p99_ms": int(match.group(7))}
+
+
+def consumer_performance(address, topic, records, group):
+    """Kafka's ConsumerPerformance in a group that is new, from the beginning: {"records", "records_per_s"}, the time without the
+    rebalance."""
+    command = kafka.java("org.apache.kafka.tools.ConsumerPerformance", "--topic", topic, "--num-records", records, "--group", group,
+                         "--bootstrap-server", address, "--timeout", 60_000, heap=TOOL_HEAP)
+    said = proc.run(command, deadline_s=600).out
+    names, figures = (line.split(", ") for line in said.strip().splitlines()[-2:])
+    row = dict(zip(names, figures))
+    # It may take a little more than it was asked for: what one poll brings is whole.
+    read = int(row.get("data.consumed.in.nMsg", 0))
+    if read < records:
+        raise SystemExit(f"ConsumerPerformance: read {read} of {records} records; it said: {said[-2000:]}")
+    return {"records": read, "records_per_s": float(row["fetch.nMsg.sec"])}

@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using weir::Result;
+using Partitions = std::vector<weir::TopicPartition>;
 
 constexpr std::int64_t publish_every = 20'000;  // departures of one partition
 constexpr auto flush_timeout = 60s;
@@ -41,72 +42,138 @@ Result<std::map<BoardKey, DelayFigures>> read_figures(weir::Client& client) {
 
 }  // namespace
 
-Result<void> DelayBoard::restore() {
-  auto planes_read =
-      read_to_end(client_, std::string(planes.name), [&](const weir::Batch& batch) -> Result<void> {
+/// Tells the state what comes and goes.
+class DelayBoard::Observer final : public weir::RebalanceObserver {
+ public:
+  explicit Observer(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+  void on_assigned(weir::Consumer& consumer, const Partitions& partitions) override {
+    if (auto r = state_->take_over(consumer, partitions); !r) state_->failed = r.error();
+  }
+  void on_revoked(weir::Consumer& consumer, const Partitions& partitions) override {
+    if (auto r = state_->publish_and_commit(consumer, partitions); !r) state_->failed = r.error();
+    on_lost(consumer, partitions);
+  }
+  void on_lost(weir::Consumer&, const Partitions& partitions) override {
+    for (const auto& partition : partitions) state_->partitions.erase(partition.partition);
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+Result<DelayBoard> DelayBoard::open(weir::Client& client) {
+  auto producer = client.producer({});
+  if (!producer) return weir::fail(producer.error());
+  auto state = std::make_shared<State>(client, std::move(*producer));
+  if (auto r = state->read_planes(); !r) return weir::fail(r.error());
+  auto consumer = client.consumer({.group = "delay-board",
+                                   .topics = {std::string(departures.name)},
+                                   .auto_offset_reset = weir::OffsetReset::earliest,
+                                   .assignors = {weir::cooperative_sticky_assignor()},
+                                   .observer = std::make_shared<Observer>(state),
+                                   .session_timeout = 6s,  // so long a dead one's partitions wait
+                                   .heartbeat_interval = 500ms});
+  if (!consumer) return weir::fail(consumer.error());
+  return DelayBoard(std::move(state), std::move(*consumer));
+}
+
+Result<void> DelayBoard::State::read_planes() {
+  auto read =
+      read_to_end(client, std::string(planes.name), [&](const weir::Batch& batch) -> Result<void> {
         for (const auto& [key, plane, record] : batch.as(planes)) {
           if (!key || !plane) return weir::fail(key ? plane.error() : key.error());
-          seats_[*key] = *plane ? (*plane)->seats : 0;
+          seats[*key] = *plane ? (*plane)->seats : 0;
         }
         return {};
       });
-  if (!planes_read) return weir::fail(planes_read.error());
-  auto figures = read_figures(client_);
+  if (!read) return weir::fail(read.error());
+  return {};
+}
+
+Result<void> DelayBoard::State::take_over(weir::Consumer& consumer, const Partitions& given) {
+  auto figures = read_figures(client);
   if (!figures) return weir::fail(figures.error());
-  for (const auto& [key, value] : *figures) {
-    PartitionState& state = partitions_[key.partition];
-    state.figures[key] = value;
-    // The marker is published last: below its offset every other key is published too.
-    if (key == marker_of(key.partition)) state.next_offset = state.published = value.source_offset;
+  for (const auto& partition : given) {
+    PartitionState& state = partitions[partition.partition];
+    state = {};
+    for (const auto& [key, value] : *figures) {
+      if (key.partition != partition.partition) continue;
+      state.figures[key] = value;
+      // The marker is published last: below its offset every other key is published too.
+      if (key == marker_of(key.partition))
+        state.next_offset = state.published = value.source_offset;
+    }
+    // Further than the committed offset if a kill came between the two.
+    if (auto r = consumer.seek(partition, state.next_offset); !r) return r;
   }
   return {};
 }
 
-Result<std::size_t> DelayBoard::run() {
-  std::map<weir::TopicPartition, std::int64_t> from;
-  for (const auto& [partition, state] : partitions_)
-    from[{std::string(departures.name), partition}] = state.next_offset;
-  auto described = client_.admin().describe_topic(std::string(departures.name));
+Result<std::size_t> DelayBoard::run(bool once, const volatile std::sig_atomic_t& stop) {
+  auto described = state_->client.admin().describe_topic(std::string(departures.name));
   if (!described) return weir::fail(described.error());
-  std::vector<weir::TopicPartition> all;
+  Partitions all;
   for (const auto& partition : described->partitions)
     all.push_back({std::string(departures.name), partition.partition});
-  auto counter = client_.consumer({});
-  if (!counter) return weir::fail(counter.error());
-  auto ends = counter->end_offsets(all, 30s);
+  auto ends = consumer_.end_offsets(all, 30s);
   if (!ends) return weir::fail(ends.error());
   std::size_t expected = 0;
-  for (const auto& [partition, end] : *ends)
-    expected += static_cast<std::size_t>(end - from[partition]);
+  for (const auto& [partition, end] : *ends) expected += static_cast<std::size_t>(end);
 
   Progress progress("delay-board", expected);
   std::size_t count = 0;
-  auto read = read_to_end(
-      client_, std::string(departures.name),
-      [&](const weir::Batch& batch) -> Result<void> {
-        count += static_cast<std::size_t>(batch.size());
-        progress.at(count);
-        return consume(batch);
-      },
-      from);
-  if (!read) return weir::fail(read.error());
-  if (auto r = publish_all(); !r) return weir::fail(r.error());
+  while (stop == 0) {
+    auto batches = consumer_.poll(200ms);
+    if (!batches) return weir::fail(batches.error());
+    if (state_->failed) return weir::fail(*state_->failed);
+    for (const weir::Batch& batch : *batches) {
+      count += static_cast<std::size_t>(batch.size());
+      progress.at(count);
+      if (auto r = consume(batch); !r) return weir::fail(r.error());
+    }
+    if (!once) continue;
+    auto over = finished(*ends);
+    if (!over) return weir::fail(over.error());
+    if (*over) break;
+  }
+  if (auto r = consumer_.close(flush_timeout); !r) return weir::fail(r.error());
+  if (state_->failed) return weir::fail(*state_->failed);
   return count;
 }
 
+/// Our partitions are at their ends, and so are those of the others by what is committed.
+Result<bool> DelayBoard::finished(const std::map<weir::TopicPartition, std::int64_t>& ends) {
+  const Partitions mine = consumer_.assignment();
+  for (const auto& partition : mine)
+    if (state_->partitions[partition.partition].next_offset < ends.at(partition)) return false;
+  if (auto r = state_->publish_and_commit(consumer_, mine); !r) return weir::fail(r.error());
+  Partitions all;
+  for (const auto& [partition, end] : ends) all.push_back(partition);
+  auto committed = consumer_.committed(all, 30s);
+  if (!committed) return weir::fail(committed.error());
+  for (const auto& [partition, end] : ends) {
+    const auto& offset = committed->at(partition);
+    if ((offset ? offset->offset : 0) < end) return false;
+  }
+  return true;
+}
+
 Result<void> DelayBoard::consume(const weir::Batch& batch) {
-  PartitionState& state = partitions_[batch.partition()];
+  PartitionState& state = state_->partitions[batch.partition()];
   for (const auto& [key, departure, record] : batch.as(departures)) {
     if (!departure) return weir::fail(departure.error());
-    if (record.offset() >= state.next_offset) apply(batch.partition(), record.offset(), *departure);
+    if (record.offset() >= state.next_offset)
+      state_->apply(batch.partition(), record.offset(), *departure);
   }
   state.next_offset = std::max(state.next_offset, batch.next_offset());
   if (state.next_offset - state.published < publish_every) return {};
-  return publish(batch.partition());
+  return state_->publish_and_commit(consumer_, {batch.topic_partition()});
 }
 
-void DelayBoard::apply(std::int32_t partition, std::int64_t offset, const Departure& departure) {
-  PartitionState& state = partitions_[partition];
+void DelayBoard::State::apply(std::int32_t partition, std::int64_t offset,
+                              const Departure& departure) {
+  PartitionState& state = partitions[partition];
   for (const BoardKey& key :
        {BoardKey{departure.origin, departure.carrier, partition}, marker_of(partition)}) {
     DelayFigures& figures = state.figures[key];
@@ -119,8 +186,8 @@ void DelayBoard::apply(std::int32_t partition, std::int64_t offset, const Depart
       ++figures.cancelled;
       continue;
     }
-    const auto plane = seats_.find(departure.tail_number);
-    figures.seats += plane == seats_.end() ? 0 : plane->second;
+    const auto plane = seats.find(departure.tail_number);
+    figures.seats += plane == seats.end() ? 0 : plane->second;
     if (!departure.delay_min) continue;
     ++figures.with_delay;
     figures.delay_minutes += *departure.delay_min;
@@ -129,33 +196,38 @@ void DelayBoard::apply(std::int32_t partition, std::int64_t offset, const Depart
   }
 }
 
-// The figures of the partition first; the marker, from which a restart goes on, only when all of
-// them are acknowledged.
-Result<void> DelayBoard::publish(std::int32_t partition) {
-  PartitionState& state = partitions_[partition];
-  auto producer = client_.producer({});
-  if (!producer) return weir::fail(producer.error());
+// The figures of the partition first; the marker, from which the next owner goes on, only when all
+// of them are acknowledged.
+Result<void> DelayBoard::State::publish(std::int32_t partition) {
+  PartitionState& state = partitions[partition];
   const BoardKey marker = marker_of(partition);
   for (const auto& [key, changed] : state.changed) {
     if (key == marker) continue;
     DelayFigures& figures = state.figures[key];
     figures.source_offset = state.next_offset;
-    if (auto r = producer->send(delay_board, key, figures); !r) return r;
+    if (auto r = producer.send(delay_board, key, figures); !r) return r;
   }
-  if (auto r = producer->flush(flush_timeout); !r) return r;
+  if (auto r = producer.flush(flush_timeout); !r) return r;
   DelayFigures& figures = state.figures[marker];
   figures.source_offset = state.next_offset;
-  if (auto r = producer->send(delay_board, marker, figures); !r) return r;
-  if (auto r = producer->flush(flush_timeout); !r) return r;
+  if (auto r = producer.send(delay_board, marker, figures); !r) return r;
+  if (auto r = producer.flush(flush_timeout); !r) return r;
   state.changed.clear();
   state.published = state.next_offset;
   return {};
 }
 
-Result<void> DelayBoard::publish_all() {
-  for (const auto& [partition, state] : partitions_)
-    if (state.next_offset > state.published)
-      if (auto r = publish(partition); !r) return r;
+Result<void> DelayBoard::State::publish_and_commit(weir::Consumer& consumer,
+                                                   const Partitions& given) {
+  std::map<weir::TopicPartition, weir::OffsetAndMetadata> offsets;
+  for (const auto& partition : given) {
+    PartitionState& state = partitions[partition.partition];
+    if (state.next_offset == state.published) continue;
+    if (auto r = publish(partition.partition); !r) return r;
+    offsets[partition] = {.offset = state.published};
+  }
+  // A rebalance may refuse it; the marker says the same, and the next commit comes.
+  static_cast<void>(consumer.commit(offsets));
   return {};
 }
 

@@ -1,4 +1,5 @@
-// The airport demo: an embedded broker, a year of real flights, a first microservice, and a table.
+// The airport demo: an embedded broker, a year of real flights, a first microservice in two
+// instances, and a table. Its parts can be run one by one, against any broker.
 #include <weir/embed.h>
 
 #include <charconv>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "delay_board.h"
+#include "instances.h"
 #include "publisher.h"
 #include "stream_reader.h"
 #include "streams.h"
@@ -21,6 +23,10 @@ using namespace airport;
 using weir::Result;
 
 struct Options {
+  std::string part;       // empty: the whole demo
+  std::string bootstrap;  // of a part
+  std::string name = "1";
+  bool with_parent = false;
   std::string csv = "examples/airport/data";
   std::string folder;  // of the broker
   std::string listen = "127.0.0.1:9092";
@@ -30,9 +36,14 @@ struct Options {
 
 constexpr const char* usage =
     "usage: airport_demo [--once] [--data DIR] [--folder DIR] [--listen HOST:PORT] [--json]\n"
+    "       airport_demo publish --bootstrap HOST:PORT [--data DIR]\n"
+    "       airport_demo delay-board --bootstrap HOST:PORT [--once] [--name NAME]\n"
+    "       airport_demo board --bootstrap HOST:PORT [--json]\n"
     "\n"
     "Starts an embedded broker in a folder of its own, publishes a year of flights from New York,\n"
-    "runs the microservice delay-board on them and prints what it found.\n"
+    "runs two instances of the microservice delay-board on them and prints what they found; or "
+    "one\n"
+    "of these parts.\n"
     "\n"
     "  --once              end then; without it the broker stays up until ^C\n"
     "  --data DIR          the CSV files (examples/airport/data)\n"
@@ -59,7 +70,15 @@ bool parse(int argc, char** argv, Options& options) {
       out = argv[++i];
       return true;
     };
-    if (word == "--once") {
+    if (i == 1 && (word == "publish" || word == "delay-board" || word == "board")) {
+      options.part = word;
+    } else if (word == "--bootstrap") {
+      if (!value(options.bootstrap)) return false;
+    } else if (word == "--name") {
+      if (!value(options.name)) return false;
+    } else if (word == "--with-parent") {
+      options.with_parent = true;
+    } else if (word == "--once") {
       options.once = true;
     } else if (word == "--json") {
       options.json = true;
@@ -74,7 +93,7 @@ bool parse(int argc, char** argv, Options& options) {
     }
   }
   if (options.folder.empty()) options.folder = default_folder();
-  return true;
+  return options.part.empty() == options.bootstrap.empty();
 }
 
 /// On the wanted port, or on another one if somebody else has it.
@@ -160,29 +179,61 @@ Result<std::map<std::string, std::string>> airline_names(weir::Client& client) {
   return names;
 }
 
-Result<void> demo(const Options& options, weir::embed::Broker& broker) {
-  auto client = weir::Client::connect(broker.local());
-  if (!client) return weir::fail(client.error());
-  if (auto r = create_streams(*client); !r) return r;
-  auto published = publish_everything(*client, options.csv);
-  if (!published) return weir::fail(published.error());
-  DelayBoard board(*client);
-  if (auto r = board.restore(); !r) return r;
-  auto consumed = board.run();
-  if (!consumed) return weir::fail(consumed.error());
-  std::fprintf(stderr, "published %zu records, delay-board consumed %zu departures\n\n", *published,
-               *consumed);
-  auto result = read_board(*client);
+Result<void> print_board(const Options& options, weir::Client& client) {
+  auto result = read_board(client);
   if (!result) return weir::fail(result.error());
   if (options.json) {
     print_json(*result);
   } else {
-    auto names = airline_names(*client);
+    auto names = airline_names(client);
     if (!names) return weir::fail(names.error());
     print_table(*result, *names);
   }
   std::fflush(stdout);
   return {};
+}
+
+Result<void> publish(const Options& options, weir::Client& client) {
+  if (auto r = create_streams(client); !r) return r;
+  auto published = publish_everything(client, options.csv);
+  if (!published) return weir::fail(published.error());
+  std::fprintf(stderr, "published %zu records\n", *published);
+  return {};
+}
+
+Result<void> demo(const Options& options, weir::embed::Broker& broker) {
+  auto client = weir::Client::connect(broker.local());
+  if (!client) return weir::fail(client.error());
+  if (auto r = publish(options, *client); !r) return r;
+  if (auto r = run_two_instances(broker.addresses().front()); !r) return r;
+  std::fprintf(stderr, "\n");
+  return print_board(options, *client);
+}
+
+volatile std::sig_atomic_t stopped = 0;
+
+Result<void> run_part(const Options& options) {
+  auto client = weir::Client::connect(options.bootstrap);
+  if (!client) return weir::fail(client.error());
+  if (options.part == "publish") return publish(options, *client);
+  if (options.part == "board") return print_board(options, *client);
+  auto board = DelayBoard::open(*client);
+  if (!board) return weir::fail(board.error());
+  auto consumed = board->run(options.once, stopped);
+  if (!consumed) return weir::fail(consumed.error());
+  std::fprintf(stderr, "delay-board %s consumed %zu departures\n", options.name.c_str(), *consumed);
+  return {};
+}
+
+int run_part_to_its_end(const Options& options) {
+  if (options.with_parent) die_with_parent();
+  std::signal(SIGTERM, [](int) { stopped = 1; });
+  if (auto r = run_part(options); !r) {
+    std::fprintf(stderr, "airport_demo %s: %s\n", options.part.c_str(),
+                 r.error().message().c_str());
+    return 1;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -193,6 +244,7 @@ int main(int argc, char** argv) {
     std::fputs(usage, stderr);
     return 2;
   }
+  if (!options.part.empty()) return run_part_to_its_end(options);
   // Blocked before any thread starts, so that sigwait below is the only one who gets them.
   sigset_t ends;
   sigemptyset(&ends);

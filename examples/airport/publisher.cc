@@ -132,14 +132,21 @@ Result<std::size_t> publish_entities(weir::Client& client, weir::Producer& produ
 }  // namespace
 
 Result<void> create_streams(weir::Client& client) {
-  const std::pair<std::string_view, int> streams[] = {{departures.name, 6},
-                                                      {planes.name, 3},
-                                                      {airports.name, 1},
-                                                      {airlines.name, 1},
-                                                      {delay_board.name, 3}};
-  for (const auto& [name, partitions] : streams) {
-    auto made = client.admin().create_topic({.name = std::string(name),
-                                             .partitions = partitions,
+  struct Stream {
+    std::string_view name;
+    int partitions;
+    weir::Cleanup cleanup;
+  };
+  // Of entities the newest record of each key is enough.
+  constexpr Stream streams[] = {{departures.name, 6, weir::Cleanup::remove},
+                                {planes.name, 3, weir::Cleanup::compact},
+                                {airports.name, 1, weir::Cleanup::compact},
+                                {airlines.name, 1, weir::Cleanup::compact},
+                                {delay_board.name, 3, weir::Cleanup::compact}};
+  for (const Stream& stream : streams) {
+    auto made = client.admin().create_topic({.name = std::string(stream.name),
+                                             .partitions = stream.partitions,
+                                             .cleanup = stream.cleanup,
                                              .settings = {{"retention.ms", "-1"}}});
     if (!made && made.error().code() != weir::Errc::topic_already_exists) return made;
   }

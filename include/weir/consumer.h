@@ -169,7 +169,8 @@ class Consumer {
       const std::map<TopicPartition, Timestamp>& times, std::chrono::milliseconds timeout);
   Result<std::map<TopicPartition, std::int64_t>> beginning_offsets(
       const std::vector<TopicPartition>& partitions, std::chrono::milliseconds timeout);
-  /// High watermarks: the offset of the next record to be written, as far as it is durable.
+  /// High watermarks: the offset of the next record to be written, as far as it is durable; with
+  /// Isolation::read_committed the last stable offsets.
   Result<std::map<TopicPartition, std::int64_t>> end_offsets(
       const std::vector<TopicPartition>& partitions, std::chrono::milliseconds timeout);
 

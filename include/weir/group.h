@@ -97,13 +97,13 @@ class Assignor {
 
 /// The four of Apache Kafka, wire and user data alike, so that groups may mix with its clients.
 ///
-/// | name               | a member gets                             | while it rebalances |
-/// |--------------------|-------------------------------------------|------------------------------|
-/// | range              | of each topic a run of partitions: equal  | nobody owns anything | | |
-/// numbers of several topics meet in one     |                              | | roundrobin | one
-/// after another of all topics           | nobody owns anything         | | sticky             |
-/// what it had, as far as that is balanced   | nobody owns anything         | | cooperative-sticky
-/// | the same                                  | all but what moves goes on   |
+/// | name               | a member gets                            | while it rebalances       |
+/// |--------------------|------------------------------------------|---------------------------|
+/// | range              | of each topic a run of partitions: equal | nobody owns anything      |
+/// |                    | numbers of several topics meet in one    |                           |
+/// | roundrobin         | one after another of all topics          | nobody owns anything      |
+/// | sticky             | what it had, as far as that is balanced  | nobody owns anything      |
+/// | cooperative-sticky | the same                                 | all but what moves stays  |
 std::shared_ptr<Assignor> range_assignor();
 std::shared_ptr<Assignor> round_robin_assignor();
 std::shared_ptr<Assignor> sticky_assignor();

@@ -1,6 +1,8 @@
 // The public Consumer: the engine on the client's loop; batches are opened on the caller's thread.
 #include <weir/consumer.h>
 
+#include <atomic>
+
 #include "base/log.h"
 #include "client/consumer_core.h"
 #include "client/group_core.h"
@@ -26,6 +28,14 @@ tl::unexpected<Error> no_group() {
 }  // namespace
 
 struct Consumer::Impl {
+  /// Also when the observer throws.
+  struct Telling {
+    explicit Telling(bool& flag) : flag_(flag) { flag_ = true; }
+    ~Telling() { flag_ = false; }
+    Telling(const Telling&) = delete;
+    bool& flag_;
+  };
+
   Impl(std::shared_ptr<Session> s, const ConsumerOptions& o, std::optional<GroupProtocol> protocol)
       : session(std::move(s)), options(o) {
     session->run([this, &protocol] {
@@ -58,7 +68,7 @@ struct Consumer::Impl {
   }
   void tell(Consumer& self, const client::RebalanceEvent& event) {
     using Kind = client::RebalanceEvent::Kind;
-    telling = true;
+    const Telling mark(telling);
     if (event.kind == Kind::revoked && options.auto_commit_interval) {
       // What it does not take now is read again by the next owner.
       if (auto done = self.commit(options.request_timeout); !done)
@@ -69,7 +79,6 @@ struct Consumer::Impl {
       if (event.kind == Kind::revoked) observer->on_revoked(self, event.partitions);
       if (event.kind == Kind::lost) observer->on_lost(self, event.partitions);
     }
-    telling = false;
   }
   void tell_last(Consumer& self) {
     const auto event = session->run([this] { return group->last_event(); });
@@ -89,7 +98,8 @@ struct Consumer::Impl {
                                      Duration timeout) {
     return session->wait<client::ListedOffsets>(
         timeout, [this, timeout, timestamps = std::move(timestamps)](auto done) {
-          client::query_offsets(core->cluster(), timestamps, session->now() + timeout, done);
+          client::query_offsets(core->cluster(), timestamps, session->now() + timeout, done,
+                                options.isolation);
         });
   }
   Result<std::map<TopicPartition, std::int64_t>> list_ends(
@@ -108,7 +118,7 @@ struct Consumer::Impl {
   std::unique_ptr<ConsumerCore> core;
   std::unique_ptr<GroupCore> group;  // absent: no group; goes before the core
   bool telling = false;              // the observer
-  bool closed = false;
+  std::atomic<bool> closed{false};   // commit_async() may be called from any thread
 };
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -119,11 +119,12 @@ void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::
   const Errc code = errc_from_wire(told.error_code);
   if (code != Errc::none) return on_error(*partition, code);
   partition->failures = 0;
-  partition->high_watermark = told.high_watermark;
+  const bool committed = options_.isolation == Isolation::read_committed;
+  partition->high_watermark =
+      committed && told.last_stable_offset >= 0 ? told.last_stable_offset : told.high_watermark;
   if (told.records.size() == 0) return;
   std::vector<Aborted> aborted;
-  if (options_.isolation == Isolation::read_committed && told.aborted_transactions)
-    aborted = *told.aborted_transactions;
+  if (committed && told.aborted_transactions) aborted = *told.aborted_transactions;
   take_records(*partition, told.records.bytes(), frame, std::move(aborted));
 }
 

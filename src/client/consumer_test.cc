@@ -345,6 +345,51 @@ TEST_F(ConsumerTest, offsets_are_found_by_time_in_one_request_a_leader) {
   EXPECT_LE(cluster.count(ApiKey::list_offsets), 2);
 }
 
+TEST_F(ConsumerTest, records_of_aborted_transactions_are_left_out_of_what_is_committed) {
+  const auto transactional = [&](std::int64_t producer, const Values& values) {
+    cluster.append("t", 0, batch_of(values, {.producer_id = producer, .transactional = true}));
+  };
+  const auto end = [&](std::int64_t producer, bool commit) {
+    cluster.append("t", 0,
+                   kafka::make_end_marker({.marker = {.commit = commit}, .producer_id = producer}));
+  };
+  transactional(1, {"a"});  // offset 0, aborted
+  transactional(2, {"b"});
+  write({"c"});
+  transactional(1, {"d"});
+  end(1, false);
+  end(2, true);
+  transactional(1, {"e"});  // offset 6
+  end(1, true);
+  transactional(1, {"f"});  // offset 8, aborted
+  end(1, false);
+  write({"g"});
+  cluster.partition("t").aborted = {{1, 8, 9}, {1, 0, 4}};
+  for (const bool in_pieces : {false, true}) {
+    open({.auto_offset_reset = OffsetReset::earliest,
+          .isolation = Isolation::read_committed,
+          .max_partition_fetch_bytes = in_pieces ? 1 : 1024 * 1024});
+    ASSERT_TRUE(consumer->assign({{"t", 0}}));
+    EXPECT_EQ(read(4), (Values{"b", "c", "e", "g"})) << in_pieces;
+    EXPECT_EQ(position(0), 11);
+    if (in_pieces) break;
+    open();
+    ASSERT_TRUE(consumer->assign({{"t", 0}}));
+    EXPECT_EQ(read(7), (Values{"a", "b", "c", "d", "e", "f", "g"}));
+  }
+}
+
+TEST_F(ConsumerTest, a_reset_by_duration_begins_at_the_first_record_that_is_young_enough) {
+  const std::int64_t now = process->loop().clock().wall_ms();
+  write(numbered(0, 3), 0, now - 60'000);
+  write(numbered(3, 6), 0, now - 5'000);
+  write(numbered(0, 3), 1, now - 60'000);
+  open({.auto_offset_reset = OffsetReset::by_duration, .reset_duration = 30s});
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  EXPECT_EQ(read(3), numbered(3, 6));
+  ASSERT_TRUE(world.run_until([&] { return position(1) == 3; }, 5s)) << "nothing is so young";
+}
+
 TEST_F(ConsumerTest, a_topic_that_appears_later_is_read_and_a_missing_one_does_not_disturb) {
   write(numbered(0, 3));
   open();

@@ -366,7 +366,14 @@ std::optional<std::string> FakeCluster::fetch(int node, const Request& request, 
         code = Errc::unknown_topic_id;
       } else {
         auto& partition = known->partitions.at(static_cast<std::size_t>(wanted.partition));
-        p.high_watermark = partition.next_offset;
+        p.high_watermark = p.last_stable_offset = partition.next_offset;
+        if (asked.isolation_level == 1)
+          for (const auto& [producer, first, marker] : partition.aborted) {
+            if (marker < wanted.fetch_offset) continue;
+            auto& transaction = p.aborted_transactions->emplace_back();
+            transaction.producer_id = producer;
+            transaction.first_offset = first;
+          }
         if (partition.leader != node) {
           code = Errc::not_leader_or_follower;
         } else if (wanted.fetch_offset < partition.log_start ||

@@ -49,6 +49,7 @@ struct FakePartition {
   std::int64_t next_offset = 0;
   std::vector<Slice> batches;
   std::map<std::int64_t, Producer> producers;
+  std::vector<std::array<std::int64_t, 3>> aborted;  // producer, first offset, that of the marker
 };
 
 /// Nodes 0..n-1 on one simulated process, each with a listener.

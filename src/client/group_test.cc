@@ -297,6 +297,50 @@ TEST_F(GroupTest, the_next_owner_goes_on_from_the_committed_offset_with_its_lead
   for (const auto& [value, times] : ledger.read) EXPECT_EQ(times, 1) << value;
 }
 
+TEST_F(GroupTest, auto_commit_takes_what_earlier_polls_handed_out_when_its_time_has_come) {
+  auto with = options();
+  with.auto_commit_interval = 5s;
+  auto a = app("a", with);
+  a->commits = false;
+  a->start({"t"});
+  ASSERT_TRUE(owns(*a, 6));
+  write(30);
+  ASSERT_TRUE(all_read());
+  ASSERT_TRUE(committed_all());
+  const int commits = cluster.group("g").commits;
+  world.run_for(21s);
+  EXPECT_LE(cluster.group("g").commits, commits + 5);
+}
+
+TEST_F(GroupTest, a_member_that_asks_for_committed_records_waits_for_stable_offsets) {
+  bool asked = false;
+  cluster.on_request = [&](ApiKey key, int) {
+    if (key != ApiKey::offset_fetch || std::exchange(asked, true)) return Fault{};
+    return Fault{.kind = FaultKind::error, .code = Errc::unstable_offset_commit};
+  };
+  auto with = options();
+  with.isolation = Isolation::read_committed;
+  auto a = app("a", with);
+  a->start({"t"});
+  write(6);
+  ASSERT_TRUE(all_read());
+  EXPECT_TRUE(asked);
+}
+
+TEST_F(GroupTest, options_of_a_group_are_checked) {
+  const auto problem = [](ConsumerOptions o) {
+    const auto whole = checked(std::move(o));
+    return whole ? std::string() : whole.error().message();
+  };
+  EXPECT_EQ(problem({.group = "g"}), "");
+  EXPECT_EQ(problem({.topics = {"t"}}), "topics: need a group");
+  EXPECT_EQ(problem({.auto_commit_interval = 5s}), "auto_commit_interval: needs a group");
+  EXPECT_EQ(problem({.group = "g", .session_timeout = 3s}),
+            "heartbeat_interval: want more than 0 and less than session_timeout");
+  EXPECT_EQ(problem({.group = "g", .max_poll_interval = 0ms}),
+            "max_poll_interval: must be above 0");
+}
+
 TEST_F(GroupTest, an_application_that_stalls_loses_its_partitions_and_cannot_commit_them) {
   write(12);
   auto a = app("a");

@@ -133,6 +133,7 @@ struct Group {
   bool initial_delay = false;          // PreparingRebalance from Empty: more members are waited for
   bool newcomer = false;               // one came since the delay was last extended
   Duration delay_left{};               // how far the delay may still be extended
+  std::string reason;                  // of the rebalance under way, for the log
   std::uint64_t assignment_write = 0;  // the write of the assignment that is waited for, or 0
   Deadlines::Handle phase_timer;       // of the join, or of missing syncs
   MonoTime empty_since{};

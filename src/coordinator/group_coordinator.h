@@ -117,9 +117,6 @@ class GroupCoordinator {
   /// The topic is gone for good: so are its offsets.
   Effects topic_deleted(std::string_view name, const TopicId& id, Now now);
 
-  /// Who reads offsets and names a member must be one (versions 9 and later); none if all is well.
-  Errc check_reader(std::string_view group, std::optional<std::string_view> member,
-                    std::int32_t epoch) const;
   /// The durable offset of one partition; nullptr: none, or one of an earlier topic of that name.
   const CommittedOffset* offset_of(std::string_view group, std::string_view topic,
                                    const TopicId& id, std::int32_t partition) const;
@@ -162,6 +159,7 @@ class GroupCoordinator {
     std::int32_t rebalance_timeout_ms = 0;
     std::string protocol_type;
     std::vector<Protocol> protocols;
+    std::string reason;  // KIP-800: the member's own words, for the log
     std::size_t bytes() const;
   };
   struct TextHash {

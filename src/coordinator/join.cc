@@ -16,6 +16,11 @@ constexpr auto new_member_timeout = std::chrono::minutes(5);
 constexpr std::int16_t first_version_with_ids = 4;   // KIP-394
 constexpr std::int16_t first_version_with_skip = 9;  // KIP-814
 
+std::string in_words(std::string what, std::string_view reason) {
+  if (!reason.empty()) what.append(" (").append(reason).append(")");
+  return what;
+}
+
 }  // namespace
 
 std::size_t GroupCoordinator::JoiningMember::bytes() const {
@@ -69,13 +74,15 @@ Effects GroupCoordinator::join(const Caller& caller, const kafka::JoinGroupReque
   };
   if (const Errc fault = join_fault(request); fault != Errc::none)
     return refuse(fault, request.member_id);
-  JoiningMember joining{.instance_id = std::optional<std::string>(request.group_instance_id),
-                        .client_id = std::string(caller.client_id),
-                        .client_host = std::string(caller.client_host),
-                        .session_timeout_ms = request.session_timeout_ms,
-                        .rebalance_timeout_ms = request.rebalance_timeout_ms,
-                        .protocol_type = std::string(request.protocol_type),
-                        .protocols = {}};
+  JoiningMember joining{
+      .instance_id = std::optional<std::string>(request.group_instance_id),
+      .client_id = std::string(caller.client_id),
+      .client_host = std::string(caller.client_host),
+      .session_timeout_ms = request.session_timeout_ms,
+      .rebalance_timeout_ms = request.rebalance_timeout_ms,
+      .protocol_type = std::string(request.protocol_type),
+      .protocols = {},
+      .reason = std::string(request.reason.value_or("").substr(0, limits::reason_bytes))};
   if (caller.version == 0 || joining.rebalance_timeout_ms < 0)
     joining.rebalance_timeout_ms = joining.session_timeout_ms;
   for (const auto& p : request.protocols) {
@@ -214,15 +221,16 @@ void GroupCoordinator::add_member(Group& group, const Parked& parked, std::strin
   park_join(group, added, parked);
   set_deadline(group, added, new_member_timeout);
   if (group.in(GroupState::preparing_rebalance)) return try_complete_join(group);
-  rebalance(group, fmt::format("member {} joins", added.id));
+  rebalance(group, in_words(fmt::format("member {} joins", added.id), joining.reason));
 }
 
 void GroupCoordinator::rejoin(Group& group, const Parked& parked, Member& member,
                               JoiningMember joining) {
+  const std::string why = in_words(fmt::format("member {} joins again", member.id), joining.reason);
   update(group, member, std::move(joining));
   park_join(group, member, parked);
   if (group.in(GroupState::preparing_rebalance)) return try_complete_join(group);
-  rebalance(group, fmt::format("member {} joins again", member.id));
+  rebalance(group, why);
 }
 
 void GroupCoordinator::update(Group& group, Member& member, JoiningMember joining) {
@@ -251,7 +259,8 @@ void GroupCoordinator::replace_static(Group& group, const Parked& parked, Member
                        .session_timeout_ms = member.session_timeout_ms,
                        .rebalance_timeout_ms = member.rebalance_timeout_ms,
                        .protocol_type = group.protocol_type,
-                       .protocols = member.protocols};
+                       .protocols = member.protocols,
+                       .reason = {}};
   group.rename(member, new_id);
   update(group, member, std::move(joining));
   // Only a stable group whose protocol stays can keep its assignment. In CompletingRebalance the

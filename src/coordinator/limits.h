@@ -10,6 +10,8 @@ namespace weir::coordinator::limits {
 inline constexpr std::size_t name_bytes = 4096;
 /// Bytes of the client id that a generated member id begins with; the rest is left out.
 inline constexpr std::size_t member_id_prefix_bytes = 256;
+/// Bytes of the reason that a member gives (KIP-800), for the log; the rest is left out.
+inline constexpr std::size_t reason_bytes = 255;
 /// Protocols that one member offers; more is INVALID_REQUEST.
 inline constexpr std::size_t protocols_per_member = 64;
 /// Bytes of the metadata that one member sends, over all its protocols; more is INVALID_REQUEST.

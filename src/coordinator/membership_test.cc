@@ -618,6 +618,20 @@ TEST(durability, an_assignment_that_cannot_be_stored_makes_members_join_again) {
   EXPECT_EQ(kit.joins.at(again).generation, 2);
 }
 
+TEST(durability, an_assignment_that_is_too_large_is_an_error_and_the_group_goes_on) {
+  Kit kit;
+  const Joined m = kit.join_now({});
+  const Synced synced =
+      kit.sync_now({.member = m.member,
+                    .assignments = {{m.member, std::string(limits::group_record_bytes + 1, 'x')}}});
+  EXPECT_EQ(synced.error, Errc::unknown_server_error);
+  const Joined again = kit.join_now({.member = m.member});
+  EXPECT_EQ(again.generation, 2);
+  EXPECT_EQ(kit.sync_now({.member = m.member, .generation = 2, .assignments = {{m.member, "a"}}})
+                .assignment,
+            "a");
+}
+
 TEST(durability, an_assignment_that_a_rebalance_overtakes_is_given_to_nobody) {
   Kit kit;
   const Joined m = kit.join_now({});

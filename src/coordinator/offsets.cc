@@ -102,15 +102,6 @@ Effects GroupCoordinator::commit(const Caller& caller, const CommitRequest& requ
   return finish();
 }
 
-Errc GroupCoordinator::check_reader(std::string_view id, std::optional<std::string_view> member,
-                                    std::int32_t epoch) const {
-  if (!member || member->empty()) return Errc::none;
-  const Group* group = find(id);
-  if (group == nullptr) return Errc::group_id_not_found;
-  if (group->find(*member) == nullptr) return Errc::unknown_member_id;
-  return epoch == group->generation ? Errc::none : Errc::stale_member_epoch;
-}
-
 const CommittedOffset* GroupCoordinator::offset_of(std::string_view id, std::string_view topic,
                                                    const TopicId& topic_id,
                                                    std::int32_t partition) const {

@@ -136,16 +136,6 @@ TEST(fetch, offsets_of_a_topic_that_was_made_again_are_not_those_of_the_old_one)
   EXPECT_EQ(kit.group(), nullptr) << "the load deletes them";
 }
 
-TEST(fetch, a_member_that_is_named_must_be_one) {
-  Kit kit;
-  EXPECT_EQ(kit.coordinator().check_reader("g", "m", 1), Errc::group_id_not_found);
-  EXPECT_EQ(kit.coordinator().check_reader("g", std::nullopt, -1), Errc::none);
-  const auto ids = kit.stable(1);
-  EXPECT_EQ(kit.coordinator().check_reader("g", "m", 1), Errc::unknown_member_id);
-  EXPECT_EQ(kit.coordinator().check_reader("g", ids[0], 0), Errc::stale_member_epoch);
-  EXPECT_EQ(kit.coordinator().check_reader("g", ids[0], 1), Errc::none);
-}
-
 TEST(deletion, only_an_empty_group_can_be_deleted_and_all_of_it_goes) {
   Kit kit;
   const auto ids = kit.stable(1);

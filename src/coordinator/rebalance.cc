@@ -62,8 +62,7 @@ void GroupCoordinator::rebalance(Group& group, std::string_view why) {
   deadlines_.clear(group.phase_timer);
   const bool initial = group.in(GroupState::empty);
   group.state = GroupState::preparing_rebalance;
-  log_debug("groups", fmt::format("group {}: generation {} ends: {}", escape_for_log(group.id),
-                                  group.generation, escape_for_log(why)));
+  group.reason = why;
   if (initial && options_.initial_rebalance_delay > Duration{}) {
     const Duration longest = std::chrono::milliseconds(group.rebalance_timeout_ms());
     group.initial_delay = true;
@@ -113,9 +112,9 @@ void GroupCoordinator::next_generation(Group& group) {
     answer_join(group, parked, *member, id == group.leader);
   }
   set_phase(group, std::chrono::milliseconds(group.rebalance_timeout_ms()));
-  log_info("groups",
-           fmt::format("group {}: generation {}, {} members, protocol {}", escape_for_log(group.id),
-                       group.generation, group.members.size(), escape_for_log(*group.protocol)));
+  log_info("groups", fmt::format("group {}: generation {}, {} members, protocol {}; {}",
+                                 escape_for_log(group.id), group.generation, group.members.size(),
+                                 escape_for_log(*group.protocol), escape_for_log(group.reason)));
 }
 
 void GroupCoordinator::become_empty(Group& group) {
@@ -125,8 +124,9 @@ void GroupCoordinator::become_empty(Group& group) {
   group.leader.clear();
   group.read_subscriptions();
   group.empty_since = now_.mono;
-  log_info("groups", fmt::format("group {}: generation {}, no members", escape_for_log(group.id),
-                                 group.generation));
+  log_info("groups",
+           fmt::format("group {}: generation {}, no members; {}", escape_for_log(group.id),
+                       group.generation, escape_for_log(group.reason)));
   auto record = group_record(group);
   check(record.has_value(), "a group without members fits a record");
   std::vector<Record> records;

@@ -34,8 +34,10 @@ TEST(group_records, values_that_kafka_wrote_are_read_and_ours_are_its_bytes) {
   for (const auto& row : kafka::read_testdata("records.jsonl.zst")) {
     const std::string name = text(row, "name");
     const std::string value = prefixed(version(row), text(row, "hex"));
+    const std::string offset_key = any_key(1);  // what is decoded borrows from it
+    const std::string group_key = any_key(2);
     if (name == "OffsetCommitValue") {
-      const auto decoded = decode_record(any_key(1), value);
+      const auto decoded = decode_record(offset_key, value);
       ASSERT_TRUE(decoded) << text(row, "hex");
       const auto& record = std::get<OffsetRecord>(*decoded);
       EXPECT_EQ(record.value->offset, *row.find("json")->find("offset")->as_int());
@@ -43,7 +45,7 @@ TEST(group_records, values_that_kafka_wrote_are_read_and_ours_are_its_bytes) {
       ++offsets;
       EXPECT_EQ(to_hex(*make_offset_record(record.key, *record.value)->value), to_hex(value));
     } else if (name == "GroupMetadataValue") {
-      const auto decoded = decode_record(any_key(2), value);
+      const auto decoded = decode_record(group_key, value);
       ASSERT_TRUE(decoded) << text(row, "hex");
       const auto& record = std::get<GroupRecord>(*decoded);
       EXPECT_EQ(record.value->generation, *row.find("json")->find("generation")->as_int());
@@ -133,10 +135,11 @@ TEST(group_records, what_is_not_known_is_named_and_what_is_broken_is_refused) {
 TEST(group_records, offsets_under_the_oldest_key_type_are_read) {
   std::string key = make_offset_tombstone({.group = "g", .topic = "t", .partition = 3}).key;
   key[1] = 0;
-  const auto decoded = decode_record(key, prefixed(0,
-                                                   "0000000000000007"
-                                                   "0000"
-                                                   "0000000000000001"));
+  const std::string value = prefixed(0,
+                                     "0000000000000007"
+                                     "0000"
+                                     "0000000000000001");
+  const auto decoded = decode_record(key, value);
   ASSERT_TRUE(decoded);
   EXPECT_EQ(std::get<OffsetRecord>(*decoded).value->offset, 7);
 }

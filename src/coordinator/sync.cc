@@ -215,7 +215,12 @@ Effects GroupCoordinator::leave(const Caller& caller, const kafka::LeaveGroupReq
   }
   answer(caller.request, std::move(response));
   if (left) {
-    member_gone(*group, "members leave");
+    std::string why = "members leave";
+    if (!request.members.empty() && request.members[0].reason)
+      why.append(" (")
+          .append(request.members[0].reason->substr(0, limits::reason_bytes))
+          .append(")");
+    member_gone(*group, why);
     remove_if_gone(*group);
   }
   return finish();

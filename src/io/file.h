@@ -34,6 +34,9 @@ class File {
   /// Takes disk space for [0, size) and sets the size, without writing (fallocate).
   virtual Result<void> allocate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() const = 0;
+  /// The disk may begin to take what was written there, so that a later sync has less to wait for;
+  /// promises nothing.
+  virtual void start_write_back(std::uint64_t /*offset*/, std::uint64_t /*size*/) {}
   /// What is cached of it in memory may go; it is not needed soon.
   virtual void drop_cached() {}
   virtual const std::string& path() const = 0;

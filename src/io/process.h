@@ -13,6 +13,11 @@ std::uint64_t raise_descriptor_limit();
 /// memory back that stays unused.
 void tune_allocator_for_server();
 
+/// Asks the scheduler to let this thread run soon after it wakes, in turns of 0.1 ms: for threads
+/// that work briefly and often, on machines whose cores are all busy. Needs no privilege; without
+/// effect before Linux 6.12 (sched_setattr(2), sched_runtime of an ordinary thread).
+void prefer_short_turns();
+
 /// Tells systemd (through $NOTIFY_SOCKET, sd_notify(3)) a state such as "READY=1"; no effect
 /// without a supervisor that listens.
 void notify_supervisor(std::string_view state);

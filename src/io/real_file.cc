@@ -97,6 +97,10 @@ class PosixFile final : public NativeFile {
     return {};
   }
 
+  void start_write_back(std::uint64_t offset, std::uint64_t size) override {
+    (void)::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                            SYNC_FILE_RANGE_WRITE);
+  }
   void drop_cached() override { (void)::posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED); }
 
   Result<std::uint64_t> size() const override {

@@ -19,6 +19,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/process.h"
 #include "io/real_internal.h"
 #include "io/runtime.h"
 #include "io/timer_queue.h"
@@ -70,7 +71,11 @@ class RealLoop final : public Loop {
 
 class RealWorker final : public Worker {
  public:
-  RealWorker(Loop& loop, const std::string& name) : loop_(loop), thread_([this] { serve(); }) {
+  RealWorker(Loop& loop, const std::string& name, Turns turns)
+      : loop_(loop), thread_([this, turns] {
+          if (turns == Turns::brief) prefer_short_turns();
+          serve();
+        }) {
     pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
   }
 
@@ -451,7 +456,8 @@ class RealNetwork final : public Network {
   }
 
   Worker& cold_reads() {
-    if (cold_reads_ == nullptr) cold_reads_ = std::make_unique<RealWorker>(loop_, "weir-read");
+    if (cold_reads_ == nullptr)
+      cold_reads_ = std::make_unique<RealWorker>(loop_, "weir-read", Turns::ordinary);
     return *cold_reads_;
   }
 
@@ -468,11 +474,13 @@ class AsioRuntime final : public RealRuntime {
   Network& network() override { return network_; }
   FileSystem& files() override { return *files_; }
   Rng& rng() override { return rng_; }
-  std::unique_ptr<Worker> make_worker(const std::string& name) override {
-    return std::make_unique<RealWorker>(loop_, name);
+  using Runtime::make_worker;
+  std::unique_ptr<Worker> make_worker(const std::string& name, Turns turns) override {
+    return std::make_unique<RealWorker>(loop_, name, turns);
   }
 
   void run() override {
+    prefer_short_turns();
     context_.restart();
     const auto keep_running = asio::make_work_guard(context_);
     context_.run();

@@ -1,6 +1,7 @@
 // What a program runs on: a loop, a network, files, workers, randomness; real or simulated.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,9 @@
 
 namespace weir::io {
 
+/// How a worker's thread shares a core: see prefer_short_turns() in process.h.
+enum class Turns : std::uint8_t { ordinary, brief };
+
 /// Owner of the loop and of what hangs on it; outlives everything that uses them.
 class Runtime {
  public:
@@ -20,7 +24,10 @@ class Runtime {
   virtual FileSystem& files() = 0;
   virtual Rng& rng() = 0;
   /// A worker whose completions come to this runtime's loop. `name` shows in the thread list.
-  virtual std::unique_ptr<Worker> make_worker(const std::string& name) = 0;
+  virtual std::unique_ptr<Worker> make_worker(const std::string& name, Turns turns) = 0;
+  std::unique_ptr<Worker> make_worker(const std::string& name) {
+    return make_worker(name, Turns::ordinary);
+  }
 };
 
 /// The machine's own. run() blocks the calling thread, which becomes the loop's.

@@ -297,7 +297,7 @@ SimProcess::SimProcess(SimWorld& world) : world_(world), parts_(std::make_unique
 SimProcess::~SimProcess() { kill(); }
 Loop& SimProcess::loop() { return parts_->loop; }
 Network& SimProcess::network() { return parts_->network; }
-std::unique_ptr<Worker> SimProcess::make_worker(const std::string&) {
+std::unique_ptr<Worker> SimProcess::make_worker(const std::string&, Turns) {
   return std::make_unique<SimWorker>(world_, parts_->alive);
 }
 

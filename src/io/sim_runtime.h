@@ -100,7 +100,8 @@ class SimProcess final : public Runtime {
   Network& network() override;
   FileSystem& files() override { return world_.files(); }
   Rng& rng() override { return world_.rng(); }
-  std::unique_ptr<Worker> make_worker(const std::string& name) override;
+  using Runtime::make_worker;
+  std::unique_ptr<Worker> make_worker(const std::string& name, Turns turns) override;
   /// Nothing of this process runs from now on. (The objects on it can be destroyed afterwards.)
   void kill();
 

@@ -188,7 +188,8 @@ void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>
       .active_base = active.base,
       .max_timestamp = active.max_timestamp,
       .max_timestamp_offset = active.max_timestamp_offset,
-      .clean_end = partition.clean_end_};
+      .clean_end = partition.clean_end_,
+      .no_producers = partition.producers_.empty() ? end : Offset(0)};
   for (const auto& segment : partition.segments_) {
     // One that was rolled since is looked at once more: its indexes must be durable.
     const bool rolled = &segment != &active;

@@ -47,9 +47,10 @@ std::string encode(const Checkpoint& checkpoint) {
   std::string out = fmt::format("0\n{}\nsequence {}\nepoch {}\n", checkpoint.partitions.size() + 2,
                                 checkpoint.sequence, checkpoint.epoch.value);
   for (const auto& [id, row] : checkpoint.partitions)
-    out += fmt::format("partition {} {} {} {} {} {} {} {}\n", id.topic.to_string(), id.partition,
+    out += fmt::format("partition {} {} {} {} {} {} {} {} {}\n", id.topic.to_string(), id.partition,
                        row.recovery_point.value, row.log_start.value, row.active_base.value,
-                       row.max_timestamp, row.max_timestamp_offset.value, row.clean_end.value);
+                       row.max_timestamp, row.max_timestamp_offset.value, row.clean_end.value,
+                       row.no_producers.value);
   return out;
 }
 
@@ -61,13 +62,13 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
     std::vector<std::int64_t> numbers;
     Uuid topic;
     // Eight words before there was compaction.
-    const bool is_partition =
-        (row.size() == 8 || row.size() == 9) && row[0] == "partition" && Uuid::parse(row[1], topic);
+    const bool is_partition = (row.size() == 8 || row.size() == 10) && row[0] == "partition" &&
+                              Uuid::parse(row[1], topic);
     bool fine = is_partition || (row.size() == 2 && (row[0] == "sequence" || row[0] == "epoch"));
     for (std::size_t i = is_partition ? 2 : 1; fine && i < row.size(); ++i) {
       fine = parse_number(row[i], numbers.emplace_back());
       // Only timestamps and their offsets may be absent, as -1.
-      if (!is_partition || i < 6 || i == 8) fine = fine && numbers.back() >= 0;
+      if (!is_partition || i < 6 || i >= 8) fine = fine && numbers.back() >= 0;
     }
     if (fine && row[0] != "sequence") fine = numbers[0] < INT32_MAX;
     if (!fine)
@@ -79,7 +80,8 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
           .active_base = Offset(numbers[3]),
           .max_timestamp = numbers[4],
           .max_timestamp_offset = Offset(numbers[5]),
-          .clean_end = Offset(numbers.size() > 6 ? numbers[6] : 0)};
+          .clean_end = Offset(numbers.size() > 6 ? numbers[6] : 0),
+          .no_producers = Offset(numbers.size() > 6 ? numbers[7] : 0)};
     } else if (row[0] == "sequence") {
       out.sequence = static_cast<std::uint64_t>(numbers[0]);
     } else {

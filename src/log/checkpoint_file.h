@@ -35,7 +35,8 @@ struct Checkpoint {
     Offset active_base{0};
     std::int64_t max_timestamp = -1;  // of that segment; its time index may be torn
     Offset max_timestamp_offset{-1};
-    Offset clean_end{0};  // below it compaction has been
+    Offset clean_end{0};     // below it compaction has been
+    Offset no_producers{0};  // at it no idempotent producer was known; else 0
   };
   std::uint64_t sequence = 0;  // WAL records up to it are not needed
   LeaderEpoch epoch{0};

@@ -106,11 +106,14 @@ void LogStore::compact_most_dirty() {
   const std::optional<std::int64_t> now_ms = believed_wall_ms();
   std::shared_ptr<PartitionLog> chosen;
   Dirty best;
+  bool unsettled = false;
   for (const auto& [id, partition] : partitions_) {
     const PartitionSettings& settings = partition->spec_.settings;
     if (!settings.compact || partition->fenced_ || partition->repairing_ || partition->uncleanable_)
       continue;
     roll_overdue(*partition, now_ms);
+    const auto& segments = partition->segments_;
+    unsettled = unsettled || (segments.size() > 1 && segments[segments.size() - 2].log != nullptr);
     const auto dirty = dirty_part(*partition, now_ms);
     if (!dirty || !(dirty->overdue || dirty->ratio >= settings.min_cleanable_dirty_ratio)) continue;
     if (chosen != nullptr &&
@@ -119,6 +122,8 @@ void LogStore::compact_most_dirty() {
     chosen = partition;
     best = *dirty;
   }
+  // A rolled segment is compacted once it is synced.
+  if (unsettled) checkpoint();
   if (chosen != nullptr) start_compaction(chosen, best);
 }
 

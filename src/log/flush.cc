@@ -29,7 +29,10 @@ void LogStore::note_unflushed(PartitionLog& partition) {
 }
 
 void LogStore::maybe_flush() {
-  if (unflushed_bytes_ < options_.flush_bytes || flushing_ || checkpointing_) return;
+  const std::uint64_t worth_it = std::max(
+      options_.flush_bytes,
+      std::min(options_.flush_most_bytes, flush_list_.size() * options_.flush_partition_bytes));
+  if (unflushed_bytes_ < worth_it || flushing_ || checkpointing_) return;
   if (trouble_ && runtime_.loop().now() < retry_at_) return;
   start_flush({});
 }

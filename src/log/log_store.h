@@ -38,7 +38,12 @@ struct LogOptions {
   Duration cycle_pause = std::chrono::milliseconds(1);
   std::uint64_t paced_bytes = 32U << 10U;
   std::uint64_t gather_bytes = 128U << 20U;  // waiting for a cycle; beyond it appends are refused
-  std::uint64_t flush_bytes = 4U << 20U;     // of the tail, before it goes to segments
+  /// Of the tail, before it goes to segments. The copy takes a core for a moment: little and often.
+  std::uint64_t flush_bytes = 1U << 20U;
+  /// Of each partition in the mean: with many of them a flush waits for more, up to
+  /// flush_most_bytes.
+  std::uint64_t flush_partition_bytes = 16U << 10U;
+  std::uint64_t flush_most_bytes = 16U << 20U;
   std::uint64_t tail_cache_bytes = 16U << 20U;  // of batches kept in memory for readers
   Duration retention_interval = std::chrono::minutes(5);
   Duration producer_expiration = std::chrono::hours(24);

@@ -42,6 +42,7 @@ class LogMachine {
   explicit LogMachine(std::uint64_t seed) : world_(seed) {
     set_log_level(std::getenv("WEIR_SIM_LOG") != nullptr ? LogLevel::debug : LogLevel::off);
     options.folder = "data";
+    options.flush_partition_bytes = 0;
     options.wal_file_bytes = 64U << 10U;
     options.wal_first_file_bytes = 16U << 10U;
     Rng rng(seed);

@@ -366,13 +366,15 @@ Result<void> Recovery::load_epochs(Offset end) {
 }
 
 Result<void> Recovery::load_producers(Offset end) {
-  Offset from = partition_.log_start_;
+  // That there was none is as good as a snapshot.
+  const bool none = row_.no_producers.value > 0 && row_.no_producers <= end;
+  Offset from = none ? row_.no_producers : partition_.log_start_;
   const MonoTime now = store_.runtime().loop().now();
   while (!snapshots_.empty()) {
     const Offset at = snapshots_.back();
     snapshots_.pop_back();
     const std::string file = stem(at) + ".snapshot";
-    if (at <= end && partition_.snapshot_at_.value < 0) {
+    if (at <= end && at >= from && partition_.snapshot_at_.value < 0) {
       auto bytes = io::read_file(files_, file, largest_text_file);
       if (!bytes) return fail(bytes.error());
       auto states = ProducerStates::decode_snapshot(*bytes, now);

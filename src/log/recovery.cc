@@ -88,7 +88,7 @@ Result<std::unique_ptr<LogStore>> LogStore::open(io::Runtime& runtime, LogOption
                        store->last_checkpoint_.sequence + 1);
   if (!scan) return fail(scan.error());
   store->scan_ = std::move(*scan);
-  store->writer_ = runtime.make_worker("weir-wal");
+  store->writer_ = runtime.make_worker("weir-wal", io::Turns::brief);
   store->background_ = runtime.make_worker("weir-flush");
   store->reader_ = runtime.make_worker("weir-find");
   store->metadata_ = std::make_shared<PartitionLog>(*store, std::move(metadata));

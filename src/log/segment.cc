@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/mutant.h"
@@ -63,6 +64,11 @@ void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metad
     if (auto r = open(index, ".index"); !r) return r;
     if (auto r = open(time_index, ".timeindex"); !r) return r;
     if (auto r = log->write_at(log_at, pieces); !r) return r;
+    // Else a checkpoint would have all of it to write at once, and the cycles would wait behind it.
+    std::uint64_t bytes = 0;
+    for (const auto& piece : pieces) bytes += piece.size();
+    constexpr std::uint64_t worth_it = 64U << 10U;
+    if (bytes >= worth_it) log->start_write_back(log_at, bytes);
     if (!index_bytes.empty())
       if (auto r = index->write_at(index_at, index_bytes); !r) return r;
     if (!time_index_bytes.empty())
@@ -71,12 +77,30 @@ void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metad
   }();
 }
 
+// The headers of small batches come many at a time, those of large ones alone.
+Result<bool> SegmentScanner::read_header(char* out) {
+  constexpr std::uint64_t chunk = 32U << 10U;
+  constexpr std::uint64_t small = chunk / 4;
+  if (at_ < ahead_at_ || at_ + batch_header_bytes > ahead_at_ + ahead_.size()) {
+    const std::uint64_t want =
+        last_total_ <= small ? std::min(chunk, end_ - at_) : batch_header_bytes;
+    ahead_.resize(static_cast<std::size_t>(want));
+    auto got = file_.read_at(at_, ahead_.data(), ahead_.size());
+    if (!got) return fail(got.error());
+    ahead_.resize(*got);
+    ahead_at_ = at_;
+    if (*got < batch_header_bytes) return false;
+  }
+  std::memcpy(out, ahead_.data() + (at_ - ahead_at_), batch_header_bytes);
+  return true;
+}
+
 Result<std::optional<SegmentScanner::Found>> SegmentScanner::next(bool whole) {
   if (at_ + batch_header_bytes > end_) return std::optional<Found>();
   Found found{.at = at_, .bytes = std::string(batch_header_bytes, '\0')};
-  auto got = file_.read_at(at_, found.bytes.data(), found.bytes.size());
-  if (!got) return fail(got.error());
-  if (*got < batch_header_bytes) return std::optional<Found>();
+  auto there = read_header(found.bytes.data());
+  if (!there) return fail(there.error());
+  if (!*there) return std::optional<Found>();
   const BatchHeader header(found.bytes);
   const std::int64_t total = header.total_bytes();
   if (header.magic() != 2 || total < static_cast<std::int64_t>(batch_header_bytes) ||
@@ -90,7 +114,8 @@ Result<std::optional<SegmentScanner::Found>> SegmentScanner::next(bool whole) {
     if (!body) return fail(body.error());
     if (whole_batch(found.bytes).size() != found.bytes.size()) return std::optional<Found>();
   }
-  at_ += static_cast<std::uint64_t>(total);
+  last_total_ = static_cast<std::uint64_t>(total);
+  at_ += last_total_;
   return std::optional<Found>(std::move(found));
 }
 

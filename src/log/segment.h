@@ -110,9 +110,14 @@ class SegmentScanner {
   std::uint64_t position() const { return at_; }
 
  private:
+  Result<bool> read_header(char* out);
+
   const io::File& file_;
   std::uint64_t at_;
   std::uint64_t end_;
+  std::string ahead_;  // bytes from ahead_at_ on, while batches are small
+  std::uint64_t ahead_at_ = 0;
+  std::uint64_t last_total_ = 0;
 };
 
 /// Builds both indexes of a segment anew from its `.log` and writes them. For start-up and repair.

@@ -45,6 +45,7 @@ class World {
     options.log.checkpoint_bytes = 8192 + rng.below(65'536);
     options.log.checkpoint_interval = 300ms;
     options.log.flush_bytes = 1 + rng.below(16'384);
+    options.log.flush_partition_bytes = 0;
     options.log.tail_cache_bytes = rng.below(16'384);
     options.listeners.push_back(
         {.name = "PLAINTEXT", .at = {.host = "127.0.0.1", .port = port}, .advertised = {}});

@@ -49,6 +49,7 @@ class World {
     options.log.checkpoint_bytes = 8192 + rng.below(65'536);
     options.log.checkpoint_interval = 300ms;
     options.log.flush_bytes = 1 + rng.below(16'384);
+    options.log.flush_partition_bytes = 0;
     options.listeners.push_back(
         {.name = "PLAINTEXT", .at = {.host = "127.0.0.1", .port = port}, .advertised = {}});
     set("auto.create.topics.enable", "false");
@@ -514,7 +515,8 @@ class Member final : public Actor {
         ++world_.counters.stalls;
         ++turn_;  // its heartbeats stop too
         return later(between_ms(300, 1200), [this] {
-          // It does not know what it has missed: its commit may be one of a generation that is over.
+          // It does not know what it has missed: its commit may be one of a generation that is
+          // over.
           commit();
           heartbeat();
           work();
