@@ -122,9 +122,11 @@ class World {
       return;  // the watcher sees it
     }
     if (fault.fault == sim::Fault::crash_at_sync && broker != nullptr) {
-      sim.files().add_fault({.op = io::FileOp::sync,
+      // A third of them at a directory's: what was renamed there may be forgotten.
+      const bool of_directory = rng.one_in(3);
+      sim.files().add_fault({.op = of_directory ? io::FileOp::sync_directory : io::FileOp::sync,
                              .path = "",
-                             .skip = fault.number / 8,
+                             .skip = fault.number / (of_directory ? 64 : 8),
                              .count = 1,
                              .error = Errc::simulated_crash});
       return;

@@ -43,7 +43,7 @@ TEST(broker_sim, no_seed_breaks_a_promise) {
   EXPECT_GE(fewest_crashes, 2U);
   EXPECT_GE(total.crashes_in_recovery, count / 4);
   EXPECT_GE(total.torn_writes, count);
-  EXPECT_GE(total.lost_renames, count / 250);
+  EXPECT_GE(total.lost_renames, count / 50);
   EXPECT_GE(total.failed_syncs, count / 10);
   EXPECT_GE(total.repeated_batches, count);
   EXPECT_GE(total.forged_requests, count);
