@@ -31,7 +31,7 @@ std::string text_of(const weir::Assignor::Assignments& given,
       for (const auto& partition : found->second.partitions)
         partitions =
             joined(partitions, fmt::format("{}-{}", partition.topic, partition.partition), '+');
-    out = joined(out, member.id + "=" + partitions, ',');
+    out = joined(out, fmt::format("{}={}", member.id, partitions), ',');
   }
   return out;
 }
@@ -41,7 +41,7 @@ std::string text_of(const weir::Assignor::Assignments& given,
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   weir::Rng rng(std::strtoull(argv[1], nullptr, 10));
-  for (int i = std::atoi(argv[2]); i > 0; --i) {
+  for (auto i = std::strtoull(argv[2], nullptr, 10); i > 0; --i) {
     Counts counts;
     std::string line;
     for (std::int64_t t = rng.between(1, 5); t > 0; --t)
@@ -59,9 +59,8 @@ int main(int argc, char** argv) {
         member.subscription.topics.push_back(topic);
         topics = joined(topics, topic, '+');
       }
-      listed = joined(
-          listed, member.id + (member.instance_id ? "/" + *member.instance_id : "") + "=" + topics,
-          ',');
+      const std::string instance = member.instance_id ? "/" + *member.instance_id : "";
+      listed = joined(listed, fmt::format("{}{}={}", member.id, instance, topics), ',');
       members.push_back(std::move(member));
     }
     line += " " + listed;
