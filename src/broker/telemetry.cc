@@ -91,6 +91,8 @@ void expose_connections(Exposition& out, Broker& broker, const http::Server* htt
   out.begin(Metric::memory);
   out.sample({"requests"}, request_memory);
   out.sample({"groups"}, std::uint64_t{broker.groups().state().state_bytes()});
+  out.sample({"log_gathering"}, broker.log().gathering_bytes());
+  out.sample({"log_tail"}, broker.log().tail_bytes());
   if (http != nullptr) out.sample({"http"}, std::uint64_t{http->held_bytes()});
   out.sample({"metrics"},
              std::uint64_t{sizeof(Traffic) + traffic.apis().size() * sizeof(Traffic::Api)});
@@ -202,14 +204,18 @@ void expose_log(Exposition& out, Broker& broker) {
   out.value(Metric::log_bytes, counters.bytes);
   out.value(Metric::log_flushes, counters.flushes);
   out.value(Metric::log_checkpoints, counters.checkpoints);
-  out.value(Metric::log_checkpoint_duration,
-            static_cast<double>(counters.last_checkpoint.count()) / 1e9);
+  out.begin(Metric::log_cycle_duration);
+  out.histogram({}, counters.cycle_duration);
+  out.begin(Metric::log_checkpoint_duration);
+  out.histogram({}, counters.checkpoint_duration);
   out.value(Metric::log_repairs, counters.repairs);
   out.value(Metric::compactions, counters.compactions);
   out.value(Metric::compactions_failed, counters.failed_compactions);
   out.value(Metric::compaction_read, counters.compacted_bytes_read);
   out.value(Metric::compaction_written, counters.compacted_bytes_written);
   out.value(Metric::compacted_records, counters.compacted_records);
+  out.value(Metric::keyless_records, counters.keyless_records_dropped);
+  out.value(Metric::clock_disbelieved, std::uint64_t{log.clock_disbelieved() ? 1U : 0U});
   out.value(Metric::wal_held, log.wal_held_bytes());
   out.value(Metric::wal_limit, log.options().wal_limit_bytes);
   out.value(Metric::recovery_damage, std::uint64_t{log.recovery().damage.size()});

@@ -287,6 +287,7 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
   if (job.result) {
     ++counters_.checkpoints;
     counters_.last_checkpoint = runtime_.loop().now() - job.began;
+    counters_.checkpoint_duration.observe(counters_.last_checkpoint);
     trouble_.reset();
     last_checkpoint_ = std::move(job.checkpoint);
     wal_->release_through(last_checkpoint_.sequence);

@@ -137,6 +137,7 @@ void LogStore::start_cycle() {
 
 void LogStore::cycle_done(std::vector<Append> appends, const Result<void>& result) {
   cycle_running_ = false;
+  counters_.cycle_duration.observe(runtime_.loop().now() - cycle_began_);
   if (!result) {
     ++counters_.failed_cycles;
     refuse_until_ = runtime_.loop().now() + failed_cycle_pause;

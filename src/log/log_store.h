@@ -18,6 +18,7 @@
 #include "log/checkpoint_file.h"
 #include "log/partition_log.h"
 #include "log/wal_writer.h"
+#include "metrics/instruments.h"
 
 namespace weir::log {
 
@@ -82,6 +83,8 @@ struct LogCounters {
   std::uint64_t compacted_records = 0;  // dropped because a newer one of the key is there
   std::uint64_t keyless_records_dropped = 0;
   Duration last_checkpoint{};
+  metrics::Histogram cycle_duration;  // one write and one sync of the write-ahead log
+  metrics::Histogram checkpoint_duration;
 };
 
 /// Owner: a broker. Threads: its loop. Order of life: open, start, use, close.
@@ -134,6 +137,11 @@ class LogStore {
   const LogCounters& counters() const { return counters_; }
   const LogOptions& options() const { return options_; }
   std::uint64_t wal_held_bytes() const { return wal_->held_bytes(); }
+  /// Of batches in memory: waiting for a cycle; in the tails, in segments already or not.
+  std::uint64_t gathering_bytes() const { return gathering_bytes_; }
+  std::uint64_t tail_bytes() const { return unflushed_bytes_ + cached_bytes_; }
+  /// Retention by time stands still, because the wall clock jumped.
+  bool clock_disbelieved() const { return time_retention_stopped_; }
   io::Runtime& runtime() { return runtime_; }
 
  private:
