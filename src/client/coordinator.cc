@@ -14,17 +14,20 @@ using Response = kafka::FindCoordinatorResponse;
 Result<io::Endpoint> found_in(const Response& response, const std::string& group) {
   std::int16_t code = response.error_code;
   std::string_view host = response.host;
+  std::int32_t node = response.node_id;
   std::int32_t port = response.port;
   if (!response.coordinators.empty()) {  // version 4
     const auto& told = response.coordinators.front();
     code = told.error_code;
+    node = told.node_id;
     host = told.host;
     port = told.port;
   }
   const Errc error = errc_from_wire(code);
   if (error != Errc::none)
     return fail(error, fmt::format("group {}: its coordinator: {}", group, name_of(error)));
-  if (host.empty() || port <= 0 || port > 0xffff)
+  // A broker in this process has port 0: it needs none.
+  if (node < 0 || host.empty() || port < 0 || port > 0xffff)
     return fail(Errc::coordinator_not_available,
                 fmt::format("group {}: no address of its coordinator was told", group));
   return io::Endpoint{std::string(host), static_cast<std::uint16_t>(port)};

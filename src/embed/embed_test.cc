@@ -72,5 +72,85 @@ TEST_F(embedded_broker, a_client_that_outlives_it_is_told_and_not_hung) {
   EXPECT_FALSE(client.admin().list_topics());
 }
 
+/// An application's own way of sharing, in a group that the broker does not look into: everything
+/// to the member with the largest bid, which travels as user data; the leader's word travels back.
+class HighestBid final : public Assignor {
+ public:
+  explicit HighestBid(std::string bid) : bid_(std::move(bid)) {}
+  std::string_view name() const override { return "highest-bid"; }
+  std::string_view protocol_type() const override { return "auction"; }
+  std::optional<std::string> user_data(const std::vector<std::string>&) override { return bid_; }
+  Result<Assignments> assign(const PartitionCounts& partitions,
+                             const std::vector<GroupMember>& members) override {
+    const GroupMember* winner = nullptr;
+    for (const GroupMember& member : members)
+      if (winner == nullptr || member.subscription.user_data > winner->subscription.user_data)
+        winner = &member;
+    Assignments out;
+    for (const GroupMember& member : members)
+      out[member.id].user_data = "the price is " + winner->subscription.user_data.value_or("?");
+    for (const auto& [topic, count] : partitions)
+      for (std::int32_t p = 0; p < count; ++p) out[winner->id].partitions.push_back({topic, p});
+    return out;
+  }
+  void on_assignment(const GroupAssignment& assignment, const GroupMetadata&) override {
+    told_ = assignment.user_data.value_or("");
+  }
+  std::string told_;
+
+ private:
+  std::string bid_;
+};
+
+TEST_F(embedded_broker, members_share_by_an_assignor_and_a_protocol_type_of_the_application) {
+  auto broker = embed::Broker::open({.data = folder_}).value();
+  auto client = Client::connect(broker.local()).value();
+  ASSERT_TRUE(client.admin().create_topic({.name = "t", .partitions = 3}));
+  const auto low = std::make_shared<HighestBid>("7");
+  const auto high = std::make_shared<HighestBid>("9");
+  auto one = client.consumer({.group = "sale", .topics = {"t"}, .assignors = {low}}).value();
+  auto two = client.consumer({.group = "sale", .topics = {"t"}, .assignors = {high}}).value();
+  const auto settled = [&] {
+    return one.assignment().empty() && two.assignment().size() == 3 &&
+           client.admin().describe_group("sale").value().state == "Stable";
+  };
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  do {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    ASSERT_TRUE(one.poll(20ms));
+    ASSERT_TRUE(two.poll(20ms));
+  } while (!settled());
+  EXPECT_EQ(low->told_, "the price is 9");
+  EXPECT_EQ(high->told_, "the price is 9");
+  const auto group = client.admin().describe_group("sale").value();
+  EXPECT_EQ(group.protocol_type, "auction");
+  EXPECT_EQ(group.assignor, "highest-bid");
+  EXPECT_EQ(group.members.size(), 2U);
+  // Who asks for another kind of group is told so.
+  auto stranger = client.consumer({.group = "sale", .topics = {"t"}}).value();
+  Result<std::vector<Batch>> answer = std::vector<Batch>();
+  for (int i = 0; i < 100 && answer; ++i) {
+    ASSERT_TRUE(one.poll(10ms));
+    ASSERT_TRUE(two.poll(10ms));
+    answer = stranger.poll(100ms);
+  }
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code(), Errc::inconsistent_group_protocol);
+}
+
+TEST_F(embedded_broker, records_are_deleted_up_to_an_offset) {
+  auto broker = embed::Broker::open({.data = folder_}).value();
+  auto client = Client::connect(broker.local()).value();
+  ASSERT_TRUE(client.admin().create_topic({.name = "t", .partitions = 1}));
+  auto producer = client.producer().value();
+  for (int i = 0; i < 10; ++i)
+    ASSERT_TRUE(producer.send({.topic = "t", .value = std::to_string(i)}));
+  ASSERT_TRUE(producer.flush(10s));
+  const auto starts = client.admin().delete_records({{{"t", 0}, 7}});
+  ASSERT_TRUE(starts);
+  EXPECT_EQ(starts->at({"t", 0}), 7);
+  EXPECT_EQ(read_all(client, 3), (std::vector<std::string>{"7", "8", "9"}));
+}
+
 }  // namespace
 }  // namespace weir
