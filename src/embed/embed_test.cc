@@ -11,13 +11,14 @@ namespace {
 using namespace std::chrono_literals;
 
 class embedded_broker : public ::testing::Test {
- protected:
+ public:
   embedded_broker() {
     char name[] = "/tmp/weir-embed-XXXXXX";
     folder_ = ::mkdtemp(name);
   }
   ~embedded_broker() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   static std::vector<std::string> read_all(Client& client, std::size_t count) {
     auto consumer = client.consumer({.auto_offset_reset = OffsetReset::earliest}).value();
     EXPECT_TRUE(consumer.assign({{"t", 0}}));
