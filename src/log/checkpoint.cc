@@ -297,6 +297,9 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
   } else {
     note_trouble("checkpoint", job.result.error());
     for (auto& part : job.parts) {
+      // What it was to write may not be there: the next one writes it again.
+      part.partition->epochs_written_ = 0;
+      part.partition->snapshot_at_ = Offset(-1);
       if (part.partition->deleted_ || part.partition->repairing_) continue;
       const auto failed = std::find_if(part.syncs.begin(), part.syncs.end(),
                                        [](const auto& sync) { return !sync.result; });

@@ -83,14 +83,11 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
                            .bytes = std::move(bytes)});
         }
         if (!job->result || (expected < tail_start && from < tail_start)) {
-          partition->fenced_ = Error(
-              Errc::kafka_storage_error,
+          fence_partition(
+              *partition,
               fmt::format("{}: a sync failed and offsets from {} on could not be read back from "
                           "the write-ahead log; restart the broker to recover them",
                           partition->spec_.folder_name(), expected.value));
-          log_error("log", partition->fenced_->message());
-          partition->fail_waiters(*partition->fenced_);
-          if (on_change_) on_change_(*partition);
           return;
         }
         for (auto& batch : tail)
