@@ -6,14 +6,10 @@
 
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "kafka/record_encoding.h"
 
 namespace weir::kafka {
 namespace {
-
-std::size_t run_size(std::optional<std::string_view> run) {
-  if (!run) return 1;
-  return uvarint_size(zigzag(static_cast<std::int64_t>(run->size()))) + run->size();
-}
 
 /// Bytes of a record behind its length.
 std::size_t body_size(std::int64_t timestamp_delta, std::int32_t offset_delta,
@@ -34,10 +30,6 @@ char* put_run(char* p, std::optional<std::string_view> run) {
   if (!run) return put_uvarint(p, zigzag(std::int32_t{-1}));
   p = put_uvarint(p, zigzag(static_cast<std::int64_t>(run->size())));
   return p + run->copy(p, run->size());
-}
-
-std::int64_t wrapping_subtract(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "base/varint.h"
+#include "kafka/record_encoding.h"
 
 namespace weir::kafka {
 namespace {
@@ -13,15 +14,6 @@ void append_run(std::string& out, const std::optional<std::string_view>& run) {
   if (!run) return append_uvarint(out, zigzag(std::int32_t{-1}));
   append_uvarint(out, zigzag(static_cast<std::int64_t>(run->size())));
   out += *run;
-}
-
-std::size_t run_size(const std::optional<std::string_view>& run) {
-  if (!run) return 1;
-  return uvarint_size(zigzag(static_cast<std::int64_t>(run->size()))) + run->size();
-}
-
-std::int64_t wrapping_subtract(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
 }
 
 /// A batch with the header of `from` and this payload, still without lengths and CRC.

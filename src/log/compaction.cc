@@ -17,7 +17,6 @@ struct LogStore::CleanJob {
   Cleaning cleaning;
   std::shared_ptr<PartitionLog> partition;
   Result<Cleaning::Status> status = Cleaning::Status::going_on;
-  MonoTime began{};
 };
 
 namespace {
@@ -174,7 +173,6 @@ void LogStore::start_compaction(const std::shared_ptr<PartitionLog>& partition,
   plan.seed = runtime_.rng().next();
   if (cleaner_ == nullptr) cleaner_ = runtime_.make_worker("weir-clean");
   clean_job_ = std::make_shared<CleanJob>(runtime_.files(), std::move(plan), partition);
-  clean_job_->began = runtime_.loop().now();
   compaction_step();
 }
 
