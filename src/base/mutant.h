@@ -19,6 +19,8 @@ enum class Mutant : std::uint8_t {
   generation_not_raised,       // a group assigns its partitions anew under the old generation
   commit_checked_again,        // a commit that was applied is answered with an error
   offsets_before_durable,      // a commit can be fetched before it is synced
+  pending_offset_lost,         // offsets of a committed transaction are dropped
+  late_end_accepted,           // EndTxn of an earlier epoch ends the present transaction
 };
 
 #ifdef WEIR_MUTANTS

@@ -20,6 +20,7 @@
 #include "broker/options.h"
 #include "broker/request_log.h"
 #include "broker/traffic.h"
+#include "broker/transaction_service.h"
 #include "io/runtime.h"
 
 namespace weir::broker {
@@ -47,6 +48,7 @@ class Broker {
   FetchWaiters& fetch_waiters() { return *fetch_waiters_; }
   const log::LogStore& log() const { return *log_; }
   GroupService& groups() { return *groups_; }
+  TransactionService& transactions() { return *transactions_; }
   io::Loop& loop() { return runtime_.loop(); }
   io::Runtime& runtime() { return runtime_; }
   MonoTime now() const { return runtime_.loop().now(); }
@@ -100,6 +102,7 @@ class Broker {
   std::unique_ptr<Metadata> metadata_;
   std::unique_ptr<FetchWaiters> fetch_waiters_;
   std::unique_ptr<GroupService> groups_;
+  std::unique_ptr<TransactionService> transactions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::shared_ptr<RequestMemory> memory_;

@@ -1,4 +1,5 @@
-// Fetch: whole batches below the high watermark, now or when there are enough (KIP-74 limits).
+// Fetch: whole batches below the end that the reader may see, now or when there are enough (KIP-74
+// limits).
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     Errc error = Errc::none;
     std::vector<io::OutPiece> pieces;
     std::uint64_t bytes = 0;
+    std::vector<log::AbortedTransaction> aborted;
   };
 
   PendingFetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
@@ -53,7 +55,8 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
           diverging(*log, asked_part).epoch.value >= 0)
         return true;
       const auto most = static_cast<std::uint64_t>(std::max(asked_part.partition_max_bytes, 1));
-      total += log->readable_bytes(offset, std::min(most, std::max<std::uint64_t>(wanted, 1)));
+      total += log->readable_bytes(offset, std::min(most, std::max<std::uint64_t>(wanted, 1)),
+                                   isolation());
     }
     return total >= wanted;
   }
@@ -79,6 +82,10 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   io::TimerId timer = io::TimerId::none;
 
  private:
+  log::Isolation isolation() const {
+    return request_.isolation_level == 1 ? log::Isolation::committed : log::Isolation::uncommitted;
+  }
+
   const kafka::FetchRequest::FetchPartition& asked(const Part& part) const {
     return request_.topics[part.topic].partitions[part.partition];
   }
@@ -95,7 +102,8 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
                   .topic_id = {},
                   .error = Errc::none,
                   .pieces = {},
-                  .bytes = 0};
+                  .bytes = 0,
+                  .aborted = {}};
         if (found != nullptr) part.topic_id = found->id;
         const auto index = topic.partitions[p].partition;
         if (found == nullptr) {
@@ -145,7 +153,10 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
       if (bytes_left_ == 0 && any_bytes_) continue;
       enum class State : std::uint8_t { calling, done_at_once, waiting };
       auto state = std::make_shared<State>(State::calling);
-      log->read(Offset(asked(part).fetch_offset), std::min(most, bytes_left_), !any_bytes_,
+      log->read(Offset(asked(part).fetch_offset),
+                {.max_bytes = std::min(most, bytes_left_),
+                 .at_least_one = !any_bytes_,
+                 .isolation = isolation()},
                 [self = shared_from_this(), at, state](Result<log::ReadData> data) {
                   self->note(self->parts_[at], std::move(data));
                   if (*state == State::waiting) return self->read_from(at + 1);
@@ -169,6 +180,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     }
     part.bytes = data->bytes;
     part.pieces = std::move(data->pieces);
+    part.aborted = std::move(data->aborted);
     any_bytes_ = any_bytes_ || part.bytes > 0;
     bytes_left_ -= std::min(bytes_left_, part.bytes);
   }
@@ -185,11 +197,18 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
       out.error_code = wire_code(part.error);
       out.high_watermark = -1;
       if (info_.api_version >= 11) out.preferred_read_replica = -1;
-      if (request_.isolation_level == 1) out.aborted_transactions.emplace();
+      if (isolation() == log::Isolation::committed) {
+        auto& aborted = out.aborted_transactions.emplace();
+        for (const auto& transaction : part.aborted)
+          aborted.push_back({.producer_id = transaction.producer.value,
+                             .first_offset = transaction.first.value,
+                             .unknown_tags = {}});
+      }
       auto* log = broker_.log().find({.topic = part.topic_id, .partition = asked(part).partition});
       if (log != nullptr && part.error != Errc::topic_authorization_failed &&
           part.error != Errc::offset_out_of_range) {
-        out.high_watermark = out.last_stable_offset = log->high_watermark().value;
+        out.high_watermark = log->high_watermark().value;
+        out.last_stable_offset = log->last_stable_offset().value;
         out.log_start_offset = log->log_start().value;
         const auto end =
             part.error == Errc::none ? diverging(*log, asked(part)) : log::LeaderEpochs::End{};
