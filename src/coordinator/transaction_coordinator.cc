@@ -23,8 +23,8 @@ bool ended_as(TransactionState state, bool commit) {
   return state == (commit ? TransactionState::complete_commit : TransactionState::complete_abort);
 }
 
-ProducerEpoch raised(ProducerEpoch epoch, int by) {
-  return ProducerEpoch(static_cast<std::int16_t>(std::min<int>(epoch.value + by, INT16_MAX)));
+ProducerEpoch raised(ProducerEpoch epoch) {
+  return ProducerEpoch(static_cast<std::int16_t>(std::min<int>(epoch.value + 1, INT16_MAX)));
 }
 
 }  // namespace
@@ -244,7 +244,7 @@ TransactionCoordinator::Owned TransactionCoordinator::next_owner(
     return {.error = Errc::none, .next = std::move(next)};
   }
   if (!named || asked.epoch == present->epoch) {
-    next.epoch = raised(present->epoch, 1);
+    next.epoch = raised(present->epoch);
     if (named) next.last_epoch = present->epoch;
     return {.error = Errc::none, .next = std::move(next)};
   }
@@ -448,7 +448,7 @@ TransactionEffects TransactionCoordinator::end(RequestId request, const Transact
   TransactionAnswer given{.producer = next.producer, .epoch = next.epoch};
   if (next.raises_epochs()) {
     next.last_epoch = next.epoch;
-    next.epoch = given.epoch = raised(next.epoch, 1);
+    next.epoch = given.epoch = raised(next.epoch);
     if (fresh) {
       next.next_producer = given.producer = *fresh;
       given.epoch = ProducerEpoch(0);
@@ -474,7 +474,7 @@ void TransactionCoordinator::prepare(Entry& entry, Transaction next,
 void TransactionCoordinator::abort_open(Entry& entry, std::optional<Waiting> waiting) {
   Transaction next = *entry.current();
   next.state = TransactionState::prepare_abort;
-  next.epoch = raised(next.epoch, next.raises_epochs() ? 2 : 1);
+  next.epoch = raised(next.epoch);
   next.last_epoch = ProducerEpoch(-1);
   prepare(entry, std::move(next), std::move(waiting));
 }
