@@ -97,7 +97,11 @@ void TransactionCoordinator::write(Entry& entry, std::optional<Transaction> next
               .record = next ? make_transaction_record(entry.id, *next).value()
                              : make_transaction_tombstone(entry.id),
               .waiting = {}};
-  if (waiting) write.waiting.push_back(*waiting);
+  if (waiting && mutant(Mutant::reply_before_state)) {
+    answer(waiting->request, waiting->answer);
+  } else if (waiting) {
+    write.waiting.push_back(*waiting);
+  }
   const bool ongoing = next && next->state == TransactionState::ongoing;
   const Transaction* before = entry.current();
   const bool begins = ongoing && (before == nullptr || before->state != TransactionState::ongoing);
@@ -476,6 +480,7 @@ void TransactionCoordinator::abort_open(Entry& entry, std::optional<Waiting> wai
   next.state = TransactionState::prepare_abort;
   next.epoch = raised(next.epoch);
   next.last_epoch = ProducerEpoch(-1);
+  if (mutant(Mutant::no_marker_before_fence)) next.partitions.clear();
   prepare(entry, std::move(next), std::move(waiting));
 }
 

@@ -234,7 +234,8 @@ Result<void> LogStore::finish_flush(FlushJob& job) {
       check(segment != partition.segments_.rend(), "a flushed segment is there");
       segment->readable_bytes = segment->assigned_bytes;
       segment->txn_entries_written = segment->txn_entries;
-      if (!segment->made) partition.names_unsynced_ = true;
+      const bool first_aborted = segment->txn_index == nullptr && write.txn_index != nullptr;
+      if (!segment->made || first_aborted) partition.names_unsynced_ = true;
       segment->made = true;
       segment->log = std::move(write.log);
       segment->index = std::move(write.index);

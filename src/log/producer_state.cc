@@ -61,7 +61,8 @@ Result<ProducerStates::Checked> ProducerStates::check(const ProducedSequence& ba
   const ProducerEntry& entry = found->second;
   const std::int32_t last_sequence = sequence_after(batch.first_sequence, batch.record_count - 1);
   const bool has_sequence = batch.first_sequence >= 0;
-  if (has_sequence && entry.epoch == batch.epoch && !mutant(Mutant::forget_last_batches)) {
+  const bool same_epoch = entry.epoch == batch.epoch || mutant(Mutant::duplicates_across_epochs);
+  if (has_sequence && same_epoch && !mutant(Mutant::forget_last_batches)) {
     for (std::size_t i = 0; i < entry.count; ++i) {
       const ProducerBatch& kept = entry.batches[i];
       if (kept.first_sequence == batch.first_sequence && kept.last_sequence == last_sequence)
@@ -129,7 +130,7 @@ void ProducerStates::apply(const ProducedSequence& batch, Offset last_offset,
   ProducerEntry& entry = entries_[batch.producer];
   if (entry.epoch != batch.epoch) {
     entry.epoch = batch.epoch;
-    entry.count = 0;
+    if (!mutant(Mutant::duplicates_across_epochs)) entry.count = 0;
   }
   if (batch.first_sequence >= 0)
     entry.add({.first_sequence = batch.first_sequence,
@@ -157,7 +158,7 @@ std::optional<EndedTransaction> ProducerStates::apply_end(const TransactionEnd& 
   }
   if (entry.epoch != end.epoch) {
     entry.epoch = end.epoch;
-    entry.count = 0;
+    if (!mutant(Mutant::duplicates_across_epochs)) entry.count = 0;
     entry.awaited_sequence = -1;
   }
   entry.coordinator_epoch = end.coordinator_epoch;
@@ -204,6 +205,7 @@ Offset ProducerStates::first_open() const {
 }
 
 Offset ProducerStates::first_undecided(Offset high_watermark) const {
+  if (mutant(Mutant::stable_is_high_watermark)) return high_watermark;
   Offset first = first_open();
   for (auto it = ended_.rbegin(); it != ended_.rend() && it->marker >= high_watermark; ++it)
     first = std::min(first, it->first);
