@@ -15,6 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+using Strings = std::vector<std::string>;
+
 struct Visible {
   std::vector<std::string> committed;  // "offset:value"
   Offset stable{0};
@@ -25,9 +27,10 @@ struct TransactionalMachine : LogMachine {
   explicit TransactionalMachine(std::uint64_t seed) : LogMachine(seed) {}
 
   Result<Appended> send(std::int64_t producer, std::int16_t epoch, std::int32_t sequence,
-                        std::string_view value, bool transactional = true) {
+                        std::string_view value, bool transactional = true,
+                        std::string_view key = "k") {
     kafka::BatchBuilder builder;
-    builder.append(1'700'000'000'000, std::string_view("k"), value);
+    builder.append(process().loop().clock().wall_ms(), key, value);
     std::optional<Result<Appended>> out;
     partition(0).append(
         builder
@@ -75,6 +78,24 @@ struct TransactionalMachine : LogMachine {
     return bytes;
   }
 
+  /// Every value before `end`, aborted or not.
+  Strings everything(Offset end) {
+    Strings out;
+    for (Offset from = partition(0).log_start(); from < end;) {
+      const std::string bytes = read(0, from, 1U << 20U).value();
+      kafka::BatchCursor cursor(bytes);
+      kafka::BatchView batch;
+      while (cursor.next(batch).value()) {
+        auto reader = kafka::RecordReader::open(batch).value();
+        kafka::RecordView record;
+        while (reader.next(record) && !batch.is_control())
+          if (record.offset < end.value) out.emplace_back(*record.value);
+        from = Offset(batch.next_offset());
+      }
+    }
+    return out;
+  }
+
   /// As Kafka's consumer finds it: aborted data dropped by the list, which each read brings anew.
   std::vector<std::string> committed(Offset from = Offset(0), std::uint64_t max_bytes = 300) {
     std::vector<std::string> out;
@@ -110,8 +131,6 @@ struct TransactionalMachine : LogMachine {
     return out;
   }
 };
-
-using Strings = std::vector<std::string>;
 
 TEST(transactions, what_is_open_is_not_stable_and_an_abort_is_told) {
   TransactionalMachine machine(1);
@@ -208,6 +227,12 @@ class Model {
       if (batch.producer == producer && batch.state == Batch::open)
         batch.state = commit ? Batch::committed : Batch::aborted;
     end_ = marker + 1;
+  }
+  std::set<std::string> aborted() const {
+    std::set<std::string> out;
+    for (const auto& batch : batches_)
+      if (batch.state == Batch::aborted) out.insert(batch.value);
+    return out;
   }
   Visible visible() const {
     Visible out;
@@ -331,6 +356,149 @@ TEST(transactions, every_reader_sees_what_a_model_says_across_restarts_and_damag
     run_against_model(seed);
     if (HasFatalFailure() || HasNonfatalFailure()) break;
   }
+}
+
+using Table = std::map<std::string, std::string>;
+
+/// What a reader of committed data ends up with; values are "key=text".
+Table table_of(const Strings& lines) {
+  Table table;
+  for (const auto& line : lines) {
+    const std::string value = line.substr(line.find(':') + 1);
+    const std::size_t equals = value.find('=');
+    table[value.substr(0, equals)] = value;
+  }
+  return table;
+}
+
+// Until all that is due is compacted, and every marker that nobody needs has had its time.
+void compact_all(TransactionalMachine& machine, Model& model) {
+  for (int i = 0; i < 5; ++i) {
+    const std::string filler = "filler=" + std::string(2500, '.');
+    const auto at = machine.send(-1, -1, -1, filler, false, "filler");
+    model.sent(at.value().base_offset.value, -1, filler, false);
+    ASSERT_TRUE(machine.checkpoint());
+    machine.world().run_for(2s);
+  }
+  EXPECT_FALSE(machine.partition(0).uncleanable().has_value());
+}
+
+void compact_against_model(std::uint64_t seed, std::uint64_t& aborted_dropped) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Rng rng(seed);
+  TransactionalMachine machine(seed);
+  machine.settings.compact = true;
+  machine.settings.remove = false;
+  machine.settings.min_cleanable_dirty_ratio = 0.01;
+  machine.settings.delete_retention_ms = static_cast<std::int64_t>(rng.below(1500));
+  machine.settings.segment_bytes = 400 + rng.below(2000);
+  machine.settings.index_interval_bytes = 50 + rng.below(300);
+  machine.options.flush_bytes = 1 + rng.below(500);
+  machine.options.tail_cache_bytes = rng.below(800);
+  machine.options.checkpoint_interval = 50ms;
+  machine.options.compaction_interval = 10ms;
+  machine.options.compaction_step_bytes = 200 + rng.below(2000);
+  machine.open();
+  Model model;
+  std::map<std::int64_t, ProducerModel> producers;
+  const auto look = [&] {
+    ASSERT_EQ(machine.partition(0).last_stable_offset(), model.visible().stable);
+    ASSERT_EQ(table_of(machine.committed(machine.partition(0).log_start(), 50 + rng.below(2000))),
+              table_of(model.visible().committed));
+  };
+  const auto end = [&](std::int64_t id, bool commit) {
+    ProducerModel& producer = producers[id];
+    const auto at = machine.end(id, static_cast<std::int16_t>(producer.epoch + 1), commit);
+    model.ended(at.value().base_offset.value, id, commit);
+    producer = {.epoch = static_cast<std::int16_t>(producer.epoch + 1), .sequence = 0};
+  };
+  for (int step = 0; step < 120; ++step) {
+    const auto id = static_cast<std::int64_t>(1 + rng.below(4));
+    const std::string key = "k" + std::to_string(rng.below(5));
+    const std::string value = key + "=" + std::to_string(step);
+    switch (rng.below(12)) {
+      case 0: {
+        const auto at = machine.send(-1, -1, -1, value, false, key);
+        model.sent(at.value().base_offset.value, -1, value, false);
+        break;
+      }
+      case 1:
+      case 2:
+      case 3: end(id, rng.one_in(2)); break;
+      case 4: machine.world().run_for(Duration(rng.between(0, 300'000'000))); break;
+      case 5:
+        aborted_dropped += machine.store().counters().aborted_records_dropped;
+        rng.one_in(2) ? machine.power_cut() : machine.kill();
+        if (rng.one_in(4)) damage_an_index(machine, rng);
+        machine.open();
+        break;
+      default: {
+        const auto at =
+            machine.send(id, producers[id].epoch, producers[id].sequence++, value, true, key);
+        model.sent(at.value().base_offset.value, id, value, true);
+      }
+    }
+    if (step % 10 == 0) look();
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+  for (std::int64_t id = 1; id <= 4; ++id) end(id, id % 2 == 0);
+  compact_all(machine, model);
+  look();
+  aborted_dropped += machine.store().counters().aborted_records_dropped;
+  // Of the compacted part nothing aborted is left, whoever reads it.
+  const std::set<std::string> aborted = model.aborted();
+  for (const auto& line : machine.everything(machine.partition(0).clean_end()))
+    EXPECT_FALSE(aborted.contains(line)) << line;
+}
+
+TEST(transactions, compaction_keeps_the_newest_committed_value_and_drops_what_was_aborted) {
+  std::uint64_t aborted_dropped = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    compact_against_model(seed, aborted_dropped);
+    if (HasFatalFailure() || HasNonfatalFailure()) break;
+  }
+  EXPECT_GT(aborted_dropped, 500U);
+}
+
+TEST(transactions, a_marker_goes_when_its_data_and_its_producer_have_gone) {
+  TransactionalMachine machine(6);
+  machine.settings.compact = true;
+  machine.settings.remove = false;
+  machine.settings.min_cleanable_dirty_ratio = 0.01;
+  machine.settings.delete_retention_ms = 1000;
+  machine.settings.segment_bytes = 1000;
+  machine.options.flush_bytes = 1;
+  machine.options.compaction_interval = 10ms;
+  machine.options.tail_cache_bytes = 0;
+  machine.options.producer_expiration = 500ms;
+  machine.options.retention_interval = 100ms;
+  machine.open();
+  const auto markers = [&] {
+    std::size_t count = 0;
+    for (Offset from(0); from < machine.partition(0).clean_end();) {
+      const std::string bytes = machine.read(0, from, 1U << 20U).value();
+      kafka::BatchCursor cursor(bytes);
+      kafka::BatchView batch;
+      while (cursor.next(batch).value()) {
+        count += batch.is_control() && batch.base_offset() < 5 ? 1 : 0;
+        from = Offset(batch.next_offset());
+      }
+    }
+    return count;
+  };
+  Model model;
+  ASSERT_TRUE(machine.send(7, 0, 0, "k=committed"));
+  ASSERT_TRUE(machine.end(7, 1, true));
+  ASSERT_TRUE(machine.send(8, 0, 0, "k=aborted"));
+  ASSERT_TRUE(machine.end(8, 1, false));
+  compact_all(machine, model);
+  // The committed value is the newest of its key: what says that it is committed stays with it.
+  EXPECT_EQ(markers(), 1U);
+  EXPECT_EQ(machine.committed().front(), "0:k=committed");
+  ASSERT_TRUE(machine.send(-1, -1, -1, "k=newer", false));
+  compact_all(machine, model);
+  compact_all(machine, model);
+  EXPECT_EQ(markers(), 0U);
 }
 
 TEST(producer_states, a_snapshot_tells_of_the_moment_that_it_is_of) {
