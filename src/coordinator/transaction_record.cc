@@ -32,7 +32,7 @@ Result<Transaction> from_value(const kafka::TransactionLogValue& value) {
                   .previous_producer = ProducerId(value.previous_producer_id),
                   .next_producer = ProducerId(value.next_producer_id),
                   .epoch = ProducerEpoch(value.producer_epoch),
-                  .timeout_ms = value.transaction_timeout_ms,
+                  .timeout_ms = std::max(value.transaction_timeout_ms, 0),
                   .state = static_cast<TransactionState>(value.transaction_status),
                   .partitions = {},
                   .updated_ms = value.transaction_last_update_timestamp_ms,

@@ -402,6 +402,17 @@ TEST(transactions, bounds_are_told) {
   EXPECT_EQ(kit.answer(nameless)->error, Errc::invalid_request);
 }
 
+std::string hex(std::string_view bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    out += digits[value >> 4U];
+    out += digits[value & 15U];
+  }
+  return out;
+}
+
 TEST(transaction_records, say_what_they_were_told) {
   const Transaction transaction{.producer = ProducerId(7),
                                 .previous_producer = ProducerId(5),
@@ -414,6 +425,33 @@ TEST(transaction_records, say_what_they_were_told) {
                                 .started_ms = 10,
                                 .client_version = 2};
   const Record record = make_transaction_record("id", transaction).value();
+  // The worked bytes of docs/formats/transaction-state.md.
+  EXPECT_EQ(hex(record.key), "000000026964");
+  EXPECT_EQ(hex(*record.value),
+            "0001"
+            "0000000000000007"
+            "0003"
+            "000004d2"
+            "03"
+            "03"
+            "0261"
+            "03"
+            "00000000"
+            "00000004"
+            "00"
+            "0262"
+            "02"
+            "00000001"
+            "00"
+            "000000000000000b"
+            "000000000000000a"
+            "03"
+            "0008"
+            "0000000000000005"
+            "0108"
+            "0000000000000009"
+            "0202"
+            "0002");
   const auto read = decode_transaction(record.key, record.value).value().value();
   EXPECT_EQ(read.id, "id");
   EXPECT_EQ(read.value->partitions, transaction.partitions);

@@ -93,7 +93,7 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
   if (!rows) return fail(rows.error());
   Checkpoint out;
   for (const auto& row : *rows) {
-    if (row[0] == "aborted") {
+    if (!row.empty() && row[0] == "aborted") {
       if (decode_aborted(row, out)) continue;
       return fail(Errc::malformed, "checkpoint: a row of aborted transactions that cannot be");
     }
