@@ -26,6 +26,7 @@ std::string host_of(const std::string& peer) { return peer.substr(0, peer.rfind(
 Broker::Broker(io::Runtime& runtime, BrokerOptions options)
     : runtime_(runtime),
       options_(std::move(options)),
+      fetch_sessions_(runtime.rng()),
       request_log_(options_.settings.get_int("weir.slow.request.ms"),
                    options_.settings.get_bool("weir.access.log")),
       started_wall_ms_(runtime.loop().clock().wall_ms()) {

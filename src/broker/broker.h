@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker/connection.h"
+#include "broker/fetch_sessions.h"
 #include "broker/fetch_waiters.h"
 #include "broker/group_service.h"
 #include "broker/metadata.h"
@@ -46,6 +47,7 @@ class Broker {
   Metadata& metadata() { return *metadata_; }
   log::LogStore& log() { return *log_; }
   FetchWaiters& fetch_waiters() { return *fetch_waiters_; }
+  FetchSessions& fetch_sessions() { return fetch_sessions_; }
   const log::LogStore& log() const { return *log_; }
   GroupService& groups() { return *groups_; }
   TransactionService& transactions() { return *transactions_; }
@@ -101,6 +103,7 @@ class Broker {
   std::unique_ptr<log::LogStore> log_;
   std::unique_ptr<Metadata> metadata_;
   std::unique_ptr<FetchWaiters> fetch_waiters_;
+  FetchSessions fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
   std::unique_ptr<TransactionService> transactions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;

@@ -497,7 +497,20 @@ class Reader final : public Actor {
 
   void on_connected() override {
     ++connection_;
+    begin_session();
     fetch();
+  }
+
+  void begin_session() {
+    session_id_ = 0;
+    session_epoch_ = 0;
+    sent_.clear();
+  }
+
+  // In a session what has not changed is not said again (KIP-227).
+  bool must_ask(const Key& key) const {
+    const auto sent = sent_.find(key);
+    return session_epoch_ <= 0 || sent == sent_.end() || sent->second != offset_of(key);
   }
 
   // One after the other: of two at once the later one may have been answered earlier.
@@ -518,20 +531,26 @@ class Reader final : public Actor {
     request.isolation_level = reads_committed() ? 1 : 0;
     std::vector<std::string> names;
     for (int t = 0; t < topics; ++t) names.push_back(topic_name(t));
+    request.session_id = session_id_;
+    request.session_epoch = uses_session_ ? session_epoch_ : -1;
     for (int t = 0; t < topics; ++t) {
-      auto& topic = request.topics.emplace_back();
+      kafka::FetchRequest::FetchTopic topic;
       topic.topic = names[static_cast<std::size_t>(t)];
       for (std::int32_t p = 0; p < partitions_of_topic; ++p) {
+        if (uses_session_ && !must_ask({t, p})) continue;
         auto& partition = topic.partitions.emplace_back();
         partition.partition = p;
         partition.fetch_offset = offset_of({t, p});
         partition.partition_max_bytes = static_cast<std::int32_t>(1 + world_.rng.below(2000));
+        sent_[{t, p}] = partition.fetch_offset;
       }
+      if (!topic.partitions.empty()) request.topics.push_back(std::move(topic));
     }
     client_->call<kafka::FetchResponse>(request, 11, [this](Result<kafka::FetchResponse> response) {
       progress();
       if (!response) return;
       ++run_.counters.machine.operations;
+      note_session(*response);
       for (const auto& topic : response->responses)
         for (const auto& partition : topic.partitions)
           note({std::stoi(std::string(topic.topic.substr(1))), partition.partition_index},
@@ -543,6 +562,14 @@ class Reader final : public Actor {
               static_cast<std::int64_t>(world_.rng.below(static_cast<std::uint64_t>(offset) + 1));
       fetch_soon();
     });
+  }
+
+  void note_session(const kafka::FetchResponse& response) {
+    if (!uses_session_) return;
+    if (response.error_code != 0 || response.session_id == 0) return begin_session();
+    session_id_ = response.session_id;
+    ++session_epoch_;
+    if (session_epoch_ > 1) ++run_.counters.session_answers;
   }
 
   void say(const Key& key, std::string_view what) {
@@ -615,6 +642,10 @@ class Reader final : public Actor {
   int number_;
   Kind kind_;
   std::uint64_t connection_ = 0;
+  const bool uses_session_ = world_.rng.one_in(2);
+  std::int32_t session_id_ = 0;
+  std::int32_t session_epoch_ = 0;
+  std::map<Key, std::int64_t> sent_;  // in the session
   std::map<Key, std::int64_t> offsets_;
   std::map<Key, std::pair<std::int64_t, std::int64_t>> ends_;  // stable, high watermark
 };
@@ -759,15 +790,16 @@ void TransactionCounters::add(const TransactionCounters& other) {
   replayed += other.replayed;
   cut_open += other.cut_open;
   cut_prepared += other.cut_prepared;
+  session_answers += other.session_answers;
 }
 
 std::string TransactionCounters::to_string() const {
   return fmt::format(
       "{}\n{} transactions committed, {} aborted, {} of unknown end, {} timed out, {} owners "
-      "fenced, {} offsets in transactions, {} requests replayed; starts found {} transactions "
-      "open, {} prepared",
+      "fenced, {} offsets in transactions, {} requests replayed, {} answers in fetch sessions; "
+      "starts found {} transactions open, {} prepared",
       machine.to_string(), committed, aborted, unknown, timed_out, fenced, offset_commits, replayed,
-      cut_open, cut_prepared);
+      session_answers, cut_open, cut_prepared);
 }
 
 TransactionSimResult run_transaction_simulation(std::uint64_t seed) {

@@ -41,6 +41,7 @@ TEST(transaction_sim, no_seed_breaks_a_promise) {
   EXPECT_GE(total.timed_out, count / 10);
   EXPECT_GE(total.offset_commits, 5 * count);
   EXPECT_GE(total.replayed, 10 * count);
+  EXPECT_GE(total.session_answers, 50 * count);
   EXPECT_GE(total.cut_open, count / 2);
   EXPECT_GE(total.cut_prepared, count / 100);
   EXPECT_GE(total.machine.crashes, count);
