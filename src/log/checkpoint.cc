@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/mutant.h"
 #include "log/batch.h"
@@ -194,6 +195,7 @@ void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>
       .max_timestamp_offset = active.max_timestamp_offset,
       .clean_end = partition.clean_end_,
       .no_producers = partition.producers_.empty() ? end : Offset(0),
+      .epochs_crc = {},
       .aborted = {}};
   auto& row = job.checkpoint.partitions[partition.spec_.id];
   for (const auto& segment : partition.segments_) {
@@ -232,7 +234,9 @@ void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>
     part.files.push_back({.path = partition.folder_ + "/leader-epoch-checkpoint",
                           .content = partition.epochs_.encode(),
                           .durable = true});
+    partition.epochs_crc_ = crc32c(part.files.back().content);
   }
+  row.epochs_crc = partition.epochs_crc_;
   job.new_folder = job.new_folder || part.names;
   if (!part.empty()) job.parts.push_back(std::move(part));
 }

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "base/crc32c.h"
+
 namespace weir::log {
 
 bool parse_number(std::string_view text, std::int64_t& out) {
@@ -49,17 +51,19 @@ std::string encode(const Checkpoint& checkpoint) {
   for (const auto& [id, row] : checkpoint.partitions) {
     const std::string partition = fmt::format("{} {}", id.topic.to_string(), id.partition);
     rows +=
-        fmt::format("partition {} {} {} {} {} {} {} {}\n", partition, row.recovery_point.value,
+        fmt::format("partition {} {} {} {} {} {} {} {} {}\n", partition, row.recovery_point.value,
                     row.log_start.value, row.active_base.value, row.max_timestamp,
-                    row.max_timestamp_offset.value, row.clean_end.value, row.no_producers.value);
+                    row.max_timestamp_offset.value, row.clean_end.value, row.no_producers.value,
+                    row.epochs_crc ? std::int64_t{*row.epochs_crc} : std::int64_t{-1});
     count += row.aborted.size();
     for (const auto& [base, aborted] : row.aborted)
       rows +=
           fmt::format("aborted {} {} {} {}\n", partition, base.value, aborted.entries, aborted.crc);
   }
-  return fmt::format("0\n{}\nsequence {}\nepoch {}\n", count, checkpoint.sequence,
-                     checkpoint.epoch.value) +
-         rows;
+  const std::string text = fmt::format("0\n{}\nsequence {}\nepoch {}\n", count + 1,
+                                       checkpoint.sequence, checkpoint.epoch.value) +
+                           rows;
+  return text + fmt::format("crc {}\n", crc32c(text));
 }
 
 namespace {
@@ -89,6 +93,14 @@ bool decode_aborted(const std::vector<std::string_view>& row, Checkpoint& out) {
 }  // namespace
 
 Result<Checkpoint> decode_checkpoint(std::string_view text) {
+  // Absent in files from before there were transactions.
+  if (const std::size_t at = text.rfind("\ncrc "); at != std::string_view::npos) {
+    std::int64_t crc = 0;
+    const std::string_view said = text.substr(at + 5);
+    if (!said.ends_with('\n') || !parse_number(said.substr(0, said.size() - 1), crc) ||
+        crc != crc32c(text.substr(0, at + 1)))
+      return fail(Errc::malformed, "checkpoint: wrong checksum");
+  }
   auto rows = decode_checkpoint_rows(text);
   if (!rows) return fail(rows.error());
   Checkpoint out;
@@ -97,16 +109,17 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
       if (decode_aborted(row, out)) continue;
       return fail(Errc::malformed, "checkpoint: a row of aborted transactions that cannot be");
     }
+    if (row.size() == 2 && row[0] == "crc" && &row == &rows->back()) continue;
     std::vector<std::int64_t> numbers;
     Uuid topic;
-    // Eight words before there was compaction.
-    const bool is_partition = (row.size() == 8 || row.size() == 10) && row[0] == "partition" &&
-                              Uuid::parse(row[1], topic);
+    // Eight words before there was compaction, ten before there were transactions.
+    const bool is_partition = (row.size() == 8 || row.size() == 10 || row.size() == 11) &&
+                              row[0] == "partition" && Uuid::parse(row[1], topic);
     bool fine = is_partition || (row.size() == 2 && (row[0] == "sequence" || row[0] == "epoch"));
     for (std::size_t i = is_partition ? 2 : 1; fine && i < row.size(); ++i) {
       fine = parse_number(row[i], numbers.emplace_back());
-      // Only timestamps and their offsets may be absent, as -1.
-      if (!is_partition || i < 6 || i >= 8) fine = fine && numbers.back() >= 0;
+      // Only timestamps and their offsets, and the checksum, may be absent, as -1.
+      if (!is_partition || i < 6 || i == 8 || i == 9) fine = fine && numbers.back() >= 0;
     }
     if (fine && row[0] != "sequence") fine = numbers[0] < INT32_MAX;
     if (!fine)
@@ -120,7 +133,11 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
           .max_timestamp_offset = Offset(numbers[5]),
           .clean_end = Offset(numbers.size() > 6 ? numbers[6] : 0),
           .no_producers = Offset(numbers.size() > 6 ? numbers[7] : 0),
+          .epochs_crc = {},
           .aborted = {}};
+      if (numbers.size() > 8 && numbers[8] >= 0 && numbers[8] <= UINT32_MAX)
+        out.partitions[{topic, static_cast<std::int32_t>(numbers[0])}].epochs_crc =
+            static_cast<std::uint32_t>(numbers[8]);
     } else if (row[0] == "sequence") {
       out.sequence = static_cast<std::uint64_t>(numbers[0]);
     } else {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,8 +36,11 @@ struct Checkpoint {
     Offset active_base{0};
     std::int64_t max_timestamp = -1;  // of that segment; its time index may be torn
     Offset max_timestamp_offset{-1};
-    Offset clean_end{0};     // below it compaction has been
-    Offset no_producers{0};  // at it no idempotent producer was known; else 0
+    Offset clean_end{0};  // below it compaction has been
+    /// Not in the file: there is no checkpoint to go by, every segment must be read.
+    bool unknown = false;
+    Offset no_producers{0};                   // at it no idempotent producer was known; else 0
+    std::optional<std::uint32_t> epochs_crc;  // of leader-epoch-checkpoint, CRC-32C
     /// Segments with aborted transactions: how many entries their `.txnindex` has at least, and the
     /// CRC-32C of these. Without them its loss would turn aborted records into committed ones.
     struct Aborted {

@@ -1,5 +1,7 @@
 #include "log/leader_epochs.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "log/checkpoint_file.h"
@@ -13,6 +15,12 @@ void LeaderEpochs::add(LeaderEpoch epoch, Offset start) {
 
 void LeaderEpochs::cut(Offset end) {
   while (!entries_.empty() && entries_.back().start >= end) entries_.pop_back();
+}
+
+LeaderEpoch LeaderEpochs::at(Offset offset) const {
+  const auto after = std::upper_bound(entries_.begin(), entries_.end(), offset,
+                                      [](Offset o, const Entry& entry) { return o < entry.start; });
+  return after == entries_.begin() ? LeaderEpoch(-1) : std::prev(after)->epoch;
 }
 
 LeaderEpochs::End LeaderEpochs::end_of(LeaderEpoch epoch, Offset log_end) const {

@@ -27,6 +27,8 @@ class LeaderEpochs {
   void add(LeaderEpoch epoch, Offset start);
   /// Forgets epochs that begin at or after `end`: the log was cut there.
   void cut(Offset end);
+  /// The epoch that wrote at `offset`; -1: unknown.
+  LeaderEpoch at(Offset offset) const;
   LeaderEpoch latest() const { return entries_.empty() ? LeaderEpoch(-1) : entries_.back().epoch; }
   /// Where the largest epoch at or below `epoch` ends; `log_end` for the latest. {-1, -1}: unknown.
   End end_of(LeaderEpoch epoch, Offset log_end) const;

@@ -76,6 +76,7 @@ struct LogCounters {
   std::uint64_t checkpoints = 0;
   std::uint64_t failed_cycles = 0;
   std::uint64_t repairs = 0;
+  std::uint64_t damaged_ranges = 0;  // found while reading
   std::uint64_t compactions = 0;
   std::uint64_t failed_compactions = 0;
   std::uint64_t compacted_bytes_read = 0;
@@ -201,6 +202,9 @@ class LogStore {
   // recovery.cc
   Result<void> write_identity();
   Result<void> read_checkpoints();
+  Result<void> raise_epoch_above_wal();
+  Result<bool> has_data();
+  Result<void> go_on_without_checkpoint();
   Result<void> make_wal_believable();
   Result<void> recover(const std::vector<std::shared_ptr<PartitionLog>>& partitions);
   Result<void> clear_foreign_folder(const PartitionSpec& spec);
@@ -247,7 +251,8 @@ class LogStore {
   std::vector<Removal> removals_;  // files that the next checkpoint makes unneeded
   RecoveryReport report_;
   LogCounters counters_;
-  WalScan scan_;  // until start()
+  WalScan scan_;                     // until start()
+  bool checkpoint_unknown_ = false;  // it was lost or damaged; until the first new one
 
   std::unordered_map<PartitionId, std::shared_ptr<PartitionLog>> partitions_;
   std::shared_ptr<PartitionLog> metadata_;

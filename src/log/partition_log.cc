@@ -255,32 +255,99 @@ ReadData PartitionLog::read_tail(Offset offset, const ReadLimits& limits) const 
   return data;
 }
 
+namespace {
+
+/// One read of a segment, on a worker. What this process has not written itself is checked once
+/// before it is handed out: a bit that flipped on the disk must not reach a reader.
+struct SegmentRead {
+  SegmentView view;
+  Offset offset;
+  RangeLimits limits;
+  bool gaps = false;  // are legal
+  std::optional<LeaderEpochs> epochs;
+  std::optional<AbortedSearch> aborted;
+  Result<SegmentRange> found = SegmentRange{};
+  Result<std::vector<AbortedTransaction>> transactions = std::vector<AbortedTransaction>();
+  bool found_damage = false;  // view.damage is new
+
+  void run(io::FileSystem& files) {
+    found = checked_range(files);
+    const bool damaged = found ? false : found.error().code() == Errc::corrupt_message;
+    if (damaged && verify(files)) found = checked_range(files);
+    if (!found || !aborted) return;
+    aborted->to = found->next;
+    transactions = aborted->run(files);
+  }
+
+ private:
+  Result<SegmentRange> checked_range(io::FileSystem& files) {
+    auto range = find_range(files, view, offset, limits);
+    if (!range) return range;
+    const auto damaged = [&] {
+      return fail(Errc::corrupt_message,
+                  fmt::format("{}.log: damaged near byte {}", view.stem, range->range.offset));
+    };
+    // Offset by offset, but for what compaction took and what is known to be damaged.
+    const Offset first = range->first;
+    if (!gaps && (first.value < 0 || (first > offset && !is_behind_damage(first))))
+      return damaged();
+    const std::uint64_t at = range->range.offset;
+    const std::uint64_t size = range->range.size;
+    if (size == 0 || view.checked == nullptr || view.checked->covers(at, at + size)) return range;
+    auto whole = is_whole(*range->range.file, view, at, size, gaps, known_epochs());
+    if (!whole) return fail(whole.error());
+    if (!*whole) return damaged();
+    view.checked->add(at, at + size);
+    return range;
+  }
+
+  const LeaderEpochs* known_epochs() const { return epochs ? &*epochs : nullptr; }
+
+  bool is_behind_damage(Offset first) const {
+    return std::any_of(view.damage.begin(), view.damage.end(),
+                       [&](const DamagedBytes& bad) { return bad.to == first; });
+  }
+
+  bool verify(io::FileSystem& files) {
+    auto log = files.open(view.stem + ".log", io::OpenMode::read);
+    if (!log) return false;
+    auto verified =
+        verify_segment(**log, view.base, view.next, view.readable_bytes, gaps, known_epochs());
+    if (!verified) return false;
+    view.damage = std::move(verified->damage);
+    if (verified->bytes < view.readable_bytes)
+      view.damage.push_back({.at = verified->bytes,
+                             .end = view.readable_bytes,
+                             .from = verified->next,
+                             .to = gaps ? verified->next : view.next});
+    found_damage = !view.damage.empty();
+    return found_damage;
+  }
+};
+
+}  // namespace
+
 void PartitionLog::read_segment(std::size_t index, Offset offset, const ReadLimits& limits,
                                 ReadDone done) {
-  struct Search {
-    SegmentView view;
-    RangeLimits limits;
-    std::optional<AbortedSearch> aborted;
-    Result<SegmentRange> found = SegmentRange{};
-    Result<std::vector<AbortedTransaction>> transactions = std::vector<AbortedTransaction>();
-    void run(io::FileSystem& files, Offset offset) {
-      found = find_range(files, view, offset, limits);
-      if (!found || !aborted) return;
-      aborted->to = found->next;
-      transactions = aborted->run(files);
-    }
-  };
   const Segment& segment = segments_[index];
-  auto search = std::make_shared<Search>();
+  auto search = std::make_shared<SegmentRead>();
   search->view = segment.view();
+  search->offset = offset;
+  search->gaps = may_have_gaps();
+  if (epochs_trusted_) search->epochs = epochs_;
   search->limits = {.max_bytes = limits.max_bytes,
                     .at_least_one = limits.at_least_one,
                     .end = end_for(limits.isolation)};
   if (limits.isolation == Isolation::committed) search->aborted = aborted_from(index, offset);
   auto& files = store_.runtime().files();
-  store_.reader_->run([search, &files, offset] { search->run(files, offset); },
-                      [search, self = store_.shared(spec_.id), next = segment.next, limits,
+  store_.reader_->run([search, &files] { search->run(files); },
+                      [search, self = store_.shared(spec_.id), next = segment.next, limits, offset,
                        done = std::move(done)]() mutable {
+                        if (search->found_damage && self != nullptr) {
+                          self->note_damage(search->view);
+                          if (auto fault = self->read_fault(offset))
+                            return done(fail(std::move(*fault)));
+                        }
                         if (!search->found) return done(fail(search->found.error()));
                         if (!search->transactions) return done(fail(search->transactions.error()));
                         auto& range = search->found->range;
@@ -296,6 +363,32 @@ void PartitionLog::read_segment(std::size_t index, Offset offset, const ReadLimi
                         data.aborted = std::move(*search->transactions);
                         done(std::move(data));
                       });
+}
+
+// Said once, remembered on the disk, and answered to who asks for it; what is whole is served.
+void PartitionLog::note_damage(const SegmentView& view) {
+  const auto index = segment_for(view.base);
+  if (!index || segments_[*index].base != view.base || !segments_[*index].damage.empty()) return;
+  segments_[*index].damage = view.damage;
+  for (const auto& bad : view.damage) {
+    ++store_.counters_.damaged_ranges;
+    if (bad.from < bad.to) lost_.emplace_back(bad.from, bad.to);
+    log_error("log", fmt::format("{}.log: damaged between bytes {} and {}: offsets {} to {} cannot "
+                                 "be read; the file is kept as it is, the rest is served",
+                                 view.stem, bad.at, bad.end, bad.from.value, bad.to.value - 1));
+  }
+  auto& files = store_.runtime().files();
+  store_.background_->run(
+      [&files, folder = folder_, text = lost_offsets_text(lost_)] {
+        (void)io::write_file_durably(files, folder + "/lost-offsets", text);
+      },
+      {});
+}
+
+std::string lost_offsets_text(const std::vector<std::pair<Offset, Offset>>& lost) {
+  std::string text = fmt::format("0\n{}\n", lost.size());
+  for (const auto& [from, to] : lost) text += fmt::format("{} {}\n", from.value, to.value);
+  return text;
 }
 
 void PartitionLog::find_by_time(std::int64_t timestamp, RecordByTime in_batch, TimeDone done) {

@@ -180,6 +180,9 @@ class PartitionLog {
   std::optional<std::size_t> segment_for(Offset offset) const;
   void undo(const PendingAppend& append);
   std::optional<Error> read_fault(Offset offset) const;
+  /// Compaction has been here, or may have.
+  bool may_have_gaps() const { return spec_.settings.compact || clean_end_.value > 0; }
+  void note_damage(const SegmentView& view);
   void read_segment(std::size_t index, Offset offset, const ReadLimits& limits, ReadDone done);
   ReadData read_tail(Offset offset, const ReadLimits& limits) const;
   void put(PendingAppend append, Slice batch, AppendDone done);
@@ -214,10 +217,15 @@ class PartitionLog {
   bool repairing_ = false;
   bool swapping_ = false;  // compaction exchanges files: reads wait
   std::vector<std::move_only_function<void()>> after_swap_;
-  Offset clean_end_{0};               // below it compaction has been
-  std::optional<Error> uncleanable_;  // why compaction leaves it alone, until a restart
-  Offset snapshot_at_{-1};            // of the newest producer snapshot
-  std::size_t epochs_written_ = 0;    // entries in the file
+  Offset clean_end_{0};                      // below it compaction has been
+  std::optional<Error> uncleanable_;         // why compaction leaves it alone, until a restart
+  Offset snapshot_at_{-1};                   // of the newest producer snapshot
+  std::size_t epochs_written_ = 0;           // entries in the file
+  std::optional<std::uint32_t> epochs_crc_;  // of the file
+  bool epochs_trusted_ = true;               // they are not guessed from the batches
 };
+
+/// The file that remembers which offsets are gone: rows FROM TO.
+std::string lost_offsets_text(const std::vector<std::pair<Offset, Offset>>& lost);
 
 }  // namespace weir::log

@@ -23,16 +23,20 @@ bool starts_batch(const io::File& log, std::uint64_t at, std::uint64_t size,
 }
 
 // A segment that was given up after a failed sync may hold more than its batches.
-Result<void> find_end(const io::File& log, Segment& segment, const std::string& index) {
+Result<void> find_end(const io::File& log, Segment& segment, const std::string& index,
+                      Offset& reached) {
   const std::uint64_t from =
       index.empty() ? 0 : load_be<std::uint32_t>(index.data() + index.size() - 4);
+  reached = segment.next;
   if (!starts_batch(log, from, segment.readable_bytes, index, segment.base)) return {};
+  reached = segment.base;
   SegmentScanner scanner(log, from, segment.readable_bytes);
   std::uint64_t end = from;
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());
     if (!*found || BatchHeader((*found)->bytes).base_offset() >= segment.next) break;
+    reached = BatchHeader((*found)->bytes).last_offset() + 1;
     end = scanner.position();
   }
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = end;
@@ -100,6 +104,7 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
   partition_.clean_end_ = row.clean_end;
   auto found = list();
   if (!found) return found;
+  if (row.unknown) return load_unknown();
   const Offset end = std::max(recovery_point, log_start);
   for (std::size_t i = 0; i < bases_.size(); ++i) {
     if (bases_[i] >= end) {
@@ -111,23 +116,73 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
       return r;
   }
   auto& segments = partition_.segments_;
-  if (!segments.empty() && segments.front().base > partition_.log_start_) {
-    if (log_start.value > 0 || segments.front().base.value > 0)
-      partition_.log_start_ = std::max(log_start, segments.front().base);
-  }
-  const Offset reached = segments.empty() ? partition_.log_start_ : segments.back().next;
+  // The start is durable before a file in front of it goes: one that is missing was damaged.
+  if (!segments.empty() && segments.front().base > log_start)
+    note_lost(log_start, segments.front().base,
+              fmt::format("{}.log: the segments before it are missing", segments.front().stem));
+  const Offset reached = segments.empty() ? log_start : segments.back().next;
   if (reached < end && !segments.empty())
     note_lost(
         reached, end,
         fmt::format("{}.log: readable up to offset {} only", segments.back().stem, reached.value));
   if (reached < end && segments.empty() && log_start < end)
     note_lost(log_start, end, partition_.folder_ + ": no segment is left");
+  // No offset is given out twice: what comes goes behind what was there.
+  if (reached < end) {
+    if (!segments.empty()) segments.back().sealed = true;
+    segments.push_back(Segment::empty(end, stem(end)));
+  }
   partition_.next_offset_ = partition_.high_watermark_ = end;
   if (auto r = load_lost(); !r) return r;
   if (auto r = load_epochs(end); !r) return r;
   if (auto r = load_producers(end); !r) return r;
   partition_.aborted_from_ = end;
   return aborted_damage_.empty() ? Result<void>() : rebuild_aborted();
+}
+
+// Nothing says how far the segments are durable: each is read whole, and what is no batch is
+// damage, but for the end of the last one, which may be torn.
+Result<void> Recovery::load_unknown() {
+  const bool gaps = partition_.may_have_gaps();
+  auto& segments = partition_.segments_;
+  Offset expected = bases_.empty() ? Offset(0) : bases_.front();
+  partition_.log_start_ = expected;
+  row_.active_base = Offset(0);  // no index is believed
+  for (std::size_t i = 0; i < bases_.size(); ++i) {
+    if (i + 1 < bases_.size()) {
+      if (auto r = load_rolled(bases_[i], bases_[i + 1]); !r) return r;
+      continue;
+    }
+    auto log = files_.open(stem(bases_[i]) + ".log", io::OpenMode::read);
+    if (!log) return fail(log.error());
+    auto size = (*log)->size();
+    if (!size) return fail(size.error());
+    auto verified = verify_segment(**log, bases_[i], Offset(INT64_MAX), *size, gaps);
+    if (!verified) return fail(verified.error());
+    expected = verified->next;
+    if (verified->bytes < *size)
+      if (auto r = keep_aside(**log, bases_[i], verified->bytes, *size); !r) return r;
+    if (auto r = load_active(bases_[i], expected); !r) return r;
+  }
+  partition_.next_offset_ = partition_.high_watermark_ = expected;
+  if (auto r = load_lost(); !r) return r;
+  if (auto r = epochs_from_batches(); !r) return r;
+  if (auto r = load_producers(expected); !r) return r;
+  partition_.aborted_from_ = expected;
+  aborted_damage_ = partition_.folder_;
+  return segments.empty() ? Result<void>() : rebuild_aborted();
+}
+
+// A torn end, or damage of what was acknowledged: nobody can tell, so the bytes are kept.
+Result<void> Recovery::keep_aside(const io::File& log, Offset base, std::uint64_t at,
+                                  std::uint64_t end) {
+  std::string bytes(static_cast<std::size_t>(end - at), '\0');
+  auto got = log.read_at(at, bytes.data(), bytes.size());
+  if (!got) return fail(got.error());
+  const std::string path = fmt::format("{}.log.cut-at-{}", stem(base), at);
+  log_warn("log", fmt::format("{}.log: {} bytes from {} on are no batches; they are kept in {}",
+                              stem(base), bytes.size(), at, path));
+  return io::write_file_durably(files_, path, bytes);
 }
 
 Result<void> Recovery::list() {
@@ -232,6 +287,7 @@ Result<void> Recovery::load_rolled(Offset base, Offset next) {
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = *size;
   segment.synced_next = next;
   segment.made = true;
+  segment.checked = std::make_shared<CheckedBytes>(*size);
   if (auto r = load_aborted(segment); !r) return r;
   auto index = index_file(base, ".index", index_entry_bytes);
   auto times = index_file(base, ".timeindex", time_index_entry_bytes);
@@ -242,7 +298,10 @@ Result<void> Recovery::load_rolled(Offset base, Offset next) {
       (index->empty() && *size > 2 * partition_.spec_.settings.index_interval_bytes + 65536);
   if (missing) return rebuild(**log, std::move(segment));
   segment.index_entries = index->size() / index_entry_bytes;
-  if (auto r = find_end(**log, segment, *index); !r) return r;
+  Offset reached = base;
+  if (auto r = find_end(**log, segment, *index, reached); !r) return r;
+  if (is_short(segment, reached, next, *size))
+    if (auto r = contain(**log, segment, next, *size); !r) return r;
   segment.time_index_entries = times->size() / time_index_entry_bytes;
   segment.max_timestamp =
       load_be<std::int64_t>(times->data() + times->size() - time_index_entry_bytes);
@@ -252,8 +311,33 @@ Result<void> Recovery::load_rolled(Offset base, Offset next) {
   return {};
 }
 
+// Something is where a batch should be, or nothing is.
+bool Recovery::is_short(const Segment& segment, Offset reached, Offset end,
+                        std::uint64_t size) const {
+  if (reached >= end) return false;
+  return !partition_.may_have_gaps() || segment.readable_bytes < size;
+}
+
+// Damage below the durable end: what is whole before and behind it stays readable.
+Result<void> Recovery::contain(const io::File& log, Segment& segment, Offset end,
+                               std::uint64_t size) {
+  const bool gaps = partition_.may_have_gaps();
+  auto verified = verify_segment(log, segment.base, end, size, gaps);
+  if (!verified) return fail(verified.error());
+  const auto say = [&](Offset from, Offset to, std::uint64_t at) {
+    note_lost(from, to, fmt::format("{}.log: damaged at byte {}", segment.stem, at));
+  };
+  for (const auto& bad : verified->damage) say(bad.from, bad.to, bad.at);
+  if (verified->next < end && !gaps) say(verified->next, end, verified->bytes);
+  segment.damage = std::move(verified->damage);
+  segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = verified->bytes;
+  segment.sealed = true;  // nothing of it is cut or overwritten
+  return {};
+}
+
 Result<void> Recovery::rebuild(const io::File& log, Segment segment) {
-  auto built = build_index(log, segment.base, segment.next, segment.readable_bytes,
+  const std::uint64_t size = segment.readable_bytes;
+  auto built = build_index(log, segment.base, segment.next, size,
                            partition_.spec_.settings.index_interval_bytes);
   if (!built) return fail(built.error());
   for (const auto& [suffix, bytes] :
@@ -265,6 +349,8 @@ Result<void> Recovery::rebuild(const io::File& log, Segment segment) {
   segment.time_index_entries = built->time_index.size() / time_index_entry_bytes;
   segment.max_timestamp = segment.last_indexed_timestamp = built->max_timestamp;
   segment.max_timestamp_offset = built->max_timestamp_offset;
+  if (is_short(segment, built->next, segment.next, size))
+    if (auto r = contain(log, segment, segment.next, size); !r) return r;
   partition_.segments_.push_back(std::move(segment));
   return {};
 }
@@ -299,9 +385,8 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
     note_batch(segment, header, scanner.position() - (*found)->at);
     cut = scanner.position();
   }
-  if (segment.next < end && cut < *size) {
-    segment.sealed = true;  // damage below the durable end: nothing of it is cut or overwritten
-  } else if (cut < *size) {
+  const bool damaged = segment.next < end && cut < *size;
+  if (!damaged && cut < *size) {
     if (auto r = (*log)->truncate(cut); !r) return r;
   }
   if (base == row_.active_base && row_.max_timestamp > segment.max_timestamp) {
@@ -310,8 +395,14 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
   }
   segment.bytes_since_index = cut - at;
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = cut;
+  if (damaged) {
+    if (auto r = contain(**log, segment, end, *size); !r) return r;
+    cut = segment.readable_bytes;
+    segment.next = end;
+  }
   segment.synced_next = segment.next;
   segment.made = true;
+  segment.checked = std::make_shared<CheckedBytes>(cut);
   segment.log = std::move(*log);
   for (const auto& [suffix, bytes, file] :
        {std::tuple(".index", index->size(), &segment.index),
@@ -361,19 +452,28 @@ Result<void> Recovery::load_epochs(Offset end) {
   auto text = read_if_there(files_, partition_.folder_ + "/leader-epoch-checkpoint");
   if (!text) return fail(text.error());
   auto epochs = LeaderEpochs::decode(*text);
-  if (text->empty() || !epochs) {
-    // Missing or unreadable: the batches know.
-    partition_.epochs_ = {};
-    return store_.for_each_batch(partition_, [&](std::string_view batch) -> Result<void> {
-      const BatchHeader header(batch);
-      partition_.epochs_.add(header.leader_epoch(), header.base_offset());
-      return {};
-    });
+  const bool changed = row_.epochs_crc && *row_.epochs_crc != crc32c(*text);
+  if (text->empty() || !epochs || changed) {
+    return epochs_from_batches();
   }
   partition_.epochs_ = std::move(*epochs);
   partition_.epochs_.cut(end);
+  partition_.epochs_crc_ = row_.epochs_crc;
   partition_.epochs_written_ = partition_.epochs_.entries().size();
   return {};
+}
+
+// Missing or unreadable: the batches know.
+Result<void> Recovery::epochs_from_batches() {
+  partition_.epochs_ = {};
+  partition_.epochs_trusted_ = partition_.segments_.empty();
+  auto walked = store_.for_each_batch(partition_, [&](std::string_view batch) -> Result<void> {
+    const BatchHeader header(batch);
+    partition_.epochs_.add(header.leader_epoch(), header.base_offset());
+    return {};
+  });
+  // What is damaged says nothing; what is behind it is of an epoch that more follow.
+  return !walked && walked.error().code() != Errc::damaged ? walked : Result<void>();
 }
 
 Result<void> Recovery::load_producers(Offset end) {
@@ -537,11 +637,9 @@ Result<void> Recovery::replay(const WalEntry& entry) {
 }
 
 Result<void> Recovery::save_lost() {
-  std::string text = fmt::format("0\n{}\n", partition_.lost_.size());
-  for (const auto& [from, to] : partition_.lost_)
-    text += fmt::format("{} {}\n", from.value, to.value);
   if (auto r = files_.make_directories(partition_.folder_); !r) return r;
-  return io::write_file_durably(files_, partition_.folder_ + "/lost-offsets", text);
+  return io::write_file_durably(files_, partition_.folder_ + "/lost-offsets",
+                                lost_offsets_text(partition_.lost_));
 }
 
 }  // namespace weir::log

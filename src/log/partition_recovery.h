@@ -35,6 +35,10 @@ class Recovery {
  private:
   std::string stem(Offset base) const { return partition_.stem(base); }
   Result<void> list();
+  Result<void> load_unknown();
+  bool is_short(const Segment& segment, Offset reached, Offset end, std::uint64_t size) const;
+  Result<void> contain(const io::File& log, Segment& segment, Offset end, std::uint64_t size);
+  Result<void> keep_aside(const io::File& log, Offset base, std::uint64_t at, std::uint64_t end);
   Result<void> finish_exchange(Offset base);
   Result<void> remove_segment(Offset base);
   Result<std::string> index_file(Offset base, const char* suffix, std::size_t entry_bytes);
@@ -45,6 +49,7 @@ class Recovery {
   Result<void> load_lost();
   Result<void> save_lost();
   Result<void> load_epochs(Offset end);
+  Result<void> epochs_from_batches();
   Result<void> load_producers(Offset end);
   Result<void> load_aborted(Segment& segment);
   Result<void> rebuild_aborted();

@@ -85,9 +85,11 @@ Result<std::unique_ptr<LogStore>> LogStore::open(io::Runtime& runtime, LogOption
   if (auto r = store->write_identity(); !r) return fail(r.error());
   if (auto r = store->read_checkpoints(); !r) return fail(r.error());
   auto scan = scan_wal(files, store->path("wal"), store->directory_id_,
-                       store->last_checkpoint_.sequence + 1);
+                       store->checkpoint_unknown_ ? 0 : store->last_checkpoint_.sequence + 1);
   if (!scan) return fail(scan.error());
   store->scan_ = std::move(*scan);
+  if (store->checkpoint_unknown_)
+    if (auto r = store->raise_epoch_above_wal(); !r) return fail(r.error());
   store->writer_ = runtime.make_worker("weir-wal", io::Turns::brief);
   store->background_ = runtime.make_worker("weir-flush");
   store->reader_ = runtime.make_worker("weir-find");
@@ -106,13 +108,21 @@ Result<void> LogStore::read_checkpoints() {
   auto text = read_if_there(files, path("weir-checkpoint"));
   if (!text) return fail(text.error());
   const bool first_start = text->empty();
-  if (!first_start) {
-    auto decoded = decode_checkpoint(*text);
-    if (!decoded)
-      return fail(Errc::damaged, path("weir-checkpoint") + ": " + decoded.error().message());
+  if (first_start) {
+    auto data = has_data();
+    if (!data) return fail(data.error());
+    checkpoint_unknown_ = *data;
+  } else if (auto decoded = decode_checkpoint(*text)) {
     last_checkpoint_ = std::move(*decoded);
     leader_epoch_ = last_checkpoint_.epoch;
+  } else if (decoded.error().code() == Errc::newer_format) {
+    return fail(decoded.error().code(), path("weir-checkpoint") + ": " + decoded.error().message());
+  } else {
+    checkpoint_unknown_ = true;
+    if (auto r = files.rename(path("weir-checkpoint"), path("weir-checkpoint.damaged")); !r)
+      return r;
   }
+  if (checkpoint_unknown_) return go_on_without_checkpoint();
   // After an unclean stop a cut end may be written anew: a new epoch tells the two apart.
   if (!report_.clean && !first_start && !mutant(Mutant::leader_epoch_not_raised)) ++leader_epoch_;
   last_checkpoint_.epoch = leader_epoch_;
@@ -121,6 +131,59 @@ Result<void> LogStore::read_checkpoints() {
   if (!report_.clean) return {};
   if (auto r = files.remove(path(".kafka_cleanshutdown")); !r) return r;
   return files.sync_directory(options_.folder);
+}
+
+Result<void> LogStore::raise_epoch_above_wal() {
+  WalReader reader(runtime_.files(), scan_);
+  for (const auto& place : scan_.records) {
+    auto payload = reader.payload(place);
+    if (!payload) return fail(payload.error());
+    for_each_entry(place.header, *payload, [&](const WalEntry& entry) {
+      if (entry.bytes.size() >= batch_header_bytes)
+        leader_epoch_ = std::max(leader_epoch_, BatchHeader(entry.bytes).leader_epoch());
+    });
+  }
+  leader_epoch_ = std::max(leader_epoch_, LeaderEpoch(0));
+  ++leader_epoch_;
+  last_checkpoint_.epoch = leader_epoch_;
+  return {};
+}
+
+Result<bool> LogStore::has_data() {
+  for (const auto& folder : {options_.folder, path("wal")}) {
+    auto entries = runtime_.files().list(folder);
+    if (!entries) return fail(entries.error());
+    for (const auto& entry : *entries) {
+      const std::size_t dash = entry.name.rfind('-');
+      const bool is_partition =
+          entry.is_directory && dash != std::string::npos && dash + 1 < entry.name.size() &&
+          entry.name.find_first_not_of("0123456789", dash + 1) == std::string::npos;
+      if (is_partition || entry.name.ends_with(".wal")) return true;
+    }
+  }
+  return false;
+}
+
+// Without it nobody knows how far segments are durable, or which records of the WAL are in them:
+// everything is read, and what is whole is believed. The epoch must be above every one that was
+// used.
+Result<void> LogStore::go_on_without_checkpoint() {
+  const std::string text = path("weir-checkpoint") +
+                           ": lost or damaged; every segment is read and what is whole is kept";
+  log_error("log", text);
+  report_.damage.push_back(text);
+  report_.clean = false;
+  auto& files = runtime_.files();
+  auto entries = files.list(options_.folder);
+  if (!entries) return fail(entries.error());
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory) continue;
+    auto epochs_text = read_if_there(files, path(entry.name) + "/leader-epoch-checkpoint");
+    if (!epochs_text) return fail(epochs_text.error());
+    if (auto epochs = LeaderEpochs::decode(*epochs_text))
+      leader_epoch_ = std::max(leader_epoch_, epochs->latest());
+  }
+  return {};
 }
 
 // Nobody can vouch for the sync of the last record, nor for the page cache it was read from: it is
@@ -170,8 +233,9 @@ Result<void> LogStore::recover(const std::vector<std::shared_ptr<PartitionLog>>&
   std::unordered_map<PartitionId, Recovery> recoveries;
   for (const auto& partition : partitions) {
     const auto known = last_checkpoint_.partitions.find(partition->spec_.id);
-    const Checkpoint::Row row =
+    Checkpoint::Row row =
         known == last_checkpoint_.partitions.end() ? Checkpoint::Row{} : known->second;
+    row.unknown = checkpoint_unknown_;
     auto [at, fresh] = recoveries.try_emplace(partition->spec_.id, *this, *partition);
     if (auto r = at->second.load(row); !r) {
       const Errc code = r.error().code();
@@ -233,7 +297,7 @@ Result<void> LogStore::start(std::vector<PartitionSpec> specs) {
   compaction_timer_ =
       runtime_.loop().call_after(options_.compaction_interval, [this] { compaction_tick(); });
   arm_checkpoint_timer();
-  if (report_.records > 0) checkpoint();
+  if (report_.records > 0 || checkpoint_unknown_) checkpoint();
   return {};
 }
 

@@ -37,7 +37,9 @@ SegmentView Segment::view() const {
           .index_entries = index_entries,
           .time_index_entries = time_index_entries,
           .max_timestamp = max_timestamp,
-          .log = log};
+          .log = log,
+          .damage = damage,
+          .checked = checked};
 }
 
 void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metadata) {
@@ -101,6 +103,9 @@ Result<bool> SegmentScanner::read_header(char* out) {
 }
 
 Result<std::optional<SegmentScanner::Found>> SegmentScanner::next(bool whole) {
+  if (damage_ != nullptr)
+    for (const auto& bad : *damage_)
+      if (at_ >= bad.at && at_ < bad.end) at_ = bad.end;
   if (at_ + batch_header_bytes > end_) return std::optional<Found>();
   Found found{.at = at_, .bytes = std::string(batch_header_bytes, '\0')};
   auto there = read_header(found.bytes.data());
@@ -187,7 +192,7 @@ Result<std::uint64_t> position_of(io::FileSystem& files, const io::File& log,
   if (!entry) return fail(entry.error());
   auto position = checked_position(log, segment, *entry, end - 1);
   if (!position) return fail(position.error());
-  SegmentScanner scanner(log, *position, segment.readable_bytes);
+  SegmentScanner scanner(log, *position, segment.readable_bytes, &segment.damage);
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());
@@ -208,7 +213,7 @@ Result<void> extend_range(io::FileSystem& files, const SegmentView& segment, std
   auto position = checked_position(log, segment, *entry, Offset(INT64_MAX));
   if (!position) return fail(position.error());
   std::uint64_t end = std::max(*position, from);
-  SegmentScanner scanner(log, end, segment.readable_bytes);
+  SegmentScanner scanner(log, end, segment.readable_bytes, &segment.damage);
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());
@@ -224,6 +229,17 @@ Result<void> extend_range(io::FileSystem& files, const SegmentView& segment, std
 
 }  // namespace
 
+namespace {
+
+/// Where the next damage behind `at` begins.
+std::uint64_t next_damage(const SegmentView& segment, std::uint64_t at) {
+  for (const auto& bad : segment.damage)
+    if (bad.at >= at) return bad.at;
+  return UINT64_MAX;
+}
+
+}  // namespace
+
 Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segment, Offset offset,
                                 const RangeLimits& limits) {
   auto log = open_log(files, segment);
@@ -235,7 +251,7 @@ Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segmen
   if (!entry) return fail(entry.error());
   auto start = checked_position(**log, segment, *entry, offset);
   if (!start) return fail(start.error());
-  SegmentScanner scanner(**log, *start, segment.readable_bytes);
+  SegmentScanner scanner(**log, *start, segment.readable_bytes, &segment.damage);
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());
@@ -261,7 +277,8 @@ Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segmen
     auto end = position_of(files, **log, segment, limits.end);
     if (!end) return fail(end.error());
     const std::uint64_t most = segment.readable_bytes - at;
-    const std::uint64_t limit = std::min(*end, at + std::min(most, limits.max_bytes));
+    const std::uint64_t limit =
+        std::min({*end, at + std::min(most, limits.max_bytes), next_damage(segment, at)});
     if (auto r = extend_range(files, segment, limit, out); !r) return fail(r.error());
     return out;
   }
@@ -287,7 +304,7 @@ Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
   if (!entry) return fail(entry.error());
   auto start = checked_position(**log, segment, *entry, after);
   if (!start) return fail(start.error());
-  SegmentScanner scanner(**log, *start, segment.readable_bytes);
+  SegmentScanner scanner(**log, *start, segment.readable_bytes, &segment.damage);
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());

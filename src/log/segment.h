@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "io/file.h"
 #include "io/net.h"
+#include "log/damage.h"
 
 namespace weir::log {
 
@@ -40,6 +41,8 @@ struct SegmentView {
   std::uint64_t time_index_entries = 0;
   std::int64_t max_timestamp = -1;
   std::shared_ptr<io::File> log;  // null: open it
+  std::vector<DamagedBytes> damage;
+  std::shared_ptr<CheckedBytes> checked;
 };
 
 /// The state of a segment, on the loop.
@@ -63,9 +66,11 @@ struct Segment {
   std::uint32_t txn_crc = 0;         // of txn_entries; a start compares it
   std::uint32_t txn_crc_synced = 0;  // of txn_entries_synced
   std::int64_t last_indexed_timestamp = -1;
-  bool made = false;              // its files exist
-  bool sealed = false;            // never written again: a sync of it failed
-  std::shared_ptr<io::File> log;  // held open while it is the active one
+  std::vector<DamagedBytes> damage;       // that was found in it
+  std::shared_ptr<CheckedBytes> checked;  // null: this process has written all of it
+  bool made = false;                      // its files exist
+  bool sealed = false;                    // never written again: a sync of it failed
+  std::shared_ptr<io::File> log;          // held open while it is the active one
   std::shared_ptr<io::File> index;
   std::shared_ptr<io::File> time_index;
   std::shared_ptr<io::File> txn_index;  // null while it has no aborted transaction
@@ -114,8 +119,10 @@ Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
 /// A walk over the batch headers of a `.log`, for recovery and repair.
 class SegmentScanner {
  public:
-  SegmentScanner(const io::File& file, std::uint64_t from, std::uint64_t end)
-      : file_(file), at_(from), end_(end) {}
+  /// `damage`, if given, is passed over; it outlives this.
+  SegmentScanner(const io::File& file, std::uint64_t from, std::uint64_t end,
+                 const std::vector<DamagedBytes>* damage = nullptr)
+      : file_(file), at_(from), end_(end), damage_(damage) {}
   /// The next batch with its place; `whole` asks for its body, and its checksum is checked.
   /// Nothing at the end or at the first byte that is no batch: position() tells where.
   struct Found {
@@ -131,6 +138,7 @@ class SegmentScanner {
   const io::File& file_;
   std::uint64_t at_;
   std::uint64_t end_;
+  const std::vector<DamagedBytes>* damage_;
   std::string ahead_;  // bytes from ahead_at_ on, while batches are small
   std::uint64_t ahead_at_ = 0;
   std::uint64_t last_total_ = 0;

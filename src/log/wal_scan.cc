@@ -120,6 +120,7 @@ class Scanner {
       if (record.sequence >= next_first) return;
       out_.durable_sequence = std::max(out_.durable_sequence, record.durable_sequence);
       info.last_sequence = record.sequence;
+      if (expected_ == 0) expected_ = record.sequence;
       if (record.sequence >= expected_) {
         if (record.sequence > expected_) note_gap(info, at, record.sequence);
         out_.records.push_back(
@@ -133,7 +134,7 @@ class Scanner {
 
   /// Sequences that somebody vouches for but nobody has.
   void finish() {
-    if (out_.durable_sequence >= expected_) {
+    if (expected_ > 0 && out_.durable_sequence >= expected_) {
       const std::string path = out_.files.empty() ? std::string("wal") : out_.files.back().path;
       out_.damage.push_back({.path = path,
                              .at = 0,
