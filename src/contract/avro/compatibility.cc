@@ -73,11 +73,6 @@ std::string readers_of(Kind writer) {
   return out;
 }
 
-void merge(std::vector<Difference>& into, const std::vector<Difference>& from) {
-  for (const Difference& difference : from)
-    if (into.size() < limits::listed_differences) into.push_back(difference);
-}
-
 }  // namespace
 
 Result<std::vector<Difference>> compare(const Schema& reader, const Schema& writer) {
@@ -87,8 +82,25 @@ Result<std::vector<Difference>> compare(const Schema& reader, const Schema& writ
   return differences;
 }
 
+std::vector<Difference> Comparer::differences() {
+  std::vector<Difference> out;
+  flatten(*types("", reader_.root_id(), writer_.root_id()), out);
+  return out;
+}
+
+void Comparer::flatten(const Parts& parts, std::vector<Difference>& out) {
+  for (const Part& part : parts) {
+    if (out.size() >= limits::listed_differences) return;
+    part.inside != nullptr ? flatten(*part.inside, out) : out.push_back(part.own);
+  }
+}
+
+void Comparer::merge(Parts& into, const Found& found) {
+  if (!found->empty()) into.push_back({.own = {}, .inside = found});
+}
+
 Comparer::Found Comparer::types(std::string token, TypeId reader, TypeId writer) {
-  static const Found none = std::make_shared<const std::vector<Difference>>();
+  static const Found none = std::make_shared<const Parts>();
   const auto key = std::pair(reader, writer);
   if (const auto known = known_.find(key); known != known_.end()) {
     // A pair that is being compared counts as compatible until something in it proves otherwise.
@@ -104,12 +116,12 @@ Comparer::Found Comparer::types(std::string token, TypeId reader, TypeId writer)
   if (remembered) known_.emplace(key, nullptr);
   ++depth_;
   path_.push_back(std::move(token));
-  std::vector<Difference> out;
+  Parts out;
   const bool same = reader_.type(reader).kind == writer_.type(writer).kind;
   same ? same_kind(reader, writer, out) : other_kind(reader, writer, out);
   path_.pop_back();
   --depth_;
-  Found found = std::make_shared<const std::vector<Difference>>(std::move(out));
+  Found found = out.empty() ? none : std::make_shared<const Parts>(std::move(out));
   if (remembered) known_[key] = found;
   return found;
 }
@@ -121,12 +133,12 @@ Comparer::Found Comparer::from_root(TypeId reader, TypeId writer) {
   return found;
 }
 
-void Comparer::same_kind(TypeId reader, TypeId writer, std::vector<Difference>& out) {
+void Comparer::same_kind(TypeId reader, TypeId writer, Parts& out) {
   const Type& r = reader_.type(reader);
   const Type& w = writer_.type(writer);
   switch (r.kind) {
-    case Kind::array: return merge(out, *types("items", r.element, w.element));
-    case Kind::map: return merge(out, *types("values", r.element, w.element));
+    case Kind::array: return merge(out, types("items", r.element, w.element));
+    case Kind::map: return merge(out, types("values", r.element, w.element));
     case Kind::fixed:
       names(r, w, out);
       if (r.size != w.size) {
@@ -145,12 +157,12 @@ void Comparer::same_kind(TypeId reader, TypeId writer, std::vector<Difference>& 
   }
 }
 
-void Comparer::other_kind(TypeId reader, TypeId writer, std::vector<Difference>& out) {
+void Comparer::other_kind(TypeId reader, TypeId writer, Parts& out) {
   const Type& r = reader_.type(reader);
   const Type& w = writer_.type(writer);
   if (w.kind == Kind::union_type) {
     for (std::size_t i = 0; i < w.branches.size(); ++i)
-      merge(out, *types(std::to_string(i), reader, w.branches[i]));
+      merge(out, types(std::to_string(i), reader, w.branches[i]));
   } else if (r.kind == Kind::union_type) {
     const auto reads = [&](TypeId branch) { return from_root(branch, writer)->empty(); };
     if (std::ranges::none_of(r.branches, reads)) missing_branch(reader, writer, out);
@@ -159,7 +171,7 @@ void Comparer::other_kind(TypeId reader, TypeId writer, std::vector<Difference>&
   }
 }
 
-void Comparer::names(const Type& reader, const Type& writer, std::vector<Difference>& out) {
+void Comparer::names(const Type& reader, const Type& writer, Parts& out) {
   if (names_fit(reader, writer)) return;
   path_.emplace_back("name");
   add(Mismatch::name,
@@ -168,7 +180,7 @@ void Comparer::names(const Type& reader, const Type& writer, std::vector<Differe
   path_.pop_back();
 }
 
-void Comparer::symbols(const Type& reader, const Type& writer, std::vector<Difference>& out) {
+void Comparer::symbols(const Type& reader, const Type& writer, Parts& out) {
   if (reader.default_symbol >= 0) return;
   std::string missing;
   for (const std::string& symbol : writer.symbols)
@@ -180,7 +192,7 @@ void Comparer::symbols(const Type& reader, const Type& writer, std::vector<Diffe
   path_.pop_back();
 }
 
-void Comparer::fields(TypeId reader, TypeId writer, std::vector<Difference>& out) {
+void Comparer::fields(TypeId reader, TypeId writer, Parts& out) {
   const Type& r = reader_.type(reader);
   const Type& w = writer_.type(writer);
   const std::string before = field_;
@@ -195,7 +207,7 @@ void Comparer::fields(TypeId reader, TypeId writer, std::vector<Difference>& out
     path_.push_back(std::to_string(i));
     field_ = r.name + '.' + field.name;
     if (*from >= 0) {
-      merge(out, *types("type", field.type, w.fields[static_cast<std::size_t>(*from)].type));
+      merge(out, types("type", field.type, w.fields[static_cast<std::size_t>(*from)].type));
     } else if (!field.default_json) {
       // Java's library compares an enum that has a default with the record, which never fits.
       const Type& t = reader_.type(field.type);
@@ -212,7 +224,7 @@ void Comparer::fields(TypeId reader, TypeId writer, std::vector<Difference>& out
   field_ = before;
 }
 
-void Comparer::unions(TypeId reader, TypeId writer, std::vector<Difference>& out) {
+void Comparer::unions(TypeId reader, TypeId writer, Parts& out) {
   const Type& w = writer_.type(writer);
   for (std::size_t i = 0; i < w.branches.size(); ++i) {
     if (from_root(reader, w.branches[i])->empty()) continue;
@@ -224,7 +236,7 @@ void Comparer::unions(TypeId reader, TypeId writer, std::vector<Difference>& out
 
 /// No branch of the reader's union takes the writer's type; the branch that was meant, if there is
 /// one of that kind, says why.
-void Comparer::missing_branch(TypeId reader, TypeId writer, std::vector<Difference>& out) {
+void Comparer::missing_branch(TypeId reader, TypeId writer, Parts& out) {
   const Type& w = writer_.type(writer);
   std::string why = "no branch of the reader's union reads " + described(w);
   std::string fix = "keep a branch that reads " + described(w);
@@ -233,15 +245,16 @@ void Comparer::missing_branch(TypeId reader, TypeId writer, std::vector<Differen
     if (r.kind != w.kind || (is_named(r.kind) && !names_fit(r, w))) continue;
     const Found inner = from_root(branch, writer);
     if (inner->empty()) continue;
-    why += ": " + (inner->front().field.empty() ? "" : inner->front().field + ": ") +
-           inner->front().why;
-    fix = inner->front().fix;
+    std::vector<Difference> reasons;
+    flatten(*inner, reasons);
+    why += ": " + (reasons[0].field.empty() ? "" : reasons[0].field + ": ") + reasons[0].why;
+    fix = reasons[0].fix;
     break;
   }
   add(Mismatch::union_branch, std::move(why), std::move(fix), out);
 }
 
-void Comparer::mismatch(const Type& reader, const Type& writer, std::vector<Difference>& out) {
+void Comparer::mismatch(const Type& reader, const Type& writer, Parts& out) {
   std::string fix = "keep " + described(writer);
   if (const std::string others = readers_of(writer.kind); !others.empty()) fix += "; " + others;
   add(Mismatch::type,
@@ -249,16 +262,14 @@ void Comparer::mismatch(const Type& reader, const Type& writer, std::vector<Diff
       std::move(fix), out);
 }
 
-void Comparer::add(Mismatch kind, std::string why, std::string fix,
-                   std::vector<Difference>& out) const {
-  if (out.size() >= limits::listed_differences) return;
+void Comparer::add(Mismatch kind, std::string why, std::string fix, Parts& out) const {
   Difference difference{
       .kind = kind, .at = "/", .field = field_, .why = std::move(why), .fix = std::move(fix)};
   for (std::size_t i = 1; i < path_.size(); ++i) {
     if (i > 1) difference.at += '/';
     difference.at += path_[i];
   }
-  out.push_back(std::move(difference));
+  out.push_back({.own = std::move(difference), .inside = nullptr});
 }
 
 namespace {

@@ -85,25 +85,34 @@ class Comparer {
   Comparer(const Schema& reader, const Schema& writer) : reader_(reader), writer_(writer) {}
 
   bool readable(TypeId reader, TypeId writer) { return types("", reader, writer)->empty(); }
-  std::vector<Difference> differences() { return *types("", reader_.root_id(), writer_.root_id()); }
+  std::vector<Difference> differences();
   /// Set once something cannot be compared; verdicts mean nothing then.
   const std::optional<Error>& error() const { return error_; }
 
  private:
-  // Shared between the memory and whoever merges it.
-  using Found = std::shared_ptr<const std::vector<Difference>>;
+  struct Part;
+  using Parts = std::vector<Part>;
+  // Shared between the memory and the pairs around it: copying lists would double at each level.
+  using Found = std::shared_ptr<const Parts>;
+  /// A difference of the pair itself, or all of a pair inside it, which has some.
+  struct Part {
+    Difference own;
+    Found inside;
+  };
 
+  static void flatten(const Parts& parts, std::vector<Difference>& out);
+  static void merge(Parts& into, const Found& found);
   Found types(std::string token, TypeId reader, TypeId writer);
   Found from_root(TypeId reader, TypeId writer);
-  void same_kind(TypeId reader, TypeId writer, std::vector<Difference>& out);
-  void other_kind(TypeId reader, TypeId writer, std::vector<Difference>& out);
-  void names(const Type& reader, const Type& writer, std::vector<Difference>& out);
-  void symbols(const Type& reader, const Type& writer, std::vector<Difference>& out);
-  void fields(TypeId reader, TypeId writer, std::vector<Difference>& out);
-  void unions(TypeId reader, TypeId writer, std::vector<Difference>& out);
-  void missing_branch(TypeId reader, TypeId writer, std::vector<Difference>& out);
-  void mismatch(const Type& reader, const Type& writer, std::vector<Difference>& out);
-  void add(Mismatch kind, std::string why, std::string fix, std::vector<Difference>& out) const;
+  void same_kind(TypeId reader, TypeId writer, Parts& out);
+  void other_kind(TypeId reader, TypeId writer, Parts& out);
+  void names(const Type& reader, const Type& writer, Parts& out);
+  void symbols(const Type& reader, const Type& writer, Parts& out);
+  void fields(TypeId reader, TypeId writer, Parts& out);
+  void unions(TypeId reader, TypeId writer, Parts& out);
+  void missing_branch(TypeId reader, TypeId writer, Parts& out);
+  void mismatch(const Type& reader, const Type& writer, Parts& out);
+  void add(Mismatch kind, std::string why, std::string fix, Parts& out) const;
 
   const Schema& reader_;
   const Schema& writer_;

@@ -23,7 +23,7 @@ inline constexpr std::size_t default_steps = 100'000;
 /// The first differences of a pair of schemas are listed, the rest is left out.
 inline constexpr std::size_t listed_differences = 200;
 /// Pairs of types visited while two schemas are compared; more is limit_exceeded.
-inline constexpr std::size_t compared_pairs = 1'000'000;
+inline constexpr std::size_t compared_pairs = 100'000;
 /// Types inside each other while two schemas are compared, named ones included; more is
 /// limit_exceeded.
 inline constexpr std::size_t compared_depth = 500;
