@@ -13,8 +13,8 @@ namespace weir::compress {
 
 /// Appends a raw deflate stream (RFC 1951), without header or checksum.
 Result<void> deflate_raw(std::string_view in, std::string& out);
-/// The whole output; Errc::invalid_record if `in` is no such stream, goes on behind its end, or is
-/// over the caps.
+/// The whole output; Errc::invalid_record if `in` begins with no such stream or is over the caps.
+/// What stands behind its end is ignored: some writers leave parts of a checksum there.
 Result<std::string> inflate_raw(std::string_view in, Caps caps = {});
 
 /// Appends one block of snappy's block format.
