@@ -82,10 +82,10 @@ class CanonicalWriter {
 
 }  // namespace
 
-std::optional<std::string> canonical_form(const Schema& schema) {
+std::optional<std::string> canonical_form(const Schema& schema, TypeId type) {
   std::string out;
   CanonicalWriter writer(schema, out);
-  writer.type(schema.root_id());
+  writer.type(type);
   if (writer.too_deep()) return std::nullopt;
   return out;
 }

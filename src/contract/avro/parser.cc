@@ -73,7 +73,7 @@ class Parser {
     schema_->root_ = *root;
     if (!defaults()) return fail(std::move(*error_));
     least_bytes();
-    auto canonical = canonical_form(*schema_);
+    auto canonical = canonical_form(*schema_, schema_->root_);
     if (!canonical)
       return fail(Errc::limit_exceeded, "avro: more than " + std::to_string(limits::spelled_depth) +
                                             " types inside each other");

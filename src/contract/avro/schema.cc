@@ -67,12 +67,12 @@ namespace {
 /// Prints types in the order of members that Java's library has, each definition once.
 class TextWriter {
  public:
-  TextWriter(const Schema& schema, std::string& out)
-      : schema_(schema), out_(out), defined_(schema.size(), false) {}
+  TextWriter(const Schema& schema, bool complete, std::string& out)
+      : schema_(schema), complete_(complete), out_(out), defined_(schema.size(), false) {}
 
   void type(TypeId id, std::string_view enclosing) {
     const Type& t = schema_.type(id);
-    if (is_named(t.kind) && (t.imported || defined_[id])) {
+    if (is_named(t.kind) && ((t.imported && !complete_) || defined_[id])) {
       json::write_string(out_, t.name_space() == enclosing ? t.short_name() : t.name);
       return;
     }
@@ -177,6 +177,7 @@ class TextWriter {
   }
 
   const Schema& schema_;
+  bool complete_;
   std::string& out_;
   std::vector<bool> defined_;
 };
@@ -185,7 +186,13 @@ class TextWriter {
 
 std::string Schema::text() const {
   std::string out;
-  TextWriter(*this, out).type(root_, {});
+  TextWriter(*this, false, out).type(root_, {});
+  return out;
+}
+
+std::string Schema::complete_text(TypeId type) const {
+  std::string out;
+  TextWriter(*this, true, out).type(type, {});
   return out;
 }
 

@@ -148,6 +148,8 @@ class Schema {
   /// Everything, documentation and properties included, on one line: the text that Java's library
   /// prints, by which registries know a schema.
   std::string text() const;
+  /// The same of one of its types, complete in itself: types of other schemas are spelled out.
+  std::string complete_text(TypeId type) const;
   /// The parsing canonical form: what decides the encoding, and nothing else.
   const std::string& canonical() const { return canonical_; }
   /// CRC-64-AVRO of the canonical form.

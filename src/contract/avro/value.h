@@ -1,6 +1,8 @@
 // Values of any schema: cells of 16 bytes, and a view that reads one by its schema.
 #pragma once
 
+#include <weir/avro.h>
+
 #include <cstdint>
 #include <string_view>
 
@@ -8,33 +10,8 @@
 
 namespace weir::contract::avro {
 
-/// One value. A cell alone does not know its type: it is read by the schema it was made for.
-///
-/// | type                     | payload               | size                     |
-/// |--------------------------|-----------------------|--------------------------|
-/// | null                     |                       |                          |
-/// | boolean, int, long, enum | integer               |                          |
-/// | float, double            | real                  |                          |
-/// | bytes, string, fixed     | bytes                 | of the bytes             |
-/// | record                   | items: its fields     | their number             |
-/// | array                    | items                 | their number             |
-/// | map                      | items: key, value ... | number of pairs          |
-/// | union                    | as the branch says    | as the branch says       |
-///
-/// `branch` is the branch of a union, 0 elsewhere.
-struct Cell {
-  union {
-    std::int64_t integer;
-    double real;
-    const char* bytes;
-    const Cell* items;
-  };
-  std::uint32_t size;
-  std::uint32_t branch;
-
-  std::string_view text() const { return {bytes, size}; }
-};
-static_assert(sizeof(Cell) == 16);
+/// One value of any schema, in 16 bytes; the same that generated code reads.
+using Cell = weir::avro::Cell;
 
 /// Reads a value by its type. A union is looked through: kind() is that of its branch. Asking for
 /// what the kind does not have is a bug and ends the program. Borrows schema and cells.
