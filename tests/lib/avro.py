@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 from lib import kafka, proc
-from lib.broker import helper
+from lib.broker import helper, program
 
 TESTS = Path(__file__).resolve().parent.parent
 FASTAVRO = "fastavro==1.13.1"
@@ -84,6 +84,15 @@ class Java:
 
     def ask(self, rows):
         return _lines(self.command(), rows)
+
+
+def build_folder():
+    return Path(program()).parents[2]
+
+
+def generate(folder, files):
+    """Headers and sources of schema files, by our generator."""
+    proc.run([build_folder() / "src" / "contract" / "avro_generate", folder, *files])
 
 
 def copy(source, target, codec):

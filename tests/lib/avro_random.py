@@ -3,6 +3,7 @@ import copy
 import json
 import random
 import struct
+import uuid
 
 PRIMITIVES = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"]
 LOGICAL = {"int": ["date", "time-millis"], "string": ["uuid"], "bytes": ["decimal"],
@@ -14,8 +15,10 @@ EDGES = {"int": [0, 1, -1, 63, 64, -64, -65, 2**31 - 1, -2**31], "long": [0, -1,
 
 
 class Maker:
-    def __init__(self, seed):
+    def __init__(self, seed, space=""):
+        """`space`: a namespace that every type lies in, so that many schemas go into one program."""
         self.random = random.Random(seed)
+        self.space = space
         self.names = 0
         self.ascii_bytes = self.random.random() < 0.6  # then bytes may be promoted to strings: all libraries agree
         self.records = []
@@ -31,8 +34,9 @@ class Maker:
 
     def record(self, depth):
         schema = {"type": "record", "name": self.name("R")}
-        if self.chance(0.3):
-            schema["namespace"] = self.random.choice(["org.example", "a.b.c", "n"])
+        if self.chance(0.3) or (self.space and not depth):
+            inner = self.random.choice(["org.example", "a.b.c", "n"])
+            schema["namespace"] = f"{self.space}.{inner}" if self.space else inner
         if self.chance(0.1):
             schema["doc"] = "Says \"what\" it is."
         full = f"{schema['namespace']}.{schema['name']}" if "namespace" in schema else schema["name"]
@@ -232,6 +236,13 @@ class Maker:
             space = schema.rpartition(".")[0]
             schema = known[schema]
         kind = schema if isinstance(schema, str) else schema["type"]
+        logical = schema.get("logicalType") if isinstance(schema, dict) else None
+        if logical == "uuid":
+            return str(uuid.UUID(bytes=self.random.randbytes(16)))
+        if logical == "decimal":
+            number = self.random.choice([0, 1, -1, 127, 128, -128, -129, 999999999, self.random.randint(-10**9 + 1, 10**9 - 1)])
+            size = next(n for n in range(1, 9) if -2**(8 * n - 1) <= number < 2**(8 * n - 1))
+            return number.to_bytes(size, "big", signed=True).decode("latin-1")
         if kind in EDGES:
             bits = 32 if kind == "int" else 64
             return self.random.choice(EDGES[kind]) if self.chance(0.5) else self.random.randint(-2**(bits - 1), 2**(bits - 1) - 1)
@@ -325,10 +336,10 @@ def _tagged_branch(schema, value, space, known):
     raise AssertionError(f"no branch {name}")
 
 
-def case(seed, values=3):
-    """{writer, reader, json}: schemas as text, values of the writer."""
-    maker = Maker(seed)
-    writer = maker.record(0) if maker.chance(0.9) else maker.type(0)
+def case(seed, values=3, space=""):
+    """{writer, reader, json}: schemas as text, values of the writer. With a space the writer is a record of it."""
+    maker = Maker(seed, space)
+    writer = maker.record(0) if space or maker.chance(0.9) else maker.type(0)
     reader = maker.reader(writer)
     return {"writer": json.dumps(writer, ensure_ascii=False), "reader": json.dumps(reader, ensure_ascii=False),
             "json": maker.values(writer, values)}

@@ -1,14 +1,4 @@
 // Avro's object container files, version 1: a schema, then blocks of values.
-//
-//   file  = "Obj" 01, map of metadata, sync (16)
-//   block = count (long), size (long), that many bytes, sync (16)
-//
-// | codec                  | a block's bytes                                           |
-// |------------------------|-----------------------------------------------------------|
-// | null, or none named    | the values                                                |
-// | deflate                | raw deflate (RFC 1951)                                    |
-// | snappy                 | one snappy block, and the values' CRC-32, big-endian      |
-// | zstandard              | zstd frames                                               |
 #pragma once
 
 #include <weir/result.h>
@@ -26,6 +16,15 @@
 
 namespace weir::contract::avro {
 
+//   file  = "Obj" 01, map of metadata, sync (16)
+//   block = count (long), size (long), that many bytes, sync (16)
+//
+// | codec                  | a block's bytes                                           |
+// |------------------------|-----------------------------------------------------------|
+// | null, or none named    | the values                                                |
+// | deflate                | raw deflate (RFC 1951)                                    |
+// | snappy                 | one snappy block, and the values' CRC-32, big-endian      |
+// | zstandard              | zstd frames                                               |
 enum class ContainerCodec : std::uint8_t { null, deflate, snappy, zstandard };
 /// As `avro.codec` names it.
 std::string_view name_of(ContainerCodec codec);

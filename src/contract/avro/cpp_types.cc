@@ -7,29 +7,26 @@
 namespace weir::contract::avro {
 namespace {
 
-// Keywords and alternative tokens of C++20, and macros that common headers define.
-constexpr std::string_view taken[] = {
-    "EOF",          "NULL",          "alignas",     "alignof",   "and",
-    "and_eq",       "asm",           "assert",      "auto",      "bitand",
-    "bitor",        "bool",          "break",       "case",      "catch",
-    "char",         "char16_t",      "char32_t",    "char8_t",   "class",
-    "co_await",     "co_return",     "co_yield",    "compl",     "concept",
-    "const",        "const_cast",    "consteval",   "constexpr", "constinit",
-    "continue",     "decltype",      "default",     "delete",    "do",
-    "double",       "dynamic_cast",  "else",        "enum",      "errno",
-    "explicit",     "export",        "extern",      "false",     "float",
-    "for",          "friend",        "goto",        "if",        "inline",
-    "int",          "linux",         "long",        "major",     "minor",
-    "mutable",      "namespace",     "new",         "noexcept",  "not",
-    "not_eq",       "nullptr",       "operator",    "or",        "or_eq",
-    "private",      "protected",     "public",      "register",  "reinterpret_cast",
-    "requires",     "return",        "short",       "signed",    "sizeof",
-    "static",       "static_assert", "static_cast", "stderr",    "stdin",
-    "stdout",       "struct",        "switch",      "template",  "this",
-    "thread_local", "throw",         "true",        "try",       "typedef",
-    "typeid",       "typename",      "union",       "unix",      "unsigned",
-    "using",        "virtual",       "void",        "volatile",  "wchar_t",
-    "while",        "xor",           "xor_eq"};
+// Keywords and alternative tokens of C++20, and macros that common headers define; three more begin
+// with co_.
+constexpr std::string_view taken =
+    " EOF NULL alignas alignof and and_eq asm assert auto bitand bitor bool break case "
+    "catch char char16_t char32_t char8_t class compl concept const const_cast consteval "
+    "constexpr constinit continue decltype default delete do double dynamic_cast else enum "
+    "errno explicit export extern false float for friend goto if inline int linux long "
+    "major minor mutable namespace new noexcept not not_eq nullptr operator or or_eq "
+    "private protected public register reinterpret_cast requires return short signed "
+    "sizeof static static_assert static_cast stderr stdin stdout struct switch template "
+    "this thread_local throw true try typedef typeid typename union unix unsigned using "
+    "virtual void volatile wchar_t while xor xor_eq ";
+
+bool is_taken(std::string_view name) {
+  if (name.starts_with("co_")) {
+    name.remove_prefix(3);
+    return name == "await" || name == "return" || name == "yield";
+  }
+  return taken.find(' ' + std::string(name) + ' ') != std::string_view::npos;
+}
 
 bool as_decimal(const Type& type) {
   constexpr std::int32_t most_digits = 38;  // of 128 bits
@@ -80,7 +77,7 @@ std::string cpp_name(std::string_view name) {
   if (reserved) out = "x" + out;
   for (auto at = out.find("__"); at != std::string::npos; at = out.find("__"))
     out.replace(at, 2, "_0_");
-  if (std::ranges::find(taken, name) != std::end(taken)) out += '_';
+  if (is_taken(name)) out += '_';
   return out;
 }
 
@@ -233,7 +230,7 @@ std::string CppTypes::literal(TypeId id, const json::Value& json) const {
     case Kind::int32:
     case Kind::int64: {
       if (json.as_int() == nullptr || *json.as_int() == 0) return "";
-      const std::string number = number_literal(t.kind, json);
+      std::string number = number_literal(t.kind, json);
       const std::string chrono = chrono_type(t.logical.kind);
       if (chrono.empty()) return number;
       if (t.logical.kind == LogicalKind::date) return "std::chrono::days(" + number + ")";

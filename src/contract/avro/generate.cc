@@ -262,7 +262,7 @@ class FileWriter {
                "  return " + calls(type, view, "size", " +", "0") + ";\n}\n\n";
     source_ += "char* " + of + "write(char* p, " + maybe + "const " + name + "& value) {\n" + forms;
     for (const Field& field : type.fields)
-      source_ += "  p = " + types(view).form(field.type) + "::write(p, value." +
+      source_ += "  p = " + types(view).form(field.type) + "::" + "write(p, value." +
                  member(type, field, view) + ");\n";
     source_ += "  return p;\n}\n\n";
     source_ += "bool " + of + "take(" + maybe + "const Cell& row, " + maybe + name + "& out) {\n" +
@@ -357,7 +357,7 @@ class FileWriter {
     for (const std::string& include : includes_) out += "#include \"" + include + "\"\n";
     if (!includes_.empty()) out += '\n';
     for (const auto& [space, structs] : forward_)
-      out += "namespace " + space + " {\n" + structs + "}\n";
+      out.append("namespace ").append(space).append(" {\n").append(structs).append("}\n");
     if (!forward_.empty()) out += '\n';
     out += body;
     while (out.ends_with("\n\n")) out.pop_back();
