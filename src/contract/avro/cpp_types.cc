@@ -143,10 +143,10 @@ std::string CppTypes::type(TypeId id) const {
 
 std::string CppTypes::simple_type(const Type& type) const {
   if (as_decimal(type))
-    return "weir::avro::Decimal<" + std::to_string(type.logical.precision) + ", " +
+    return "::weir::avro::Decimal<" + std::to_string(type.logical.precision) + ", " +
            std::to_string(type.logical.scale) + ">";
-  if (type.logical.kind == LogicalKind::uuid) return "weir::avro::Uuid";
-  if (type.logical.kind == LogicalKind::duration) return "weir::avro::Duration";
+  if (type.logical.kind == LogicalKind::uuid) return "::weir::avro::Uuid";
+  if (type.logical.kind == LogicalKind::duration) return "::weir::avro::Duration";
   if (std::string chrono = chrono_type(type.logical.kind); !chrono.empty()) return chrono;
   switch (type.kind) {
     case Kind::boolean: return "bool";
@@ -154,7 +154,7 @@ std::string CppTypes::simple_type(const Type& type) const {
     case Kind::int64: return "std::int64_t";
     case Kind::float32: return "float";
     case Kind::float64: return "double";
-    case Kind::bytes: return view_ ? "weir::avro::BytesView" : "weir::avro::Bytes";
+    case Kind::bytes: return view_ ? "::weir::avro::BytesView" : "::weir::avro::Bytes";
     case Kind::string: return view_ ? "std::string_view" : "std::string";
     case Kind::fixed: return "std::array<std::byte, " + std::to_string(type.size) + ">";
     default: return "std::monostate";
@@ -165,17 +165,18 @@ std::string CppTypes::wrapped(const Type& choice, bool form) const {
   const int null_branch = optional_null_branch(schema_, choice);
   if (null_branch >= 0) {
     const TypeId inner = choice.branches[static_cast<std::size_t>(1 - null_branch)];
-    if (form) return "Optional<" + std::to_string(null_branch) + ", " + this->form(inner) + ">";
-    return (is_open(inner) ? "weir::avro::Box<" : "std::optional<") + type(inner) + ">";
+    if (form)
+      return "form::Optional<" + std::to_string(null_branch) + ", " + this->form(inner) + ">";
+    return (is_open(inner) ? "::weir::avro::Box<" : "std::optional<") + type(inner) + ">";
   }
-  std::string out = form ? "Choice<" : "std::variant<";
+  std::string out = form ? "form::Choice<" : "std::variant<";
   for (std::size_t i = 0; i < choice.branches.size(); ++i) {
     const TypeId branch = choice.branches[i];
     if (i != 0) out += ", ";
     if (form) {
-      out += is_open(branch) ? "Boxed<" + this->form(branch) + ">" : this->form(branch);
+      out += is_open(branch) ? "form::Boxed<" + this->form(branch) + ">" : this->form(branch);
     } else {
-      out += is_open(branch) ? "weir::avro::Box<" + type(branch) + ">" : type(branch);
+      out += is_open(branch) ? "::weir::avro::Box<" + type(branch) + ">" : type(branch);
     }
   }
   return out + ">";
@@ -184,10 +185,11 @@ std::string CppTypes::wrapped(const Type& choice, bool form) const {
 std::string CppTypes::form(TypeId id) const {
   const Type& t = schema_.type(id);
   switch (t.kind) {
-    case Kind::enumeration: return "Enum<" + std::to_string(t.symbols.size()) + ">";
-    case Kind::record: return "Record<" + name(id) + ", " + std::to_string(t.least_bytes) + ">";
-    case Kind::array: return "Array<" + form(t.element) + ">";
-    case Kind::map: return "Map<" + form(t.element) + ">";
+    case Kind::enumeration: return "form::Enum<" + std::to_string(t.symbols.size()) + ">";
+    case Kind::record:
+      return "form::Record<" + name(id) + ", " + std::to_string(t.least_bytes) + ">";
+    case Kind::array: return "form::Array<" + form(t.element) + ">";
+    case Kind::map: return "form::Map<" + form(t.element) + ">";
     case Kind::union_type: return wrapped(t, true);
     default: return simple_form(t);
   }
@@ -197,15 +199,17 @@ std::string CppTypes::simple_form(const Type& type) const {
   const std::string size = std::to_string(type.size);
   const bool ticks = !chrono_type(type.logical.kind).empty();
   switch (type.kind) {
-    case Kind::boolean: return "Boolean";
-    case Kind::int32: return ticks ? "IntTicks" : "Int";
-    case Kind::int64: return ticks ? "LongTicks" : "Long";
-    case Kind::float32: return "Float";
-    case Kind::float64: return "Double";
-    case Kind::bytes: return as_decimal(type) ? "DecimalBytes" : "Binary";
-    case Kind::string: return type.logical.kind == LogicalKind::uuid ? "UuidText" : "Text";
-    case Kind::fixed: return (as_decimal(type) ? "DecimalFixed<" : "Fixed<") + size + ">";
-    default: return "Null";
+    case Kind::boolean: return "form::Boolean";
+    case Kind::int32: return ticks ? "form::IntTicks" : "form::Int";
+    case Kind::int64: return ticks ? "form::LongTicks" : "form::Long";
+    case Kind::float32: return "form::Float";
+    case Kind::float64: return "form::Double";
+    case Kind::bytes: return as_decimal(type) ? "form::DecimalBytes" : "form::Binary";
+    case Kind::string:
+      return type.logical.kind == LogicalKind::uuid ? "form::UuidText" : "form::Text";
+    case Kind::fixed:
+      return (as_decimal(type) ? "form::DecimalFixed<" : "form::Fixed<") + size + ">";
+    default: return "form::Null";
   }
 }
 

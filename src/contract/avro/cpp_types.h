@@ -28,7 +28,7 @@ class CppTypes {
   std::string name(TypeId id) const;
   /// "std::optional<std::string>".
   std::string type(TypeId id) const;
-  /// "Optional<0, Text>": of namespace weir::avro::form.
+  /// "form::Optional<0, form::Text>": of namespace weir::avro.
   std::string form(TypeId id) const;
   /// What stands behind the name of a member: "{}", "{7}".
   std::string initializer(const Field& field) const;

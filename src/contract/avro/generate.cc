@@ -199,7 +199,7 @@ class FileWriter {
   bool holds_bytes(TypeId id, std::set<TypeId>& seen) const {
     if (!seen.insert(id).second) return false;
     const Type& type = schema_.type(id);
-    if (type.kind == Kind::bytes) return types(true).type(id) == "weir::avro::BytesView";
+    if (type.kind == Kind::bytes) return types(true).type(id) == "::weir::avro::BytesView";
     if (type.kind == Kind::array || type.kind == Kind::map) return holds_bytes(type.element, seen);
     const auto any = [&](TypeId inner) { return holds_bytes(inner, seen); };
     return std::ranges::any_of(type.branches, any) ||
@@ -247,7 +247,6 @@ class FileWriter {
   void functions(TypeId id, bool view, const std::string& name) {
     const Type& type = schema_.type(id);
     const std::string of = "weir::avro::Contract<" + name + ">::";
-    const std::string forms = "  using namespace weir::avro::form;\n";
     const std::string maybe = "[[maybe_unused]] ";
     source_ += "std::string_view " + of + "schema() noexcept {\n";
     source_ += view ? "  return Contract<" + types(false).name(id) + ">::schema();\n}\n\n"
@@ -257,16 +256,16 @@ class FileWriter {
     source_ += "weir::Result<void> " + of + "decode(std::string_view bytes, " + name +
                "& out) {\n  return form::decode_record(bytes, out);\n}\n\n";
     source_ += "bool " + of + "read(" + maybe + "form::In& in, " + maybe + name + "& out) {\n" +
-               forms + "  return " + calls(type, view, "read", " &&", "true") + ";\n}\n\n";
-    source_ += "std::uint64_t " + of + "size(" + maybe + "const " + name + "& value) {\n" + forms +
+               "  return " + calls(type, view, "read", " &&", "true") + ";\n}\n\n";
+    source_ += "std::uint64_t " + of + "size(" + maybe + "const " + name + "& value) {\n" +
                "  return " + calls(type, view, "size", " +", "0") + ";\n}\n\n";
-    source_ += "char* " + of + "write(char* p, " + maybe + "const " + name + "& value) {\n" + forms;
+    source_ += "char* " + of + "write(char* p, " + maybe + "const " + name + "& value) {\n";
     for (const Field& field : type.fields)
       source_ += "  p = " + types(view).form(field.type) + "::" + "write(p, value." +
                  member(type, field, view) + ");\n";
     source_ += "  return p;\n}\n\n";
     source_ += "bool " + of + "take(" + maybe + "const Cell& row, " + maybe + name + "& out) {\n" +
-               forms + "  return " + calls(type, view, "take", " &&", "true") + ";\n}\n\n";
+               "  return " + calls(type, view, "take", " &&", "true") + ";\n}\n\n";
   }
 
   Result<void> topics() {

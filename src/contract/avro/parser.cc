@@ -233,6 +233,7 @@ class Parser {
       if (!is_name(t.name)) return refuse('"' + t.name + "\" is no name");
       if (!own.empty()) t.name = own + '.' + t.name;
     }
+    if (!strict_) without_leading_dot(t.name);
     // Java's library never looked at namespaces, so what is stored may have a dash in them.
     if (strict_ ? !is_dotted_name(t.name) : !is_name(t.short_name()))
       return refuse('"' + t.name + "\" is no name; letters, digits and _ between dots are");
@@ -241,6 +242,11 @@ class Parser {
     if (primitive(t.name)) return refuse('"' + t.name + "\" names a primitive type");
     if (schema_->names_.contains(t.name)) return refuse(t.name + " is defined twice");
     return doc_of(object, t.doc) && type_aliases(object, t);
+  }
+
+  /// ".E" is E in no namespace, in text that was accepted once.
+  static void without_leading_dot(std::string& name) {
+    if (name.starts_with('.') && name.find('.', 1) == std::string::npos) name.erase(0, 1);
   }
 
   bool doc_of(const json::Object& object, std::optional<std::string>& doc) {
@@ -273,8 +279,11 @@ class Parser {
     for (std::string& alias : given) {
       if (strict_ && !is_dotted_name(alias))
         return refuse("the alias \"" + alias + "\" is no name");
-      if (alias.find('.') == std::string::npos && !t.name_space().empty())
+      if (alias.find('.') == std::string::npos && !t.name_space().empty()) {
         alias.insert(0, std::string(t.name_space()) + '.');
+      } else if (!strict_) {
+        without_leading_dot(alias);
+      }
       if (std::ranges::find(t.aliases, alias) == t.aliases.end())
         t.aliases.push_back(std::move(alias));
     }

@@ -163,6 +163,20 @@ TEST(Schema, the_default_of_a_union_fits_its_first_branch_or_leniently_any) {
   EXPECT_EQ(to_hex(*field(parsed(text, {.strict = false}), "x").default_bytes), "020261");
 }
 
+TEST(Schema, names_that_only_old_text_may_have_are_kept_as_they_are_printed) {
+  for (const std::string_view text :
+       {R"({"type":"fixed","name":".F","size":1})",
+        R"({"type":"fixed","name":"F","namespace":"my-shop","size":1})",
+        R"({"type":"fixed","name":"F","namespace":"a..b","size":1,"aliases":["..G","x-y.G"]})"}) {
+    EXPECT_TRUE(refusal(text).find("no name") != std::string::npos);
+    const auto lenient = parsed(text, {.strict = false});
+    EXPECT_EQ(parsed(lenient->text(), {.strict = false})->text(), lenient->text());
+    EXPECT_EQ(parsed(lenient->text(), {.strict = false})->canonical(), lenient->canonical());
+  }
+  EXPECT_EQ(parsed(R"({"type":"fixed","name":".F","size":1})", {.strict = false})->root().name,
+            "F");
+}
+
 TEST(Schema, text_that_is_no_schema_is_refused_with_the_place) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"{", "no JSON"},
