@@ -108,10 +108,7 @@ struct Resolution::State {
   contract::avro::Arena arena;
 };
 
-Resolution::Resolution(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Resolution::Resolution(Resolution&&) noexcept = default;
-Resolution& Resolution::operator=(Resolution&&) noexcept = default;
-Resolution::~Resolution() = default;
+Resolution::~Resolution() { delete state_; }
 
 Result<Resolution> Resolution::create(std::string_view writer_schema,
                                       std::string_view reader_schema) {
@@ -122,9 +119,7 @@ Result<Resolution> Resolution::create(std::string_view writer_schema,
   if (!reader) return fail(std::move(reader.error()));
   auto plan = contract::avro::resolve(std::move(*writer), std::move(*reader));
   if (!plan) return fail(std::move(plan.error()));
-  auto state = std::make_unique<State>();
-  state->plan = std::move(*plan);
-  return Resolution(std::move(state));
+  return Resolution(new State{.plan = std::move(*plan), .arena = contract::avro::Arena()});
 }
 
 Result<const Cell*> Resolution::decode(std::string_view bytes) {
