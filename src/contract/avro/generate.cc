@@ -63,6 +63,13 @@ class FileWriter {
         done_(schema.size(), false) {}
 
   Result<void> write(std::vector<GeneratedFile>& out) {
+    // Each struct carries a schema that stands for itself, and that somebody can parse.
+    for (const auto& [name, id] : schema_.names()) {
+      if (schema_.type(id).imported || schema_.type(id).kind != Kind::record) continue;
+      if (!canonical_form(schema_, id) || !Schema::parse(schema_.complete_text(id)))
+        return fail(Errc::unsupported,
+                    file_.name + ": " + name + ": its types lie inside each other too deep");
+    }
     const Type* last = nullptr;
     for (const auto& [name, id] : schema_.names())
       if (!schema_.type(id).imported) last = &schema_.type(id);

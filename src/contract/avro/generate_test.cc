@@ -84,6 +84,14 @@ TEST(Generate, each_kind_of_stream_is_a_type_of_its_own) {
       contains(topic(R"("weir.topic":"t","weir.topic.kind":"big")"), "keyed, entity or unkeyed"));
 }
 
+TEST(Generate, a_record_whose_own_schema_nobody_could_parse_is_refused) {
+  std::string chain = R"([{"type":"record","name":"n.C0","fields":[]})";
+  for (int i = 1; i < 3000; ++i)
+    chain += R"(,{"type":"record","name":"n.C)" + std::to_string(i) +
+             R"(","fields":[{"name":"p","type":"n.C)" + std::to_string(i - 1) + "\"}]}";
+  EXPECT_TRUE(contains(header_of(chain + "]"), "too deep"));
+}
+
 TEST(Generate, what_gives_no_struct_is_refused_with_the_name_of_its_file) {
   EXPECT_TRUE(contains(header_of("\"int\""), "thing.avsc: it defines no record"));
   EXPECT_TRUE(contains(header_of("{"), "thing.avsc: avro: the schema is no JSON"));

@@ -230,12 +230,11 @@ class Parser {
       } else if (given != nullptr && !given->is_null()) {
         return refuse("the \"namespace\" of " + t.name + " is no text");
       }
-      if (!is_name(t.name)) return refuse('"' + t.name + "\" is no name");
       if (!own.empty()) t.name = own + '.' + t.name;
     }
     if (!strict_) without_leading_dot(t.name);
-    // Java's library never looked at namespaces, so what is stored may have a dash in them.
-    if (strict_ ? !is_dotted_name(t.name) : !is_name(t.short_name()))
+    // Libraries differ in how they look at names, so what is stored may have a dash in them.
+    if (strict_ ? !is_dotted_name(t.name) : t.short_name().empty())
       return refuse('"' + t.name + "\" is no name; letters, digits and _ between dots are");
     if (t.name.size() > limits::name_bytes)
       return refuse("a name is longer than " + std::to_string(limits::name_bytes) + " bytes");
@@ -295,7 +294,8 @@ class Parser {
     if (!texts(object, "symbols", t.symbols)) return false;
     std::unordered_set<std::string_view> seen;
     for (const std::string& symbol : t.symbols) {
-      if (!is_name(symbol)) return refuse("the symbol \"" + symbol + "\" is no name");
+      if (strict_ ? !is_name(symbol) : symbol.empty())
+        return refuse("the symbol \"" + symbol + "\" is no name");
       if (!seen.emplace(symbol).second)
         return refuse("the symbol \"" + symbol + "\" is there twice");
     }
@@ -345,7 +345,7 @@ class Parser {
     const json::Value* name = object->find("name");
     if (name == nullptr || name->as_string() == nullptr) return refuse("a field has no \"name\"");
     out.name = *name->as_string();
-    if (!is_name(out.name) || out.name.size() > limits::name_bytes)
+    if ((strict_ ? !is_name(out.name) : out.name.empty()) || out.name.size() > limits::name_bytes)
       return refuse("the field \"" + out.name.substr(0, limits::name_bytes) +
                     "\" has no proper name");
     context_ = record + '.' + out.name;

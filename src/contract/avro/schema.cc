@@ -64,6 +64,13 @@ const Type* Schema::find(std::string_view full_name) const {
 
 namespace {
 
+/// A type called as a kind of type can only be meant with its namespace.
+bool is_kind(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Kind::union_type); ++i)
+    if (name == name_of(static_cast<Kind>(i))) return true;
+  return false;
+}
+
 /// Prints types in the order of members that Java's library has, each definition once.
 class TextWriter {
  public:
@@ -73,7 +80,8 @@ class TextWriter {
   void type(TypeId id, std::string_view enclosing) {
     const Type& t = schema_.type(id);
     if (is_named(t.kind) && ((t.imported && !complete_) || defined_[id])) {
-      json::write_string(out_, t.name_space() == enclosing ? t.short_name() : t.name);
+      const bool is_short = t.name_space() == enclosing && !is_kind(t.short_name());
+      json::write_string(out_, is_short ? t.short_name() : t.name);
       return;
     }
     if (t.kind == Kind::union_type) {

@@ -163,12 +163,21 @@ TEST(Schema, the_default_of_a_union_fits_its_first_branch_or_leniently_any) {
   EXPECT_EQ(to_hex(*field(parsed(text, {.strict = false}), "x").default_bytes), "020261");
 }
 
+TEST(Schema, a_type_that_is_called_as_a_kind_is_printed_with_its_namespace) {
+  const std::string text =
+      R"({"type":"record","name":"map","namespace":"n","fields":[{"name":"a","type":["null","n.map"]}]})";
+  EXPECT_EQ(parsed(text)->text(), text);
+}
+
 TEST(Schema, names_that_only_old_text_may_have_are_kept_as_they_are_printed) {
-  for (const std::string_view text :
-       {R"({"type":"fixed","name":".F","size":1})",
-        R"({"type":"fixed","name":"F","namespace":"my-shop","size":1})",
-        R"({"type":"fixed","name":"F","namespace":"a..b","size":1,"aliases":["..G","x-y.G"]})"}) {
-    EXPECT_TRUE(refusal(text).find("no name") != std::string::npos);
+  for (
+      const std::string_view text :
+      {R"({"type":"fixed","name":".F","size":1})",
+       R"({"type":"fixed","name":"F","namespace":"my-shop","size":1})",
+       R"({"type":"record","name":"R S","fields":[{"name":"größe","type":"int"},{"name":"e","type":)"
+       R"({"type":"enum","name":"E","symbols":["a-b","1"]}}]})",
+       R"({"type":"fixed","name":"F","namespace":"a..b","size":1,"aliases":["..G","x-y.G"]})"}) {
+    EXPECT_TRUE(refusal(text).find("no name") != std::string::npos) << refusal(text);
     const auto lenient = parsed(text, {.strict = false});
     EXPECT_EQ(parsed(lenient->text(), {.strict = false})->text(), lenient->text());
     EXPECT_EQ(parsed(lenient->text(), {.strict = false})->canonical(), lenient->canonical());
