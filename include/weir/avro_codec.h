@@ -8,6 +8,7 @@
 
 #include <weir/avro.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cstring>
@@ -436,20 +437,25 @@ inline bool read_block(In& in, std::uint64_t least, std::uint64_t& seen, std::ui
 template <class Element>
 struct Array {
   static constexpr std::uint64_t least = 1;
+  /// Elements that are made before any was read: 64 KiB of them, at least 8.
+  template <class T>
+  static constexpr std::size_t at_once = std::max<std::size_t>(8, 65536 / sizeof(T));
   template <class T>
   static bool read(In& in, std::vector<T>& out) {
     std::uint64_t seen = 0;
     std::uint64_t count = 0;
     for (std::size_t i = 0;;) {
       if (!read_block(in, Element::least, seen, count)) return false;
-      // Elements that are there keep their memory.
+      // Elements that are there keep their memory. New ones are made as they come: a count is
+      // cheap to claim, and arrays inside each other would multiply it.
       if (count == 0) {
         out.resize(i);
         return true;
       }
-      if (out.size() < seen) out.resize(seen);
-      for (; i < seen; ++i)
+      for (; i < seen; ++i) {
+        if (i == out.size()) out.resize(std::min<std::uint64_t>(seen, i + std::max(i, at_once<T>)));
         if (!read_element(in, out, i)) return false;
+      }
     }
   }
   template <class T>

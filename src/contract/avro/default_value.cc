@@ -1,6 +1,7 @@
 #include "contract/avro/default_value.h"
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -80,6 +81,7 @@ bool DefaultEncoder::number(Kind kind, const json::Value& json) {
     return true;
   }
   const double real = integer != nullptr ? static_cast<double>(*integer) : *json.as_double();
+  if (kind == Kind::float32 && std::abs(real) > std::numeric_limits<float>::max()) return false;
   if (kind == Kind::float32) {
     put_little_endian(out_, std::bit_cast<std::uint32_t>(static_cast<float>(real)));
   } else {

@@ -1,6 +1,7 @@
 // Structs that the build generated from testdata/schemas, run against the generic codec.
 #include <gtest/gtest.h>
 
+#include "base/varint.h"
 #include "contract/avro/test_kit.h"
 #include "forest/tree.h"
 #include "shop/order.h"
@@ -184,6 +185,25 @@ TEST(Generated, hostile_counts_and_depths_are_refused) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "0002";  // no root, one twig, which has one twig ...
   EXPECT_TRUE(refused(deep));
+}
+
+// Each level claims as many twigs as the bytes behind it could be: 250 arrays of 250,000 elements,
+// were they made before they are read.
+TEST(Generated, counts_inside_each_other_do_not_multiply_memory) {
+  std::string bytes(500'000, '\0');
+  for (int level = 0; level < 250; ++level) {
+    std::string head(1, '\0');
+    append_uvarint(head, zigzag(static_cast<std::int64_t>(bytes.size() / 2)));
+    bytes.insert(0, head);
+  }
+  bytes.back() = '\1';
+  EXPECT_FALSE(weir::avro::decode<forest::Branch>(bytes));
+}
+
+TEST(Generated, large_arrays_are_read_whole) {
+  forest::Branch wide;
+  wide.twigs.resize(300'000);
+  EXPECT_EQ(weir::avro::decode<forest::Branch>(encoded(wide)).value(), wide);
 }
 
 TEST(Generated, a_value_that_its_type_cannot_hold_is_not_written) {

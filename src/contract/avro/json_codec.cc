@@ -139,7 +139,9 @@ class Reader {
     }
     if (!json.is_number()) return want(type, json);
     out.real = json.as_int() != nullptr ? static_cast<double>(*json.as_int()) : *json.as_double();
-    if (type.kind == Kind::float32) out.real = static_cast<double>(static_cast<float>(out.real));
+    if (type.kind == Kind::float64) return true;
+    if (std::abs(out.real) > std::numeric_limits<float>::max()) return want(type, json);
+    out.real = static_cast<double>(static_cast<float>(out.real));
     return true;
   }
   bool keep(std::string_view bytes, Cell& out) {

@@ -65,6 +65,7 @@ TEST(JsonCodec, what_does_not_fit_is_refused_with_its_place) {
             "avro: F: 1 bytes are no F of 2");
   EXPECT_EQ(written(R"({"type":"enum","name":"E","symbols":["A"]})", "\"B\""),
             "avro: E: \"B\" is no symbol of E");
+  EXPECT_EQ(written("\"float\"", "1e39"), "avro: float: 1e+39 is no float");
   EXPECT_EQ(written("\"double\"", "\"nan\""), "avro: double: \"nan\" is no double");
   EXPECT_EQ(written(R"(["int","string"])", "null").substr(0, 5), "avro:");
 }

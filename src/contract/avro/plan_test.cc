@@ -260,6 +260,14 @@ TEST(Plan, hostile_numbers_and_lengths_are_refused_with_their_place) {
   EXPECT_TRUE(contains(read("\"int\"", "0202"), "1 bytes behind the value of 1"));
 }
 
+TEST(Plan, a_value_without_bytes_is_read_from_none) {
+  const SchemaPtr fixed = schema(R"({"type":"fixed","name":"F","size":0})");
+  const PlanPtr plan = resolve(fixed, fixed).value();
+  Arena arena;
+  for (const bool borrow : {false, true})
+    EXPECT_EQ(decode(*plan, std::string_view{}, arena, {.borrow = borrow}).value().bytes(), "");
+}
+
 TEST(Plan, memory_of_a_value_is_bounded) {
   const SchemaPtr array = schema(R"({"type":"array","items":"int"})");
   const PlanPtr plan = resolve(array, array).value();
