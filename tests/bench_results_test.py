@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from lib import kafka, proc
+from lib import avro, kafka, proc
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
@@ -65,6 +65,11 @@ class TinyRuns(unittest.TestCase):
 
     def test_the_log_alone(self):
         self.assertIn(("write + fdatasync of 4 KiB into recycled space", "p99_us"), self.run_tiny("log"))
+
+    def test_contracts_beside_other_libraries(self):
+        avro.fastavro()
+        avro.jars()
+        self.assertIn(("decode, generated view", "cpu_s_per_million"), self.run_tiny("contracts"))
 
     def test_start_and_memory_beside_kafka(self):
         kafka.jars()

@@ -1,11 +1,11 @@
-"""Kafka clients of Node.js: exact versions from npm, installed on the first use into a cache outside the tree."""
+"""Kafka clients and Avro of Node.js: exact versions from npm, installed on the first use into a cache outside the tree."""
 import os
 import shutil
 import subprocess
 import unittest
 from pathlib import Path
 
-PACKAGES = {"kafkajs": "2.2.4", "@platformatic/kafka": "1.35.0"}
+PACKAGES = {"kafkajs": "2.2.4", "@platformatic/kafka": "1.35.0", "avsc": "5.7.9"}
 SCRIPTS = Path(__file__).resolve().parent.parent / "node"
 OLDEST_NODE = (20, 19, 4)
 
