@@ -5,6 +5,7 @@
 #include <weir/admin.h>
 #include <weir/consumer.h>
 #include <weir/producer.h>
+#include <weir/transaction.h>
 
 #include <chrono>
 #include <memory>
@@ -60,6 +61,11 @@ class Client {
 
   /// Errc::invalid_setting names the option.
   Result<Producer> producer(ProducerOptions options = {});
+  /// Waits up to `max_block` until the coordinator has ended what an earlier producer of this id
+  /// has left open, and has fenced it. `idempotent` and Acks::all are a must.
+  /// Errc::transactional_id_authorization_failed, invalid_transaction_timeout, timed_out, ….
+  Result<TransactionalProducer> transactional_producer(std::string transactional_id,
+                                                       ProducerOptions options = {});
   Result<Consumer> consumer(ConsumerOptions options = {});
   /// Owned by the client.
   Admin& admin();

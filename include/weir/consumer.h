@@ -22,6 +22,8 @@ class Session;
 namespace weir {
 inline namespace v1 {
 
+class TransactionalProducer;
+
 /// Where to go on when a partition has no position, or one that the broker no longer has.
 enum class OffsetReset : std::uint8_t {
   earliest,
@@ -176,8 +178,11 @@ class Consumer {
 
  private:
   friend class Client;
+  friend class TransactionalProducer;
   struct Impl;
   friend struct Impl;
+  /// What commit() would commit now, and for whom.
+  Result<std::pair<std::map<TopicPartition, OffsetAndMetadata>, GroupMetadata>> to_commit() const;
   explicit Consumer(std::unique_ptr<Impl> impl);
   static Result<Consumer> open(std::shared_ptr<client::Session> session, ConsumerOptions options);
   std::unique_ptr<Impl> impl_;

@@ -27,6 +27,7 @@ Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback&
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return fail(*closed_);
+    if (refused_) return fail(*refused_);
     Piece piece{record.key, record.value, {}, record.partition, 0};
     piece.timestamp_ms =
         record.timestamp ? record.timestamp->time_since_epoch().count() : clock_.wall_ms();
@@ -178,7 +179,7 @@ Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
 
 void Accumulator::wait_for_room(std::chrono::nanoseconds timeout) {
   std::unique_lock lock(mutex_);
-  room_.wait_for(lock, timeout, [this] { return !starved_ || closed_; });
+  room_.wait_for(lock, timeout, [this] { return !starved_ || closed_ || refused_; });
 }
 
 std::size_t Accumulator::used_bytes() const {
@@ -190,6 +191,12 @@ void Accumulator::close(Error why) {
   const std::lock_guard lock(mutex_);
   if (!closed_) closed_ = std::move(why);
   room_.notify_all();
+}
+
+void Accumulator::refuse(std::optional<Error> why) {
+  const std::lock_guard lock(mutex_);
+  refused_ = std::move(why);
+  if (refused_) room_.notify_all();
 }
 
 std::vector<std::string> Accumulator::take_new_topics() {

@@ -36,6 +36,8 @@ class Accumulator {
 
   /// Loop. append() fails with `why` from now on.
   void close(Error why);
+  /// Loop. append() fails with `why`, until the next call; absent: it takes records.
+  void refuse(std::optional<Error> why);
   /// Loop. Topics that were sent to for the first time since the last call.
   std::vector<std::string> take_new_topics();
   /// Loop. Records that waited for this go into their batches; those that fit nowhere (an explicit
@@ -126,6 +128,7 @@ class Accumulator {
   // All below: under the mutex.
   Rng rng_;
   std::optional<Error> closed_;
+  std::optional<Error> refused_;
   std::size_t used_ = 0;
   bool starved_ = false;  // somebody found no room: nothing waits for its linger
   bool wake_needed_ = false;

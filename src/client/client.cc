@@ -248,6 +248,11 @@ Result<Producer> Client::producer(ProducerOptions options) {
   return Producer::open(impl_->session, options);
 }
 
+Result<TransactionalProducer> Client::transactional_producer(std::string transactional_id,
+                                                             ProducerOptions options) {
+  return TransactionalProducer::open(impl_->session, std::move(transactional_id), options);
+}
+
 Result<Consumer> Client::consumer(ConsumerOptions options) {
   return Consumer::open(impl_->session, options);
 }

@@ -130,6 +130,17 @@ Connection* Cluster::route(const Target& target) {
   return &open(candidates[next_any_++ % candidates.size()], Lane::control);
 }
 
+std::int16_t Cluster::feature_level(std::string_view feature) const {
+  const FinalizedFeatures* newest = nullptr;
+  for (const auto& [to, connection] : connections_) {
+    const FinalizedFeatures& told = connection->features();
+    if (newest == nullptr || told.epoch > newest->epoch) newest = &told;
+  }
+  if (newest == nullptr) return 0;
+  const auto found = newest->levels.find(feature);
+  return found == newest->levels.end() ? std::int16_t{0} : found->second;
+}
+
 void Cluster::later(Duration pause, io::Task task) {
   loop_.call_after(pause, [alive = alive_, task = std::move(task)]() mutable {
     if (*alive) task();

@@ -77,6 +77,9 @@ class Cluster {
   void call(Target target, MonoTime deadline, std::shared_ptr<const Request> request, Judge judge,
             ReplyDone<Response> done);
 
+  /// The level of a feature as the newest answer of any broker has it; 0 if it is not finalized.
+  std::int16_t feature_level(std::string_view feature) const;
+
   /// The pause before try number `tries` + 1.
   Duration retry_pause(unsigned tries) { return backoff(options_.retry, tries, rng_); }
   /// Runs `task` after `pause` unless this cluster is gone by then.

@@ -112,6 +112,9 @@ void Connection::on_versions(std::string_view body, std::int16_t asked) {
         Error(error, fmt::format("{}: ApiVersions refused: {}", to_.to_string(), name_of(error))));
   }
   versions_ = std::move(told);
+  features_ = {.epoch = reply->finalized_features_epoch, .levels = {}};
+  for (const auto& feature : reply->finalized_features)
+    features_.levels.emplace(feature.name, feature.max_version_level);
   state_ = State::ready;
   failures_ = 0;
   write_queued();

@@ -50,6 +50,13 @@ struct ConnectionOptions {
   BackoffRange reconnect{std::chrono::milliseconds(50), std::chrono::seconds(1)};
 };
 
+/// What the whole cluster has agreed to speak (KIP-584); the answer with the highest epoch is the
+/// newest.
+struct FinalizedFeatures {
+  std::int64_t epoch = -1;
+  std::map<std::string, std::int16_t, std::less<>> levels;
+};
+
 /// | state       | what it does                                | next                          |
 /// |-------------|---------------------------------------------|-------------------------------|
 /// | idle        | nothing until the first call                | connecting, waiting           |
@@ -77,6 +84,8 @@ class Connection final : private io::FrameHandler {
   const io::Endpoint& endpoint() const { return to_; }
   /// The newest version that the broker and [min, max] have in common; -1 if none, or unknown yet.
   std::int16_t version_of(kafka::ApiKey key, std::int16_t min, std::int16_t max) const;
+  /// As the broker told them when this connection began.
+  const FinalizedFeatures& features() const { return features_; }
 
  private:
   enum class State : std::uint8_t { idle, waiting, connecting, negotiating, ready };
@@ -124,6 +133,7 @@ class Connection final : private io::FrameHandler {
   MonoTime connect_not_before_{};
   std::unique_ptr<io::FrameChannel> channel_;
   std::map<std::int16_t, Range> versions_;
+  FinalizedFeatures features_;
   std::int32_t last_correlation_ = 0;
   std::deque<Sent> in_flight_;  // answered in this order
   std::deque<Queued> queue_;

@@ -289,6 +289,13 @@ Result<std::map<TopicPartition, std::optional<OffsetAndMetadata>>> Consumer::com
       });
 }
 
+Result<std::pair<std::map<TopicPartition, OffsetAndMetadata>, GroupMetadata>> Consumer::to_commit()
+    const {
+  if (impl_->closed) return fail(Errc::closed, "the consumer is closed");
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->run([&] { return impl_->group->to_commit(); });
+}
+
 GroupMetadata Consumer::group_metadata() const {
   if (impl_->group == nullptr) return {};
   return impl_->session->run([&] { return impl_->group->metadata(); });

@@ -81,6 +81,8 @@ struct PartitionQueue {
   ProducerIdentity identity;
   std::int32_t next_sequence = 0;
   std::int32_t leader = -1;  // where the batches under way went
+  /// The last transaction whose batches may be sent: see TransactionCore::number().
+  std::uint64_t transaction = 0;
 };
 
 }  // namespace weir::client

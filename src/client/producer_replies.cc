@@ -86,6 +86,15 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
     settle(queue, batch);
   } else if (fatal_ || batch.told) {
     settle(queue, batch);
+  } else if (transactions_ && (!transactions_->goes_on() || !may_heal(outcome.code) ||
+                               (lost_sequence && !earlier_is_open()))) {
+    Outcome lost = outcome;
+    if (outcome.code == Errc::invalid_producer_epoch) {
+      // Fenced, or the transaction took too long: the coordinator tells when it is aborted.
+      lost.code = Errc::transaction_abortable;
+    }
+    tell(queue, batch, lost);
+    settle(queue, batch);
   } else if (idempotent_ && (outcome.code == Errc::invalid_producer_epoch ||
                              outcome.code == Errc::producer_fenced)) {
     const Error error(outcome.code, place(queue) + ": " + outcome.message);
@@ -110,6 +119,11 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
   if (queue.in_flight == 0) queue.recovering = false;
 }
 
+bool ProducerCore::may_heal(Errc code) {
+  return is_open(code) || code == Errc::out_of_order_sequence_number ||
+         code == Errc::unknown_producer_id;
+}
+
 void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
   PartitionQueue& queue = *sent.queue;
   log_debug("client",
@@ -117,6 +131,8 @@ void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
   queue.recovering = queue.in_flight > 0;
   ++queue.failures;
   queue.retry_at = loop_.now() + cluster_.retry_pause(queue.failures);
+  if (outcome.code == Errc::concurrent_transactions)
+    queue.retry_at = std::min(queue.retry_at, loop_.now() + concurrent_pause);
   const auto where = std::find_if(queue.retries.begin(), queue.retries.end(),
                                   [&](const auto& other) { return other->id > sent.batch->id; });
   queue.retries.insert(where, std::move(sent.batch));
@@ -139,6 +155,7 @@ void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outco
     std::string message = place(queue) + ": " + outcome.message;
     if (batch.tries > 1) message += fmt::format("; tried {} times", batch.tries);
     const Error error(outcome.code, std::move(message));
+    if (transactions_) transactions_->delivery_failed(error, batch.base_sequence >= 0);
     if (batch.deliveries.size() < static_cast<std::size_t>(batch.record_count)) note_failure(error);
     for (Delivery& delivery : batch.deliveries) delivery.done(fail(error));
     return;
@@ -211,6 +228,7 @@ void ProducerCore::fail_waiting(std::vector<FailedRecord> records, Errc code,
     const Error error(code, record.topic + ": " + why);
     accumulator_.complete_waiting(record);
     accumulator_.release(record.charge);
+    if (transactions_) transactions_->delivery_failed(error, false);
     if (record.done) {
       record.done(fail(error));
     } else {
@@ -223,6 +241,15 @@ void ProducerCore::fail_all(const Error& why) {
   if (fatal_) return;
   fatal_ = why;
   accumulator_.close(why);
+  fail_undelivered(why);
+  const Outcome outcome{.code = why.code(), .message = why.message()};
+  for (const auto& [id, request] : under_way_)
+    for (Sent& sent : request->batches) tell(*sent.queue, *sent.batch, outcome);
+  check_flushes();
+}
+
+/// All but what is under way.
+void ProducerCore::fail_undelivered(const Error& why) {
   std::vector<std::pair<PartitionQueue*, std::unique_ptr<ProducerBatch>>> all;
   accumulator_.each_active([&](PartitionQueue& queue) {
     for (auto& batch : queue.retries) all.emplace_back(&queue, std::move(batch));
@@ -234,10 +261,7 @@ void ProducerCore::fail_all(const Error& why) {
     tell(*queue, *batch, outcome);
     settle(*queue, *batch);
   }
-  for (const auto& [id, request] : under_way_)
-    for (Sent& sent : request->batches) tell(*sent.queue, *sent.batch, outcome);
   fail_waiting(accumulator_.take_waiting(nullptr, MonoTime::max()), why.code(), why.message());
-  check_flushes();
 }
 
 }  // namespace weir::client

@@ -1,0 +1,31 @@
+// What the public producers share: send() and flush() on the application's threads.
+#include "client/producer_core.h"
+#include "client/session.h"
+
+namespace weir::client {
+
+Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
+                          DeliveryCallback& done, Duration max_block) {
+  auto sent = accumulator.append(record, done);
+  if (sent || sent.error().code() != Errc::queue_full || session.on_loop_thread()) return sent;
+  const MonoTime deadline = session.now() + max_block;
+  while (!sent && sent.error().code() == Errc::queue_full) {
+    const Duration left = deadline - session.now();
+    if (left <= Duration(0)) break;
+    accumulator.wait_for_room(left);
+    sent = accumulator.append(record, done);
+  }
+  return sent;
+}
+
+Result<void> flush(Session& session, ProducerCore& core, std::chrono::milliseconds timeout) {
+  return session.wait<void>(timeout, [&session, &core, timeout](auto done) {
+    session.loop().call_after(timeout, [done, timeout] {
+      done(fail(Errc::timed_out, "flush: not everything was acknowledged within " +
+                                     std::to_string(timeout.count()) + " ms"));
+    });
+    core.flush(done);
+  });
+}
+
+}  // namespace weir::client
