@@ -39,6 +39,22 @@ enum class Isolation : std::uint8_t {
   read_committed,  // up to the last stable offset, without those of aborted transactions
 };
 
+/// A position that the broker did not have any more, and what auto_offset_reset has made of it.
+struct PositionReset {
+  TopicPartition partition;
+  std::int64_t from = -1;
+  std::int64_t to = -1;
+};
+
+/// The log of a partition was cut and written anew below our position: records that poll() has
+/// handed out are not in it any more (KIP-320).
+struct LogTruncation {
+  std::int64_t position = -1;
+  /// Up to here what was read is in the log.
+  std::int64_t diverging_offset = -1;
+  std::int32_t diverging_epoch = -1;
+};
+
 /// How a commit ended; called on the client's thread.
 using CommitCallback = std::function<void(Result<void>)>;
 
@@ -50,6 +66,9 @@ struct ConsumerOptions {
   OffsetReset auto_offset_reset = OffsetReset::latest;
   /// For OffsetReset::by_duration.
   std::chrono::milliseconds reset_duration{0};
+  /// Told inside poll(), before it hands out anything from the new position: `to - from` records
+  /// are skipped, or read again if that is negative. A first position is no reset.
+  std::function<void(const PositionReset&)> on_reset = {};
   Isolation isolation = Isolation::read_uncommitted;
   /// The broker waits for this much data, up to `fetch_max_wait`.
   std::int32_t fetch_min_bytes = 1;
@@ -134,11 +153,12 @@ class Consumer {
   /// Batches that are here, else the first that come within `timeout`; empty if none came.
   ///
   /// Errors are of one partition, named in the message: authorization, offset_out_of_range (with
-  /// OffsetReset::none), corrupt_message or invalid_record (the position stays before the batch:
-  /// poll again, or seek past it). Errc::queue_full: the batches that the caller holds take all of
-  /// `prefetch_bytes`. The other partitions go on with the next poll().
-  /// In a group also what ends the membership, from then on with each poll(): fenced_instance_id,
-  /// group_authorization_failed, inconsistent_group_protocol, group_max_size_reached, ….
+  /// OffsetReset::none, or if truncation() says so: until a seek), corrupt_message or
+  /// invalid_record (the position stays before the batch: poll again, or seek past it).
+  /// Errc::queue_full: the batches that the caller holds take all of `prefetch_bytes`. The other
+  /// partitions go on with the next poll(). In a group also what ends the membership, from then on
+  /// with each poll(): fenced_instance_id, group_authorization_failed, inconsistent_group_protocol,
+  /// group_max_size_reached, ….
   Result<std::vector<Batch>> poll(std::chrono::milliseconds timeout);
 
   /// Commits the positions of all partitions: behind what poll() handed out, never what is only
@@ -165,6 +185,10 @@ class Consumer {
   Result<std::int64_t> position(const TopicPartition& partition, std::chrono::milliseconds timeout);
   /// Records between the position and the end as the last fetch saw it; absent before that.
   std::optional<std::int64_t> lag(const TopicPartition& partition) const;
+
+  /// Whether poll() fails because the log has diverged from what it handed out. Whatever
+  /// auto_offset_reset says, the application decides: usually to seek to the diverging offset.
+  std::optional<LogTruncation> truncation(const TopicPartition& partition) const;
 
   /// The first offset whose timestamp is not before the given one; absent if there is none.
   Result<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> offsets_for_times(

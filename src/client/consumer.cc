@@ -226,6 +226,9 @@ Result<std::vector<Batch>> Consumer::poll(std::chrono::milliseconds timeout) {
       session.run([&] { impl_->group->event_done(); });
       continue;
     }
+    if (impl_->options.on_reset)
+      for (const PositionReset& reset : session.run([&] { return impl_->core->take_resets(); }))
+        impl_->options.on_reset(reset);
     if (polled->batches.empty()) return std::vector<Batch>{};
     auto opened = client::open_batches(std::move(polled->batches), impl_->options.check_crcs);
     if (opened.error) session.run([&] { impl_->core->give_back(opened.undone); });
@@ -310,6 +313,10 @@ Result<std::int64_t> Consumer::position(const TopicPartition& partition,
 
 std::optional<std::int64_t> Consumer::lag(const TopicPartition& partition) const {
   return impl_->session->run([&] { return impl_->core->lag(partition); });
+}
+
+std::optional<LogTruncation> Consumer::truncation(const TopicPartition& partition) const {
+  return impl_->session->run([&] { return impl_->core->truncation(partition); });
 }
 
 Result<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> Consumer::offsets_for_times(

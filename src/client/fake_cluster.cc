@@ -141,6 +141,7 @@ void FakeCluster::append(const std::string& topic, int index, Slice batch) {
   FakePartition& p = partition(topic, index);
   Slice copy = Slice::copy_of(batch.view());
   kafka::set_base_offset(copy.mutable_data(), p.next_offset);
+  kafka::set_leader_epoch(copy.mutable_data(), p.leader_epoch);
   p.next_offset = kafka::BatchView::parse(copy.view())->next_offset();
   p.batches.push_back(std::move(copy));
 }
@@ -206,8 +207,12 @@ std::optional<std::string> FakeCluster::answer(int node, const Request& request,
       std::string body = produce(node, request, replies);
       return replies ? body : std::string();
     }
-    case kafka::ApiKey::fetch: return fetch(node, request, peer, false);
+    case kafka::ApiKey::fetch:
+      return fetch(node, request, [&peer, alive = peer.alive()](const std::string& body) {
+        if (*alive) peer.reply(body);
+      });
     case kafka::ApiKey::list_offsets: return list_offsets(node, request);
+    case kafka::ApiKey::offset_for_leader_epoch: return epoch_ends(node, request);
     case kafka::ApiKey::init_producer_id: return init_producer_id(node, request);
     case kafka::ApiKey::create_topics: return create_topics(request);
     case kafka::ApiKey::find_coordinator: return find_coordinator(request);
@@ -360,6 +365,8 @@ Errc FakeCluster::check_sequence(FakePartition& partition, const kafka::BatchVie
   auto& producer = partition.producers[batch.producer_id()];
   const std::int64_t first = batch.base_sequence();
   const std::int64_t last = batch.last_sequence();
+  // As brokers do: whoever is not known begins with any sequence.
+  const bool unknown = producer.epoch < 0;
   if (batch.producer_epoch() < producer.epoch) return Errc::invalid_producer_epoch;
   if (batch.producer_epoch() > producer.epoch) {
     if (first != 0 && producer.epoch >= 0) return Errc::out_of_order_sequence_number;
@@ -374,7 +381,7 @@ Errc FakeCluster::check_sequence(FakePartition& partition, const kafka::BatchVie
   }
   if (!producer.last.empty() && first != producer.last.back()[1] + 1)
     return Errc::out_of_order_sequence_number;
-  if (producer.last.empty() && first != 0) return Errc::out_of_order_sequence_number;
+  if (producer.last.empty() && first != 0 && !unknown) return Errc::out_of_order_sequence_number;
   producer.last.push_back({first, last, partition.next_offset});
   if (producer.last.size() > 5) producer.last.pop_front();
   return Errc::none;
@@ -385,6 +392,7 @@ Errc FakeCluster::produce_one(const TopicPartition& name, FakePartition& partiti
   auto batch = kafka::BatchView::parse(bytes);
   check(batch && batch->crc_is_right() && batch->size() == bytes.size(),
         "fake cluster: a bad batch");
+  if (bytes.size() > max_batch_bytes) return Errc::message_too_large;
   if (batch->is_transactional()) {
     const Errc code = transactions_->check_produce(batch->producer_id(), batch->producer_epoch(),
                                                    name, transaction_version >= 2 && version >= 12);
@@ -399,70 +407,10 @@ Errc FakeCluster::produce_one(const TopicPartition& name, FakePartition& partiti
   if (batch->is_transactional()) partition.open.try_emplace(batch->producer_id(), offset);
   Slice copy = Slice::copy_of(bytes);
   kafka::set_base_offset(copy.mutable_data(), offset);
+  kafka::set_leader_epoch(copy.mutable_data(), partition.leader_epoch);
   partition.next_offset += batch->record_count();
   partition.batches.push_back(std::move(copy));
   return Errc::none;
-}
-
-std::optional<std::string> FakeCluster::fetch(int node, const Request& request, Peer& peer,
-                                              bool last_chance) {
-  const auto asked = read<kafka::FetchRequest>(request.body, request.header.api_version);
-  kafka::FetchResponse response;
-  std::deque<std::string> kept;
-  bool worth = last_chance;
-  for (const auto& topic : asked.topics) {
-    auto& told = response.responses.emplace_back();
-    told.topic_id = topic.topic_id;
-    told.topic = topic.topic;
-    Topic* known = find(topic.topic_id, topic.topic);
-    for (const auto& wanted : topic.partitions) {
-      auto& p = told.partitions.emplace_back();
-      p.partition_index = wanted.partition;
-      std::string& bytes = kept.emplace_back();
-      Errc code = Errc::none;
-      if (request.fault.kind == Fault::Kind::error) {
-        code = request.fault.code;
-      } else if (known == nullptr) {
-        code = Errc::unknown_topic_id;
-      } else {
-        auto& partition = known->partitions.at(static_cast<std::size_t>(wanted.partition));
-        p.high_watermark = p.last_stable_offset = partition.next_offset;
-        if (asked.isolation_level == 1)
-          for (const auto& [producer, first, marker] : partition.aborted) {
-            if (marker < wanted.fetch_offset) continue;
-            auto& transaction = p.aborted_transactions->emplace_back();
-            transaction.producer_id = producer;
-            transaction.first_offset = first;
-          }
-        if (partition.leader != node) {
-          code = Errc::not_leader_or_follower;
-        } else if (wanted.fetch_offset < partition.log_start ||
-                   wanted.fetch_offset > partition.next_offset) {
-          code = Errc::offset_out_of_range;
-        } else {
-          for (const Slice& batch : partition.batches) {
-            if (kafka::BatchView::parse(batch.view())->next_offset() <= wanted.fetch_offset)
-              continue;
-            if (!bytes.empty() &&
-                bytes.size() + batch.size() > static_cast<std::size_t>(wanted.partition_max_bytes))
-              break;
-            bytes += batch.view();
-          }
-          if (request.fault.kind == Fault::Kind::damage && !bytes.empty())
-            bytes.back() = static_cast<char>(bytes.back() ^ 1);
-        }
-      }
-      p.error_code = static_cast<std::int16_t>(code);
-      p.records = kafka::Records(bytes);
-      worth = worth || code != Errc::none || !bytes.empty();
-    }
-  }
-  if (worth) return written(response, request.header.api_version);
-  process_->loop().call_after(std::chrono::milliseconds(asked.max_wait_ms),
-                              [this, node, &peer, alive = peer.alive(), again = request] {
-                                if (*alive) peer.reply(*fetch(node, again, peer, true));
-                              });
-  return std::nullopt;
 }
 
 std::string FakeCluster::list_offsets(int node, const Request& request) {

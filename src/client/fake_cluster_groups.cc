@@ -102,8 +102,8 @@ std::string FakeCluster::find_coordinator(const Request& request) {
   return written(response, request.header.api_version);
 }
 
-std::optional<std::string> FakeCluster::group_request(
-    int node, const Request& request, const std::function<void(const std::string&)>& reply) {
+std::optional<std::string> FakeCluster::group_request(int node, const Request& request,
+                                                      const ReplyLater& reply) {
   Errc refused = node == coordinator ? Errc::none : Errc::not_coordinator;
   if (request.fault.kind == Fault::Kind::error) refused = request.fault.code;
   const std::int16_t version = request.header.api_version;

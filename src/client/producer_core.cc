@@ -21,8 +21,6 @@ ClusterOptions cluster_options(ClusterOptions cluster, const ProducerOptions& op
 constexpr std::int16_t last_version_that_adds_not = 11;
 constexpr std::int16_t first_version_that_adds = 12;
 
-constexpr std::int32_t sequence_mask = 0x7fffffff;  // 2^31 - 1 is followed by 0
-
 }  // namespace
 
 Result<ProducerOptions> checked(ProducerOptions options) {
@@ -149,7 +147,8 @@ bool ProducerCore::may_send(PartitionQueue& queue) {
     }
     restart_sequence(queue);
   }
-  return !queue.restart && queue.identity.id >= 0;
+  if (queue.restart || queue.identity.id < 0) return false;
+  return queue.known_id == queue.identity.id || queue.in_flight == 0;
 }
 
 void ProducerCore::restart_sequence(PartitionQueue& queue) {
@@ -168,9 +167,7 @@ void ProducerCore::restart_sequence(PartitionQueue& queue) {
 void ProducerCore::number(PartitionQueue& queue, ProducerBatch& batch) {
   batch.identity = queue.identity;
   batch.base_sequence = queue.next_sequence;
-  queue.next_sequence = static_cast<std::int32_t>((static_cast<std::uint32_t>(queue.next_sequence) +
-                                                   static_cast<std::uint32_t>(batch.record_count)) &
-                                                  static_cast<std::uint32_t>(sequence_mask));
+  queue.next_sequence = sequence_after(queue.next_sequence, batch.record_count);
 }
 
 ProducerCore::Request* ProducerCore::room_for(PartitionQueue& queue,
@@ -214,15 +211,19 @@ std::unique_ptr<ProducerBatch> ProducerCore::take(PartitionQueue& queue) {
   return batch;
 }
 
+kafka::BatchOptions ProducerCore::batch_options() const {
+  return {.codec = static_cast<compress::Codec>(options_.compression),
+          .level = options_.compression_level.value_or(compress::default_level),
+          .transactional = transactions_ != nullptr};
+}
+
 bool ProducerCore::seal(PartitionQueue& queue, ProducerBatch& batch) {
   if (!batch.bytes.empty()) return true;
-  auto bytes =
-      batch.builder.finish({.codec = static_cast<compress::Codec>(options_.compression),
-                            .level = options_.compression_level.value_or(compress::default_level),
-                            .producer_id = batch.identity.id,
-                            .producer_epoch = batch.identity.epoch,
-                            .base_sequence = batch.base_sequence,
-                            .transactional = transactions_ != nullptr});
+  kafka::BatchOptions options = batch_options();
+  options.producer_id = batch.identity.id;
+  options.producer_epoch = batch.identity.epoch;
+  options.base_sequence = batch.base_sequence;
+  auto bytes = batch.builder.finish(options);
   if (bytes) {
     batch.bytes = std::move(*bytes);
     return true;

@@ -27,6 +27,8 @@ Result<ProducerOptions> checked(ProducerOptions options);
 /// | retriable, connection lost, timeout  | sent again, same sequence                         |
 /// | PRODUCER_FENCED,                     | the producer is finished                          |
 /// | INVALID_PRODUCER_EPOCH               |                                                   |
+/// | MESSAGE_TOO_LARGE,                   | sent again in two batches or more; a record that  |
+/// | RECORD_LIST_TOO_LARGE                | is alone fails                                    |
 /// | anything else                        | its records fail                                  |
 ///
 /// In a transaction a lost sequence, a refused epoch and every failed record make the transaction
@@ -88,6 +90,7 @@ class ProducerCore {
   std::unique_ptr<ProducerBatch> take(PartitionQueue& queue);
   void restart_sequence(PartitionQueue& queue);
   void number(PartitionQueue& queue, ProducerBatch& batch);
+  kafka::BatchOptions batch_options() const;
   bool seal(PartitionQueue& queue, ProducerBatch& batch);
   void send_request(Request request);
   void plan(MonoTime when);
@@ -99,7 +102,10 @@ class ProducerCore {
   void on_reply(Request& request, Result<RawReply> reply);
   void judge(Sent& sent, const Outcome& outcome);
   static bool may_heal(Errc code);
-  void retry(Sent& sent, const Outcome& outcome);
+  /// `follows`: it was refused because an earlier one is open, and needs no pause of its own.
+  void retry(Sent& sent, const Outcome& outcome, bool follows = false);
+  /// True if its parts are to be sent in its place.
+  bool divide(Sent& sent, const Outcome& outcome);
   void new_epoch();
   void tell(PartitionQueue& queue, ProducerBatch& batch, const Outcome& outcome);
   void settle(PartitionQueue& queue, const ProducerBatch& batch);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "client/batch_split.h"
 #include "client/producer_core.h"
 
 namespace weir::client {
@@ -66,11 +67,11 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
   ProducerBatch& batch = *sent.batch;
   --queue.in_flight;
   const auto earlier_is_open = [&] {
-    if (!queue.retries.empty() && queue.retries.front()->id < batch.id) return true;
+    if (!queue.retries.empty() && queue.retries.front()->is_before(batch)) return true;
     return std::any_of(under_way_.begin(), under_way_.end(), [&](const auto& request) {
       return std::any_of(
           request.second->batches.begin(), request.second->batches.end(), [&](const Sent& other) {
-            return other.queue == &queue && other.batch && other.batch->id < batch.id;
+            return other.queue == &queue && other.batch && other.batch->is_before(batch);
           });
     });
   };
@@ -78,6 +79,7 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
                                              outcome.code == Errc::unknown_producer_id);
   if (outcome.code == Errc::none || outcome.code == Errc::duplicate_sequence_number) {
     queue.failures = 0;
+    queue.known_id = batch.identity.id;
     tell(queue, batch,
          {.code = Errc::none,
           .message = {},
@@ -86,6 +88,8 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
     settle(queue, batch);
   } else if (fatal_ || batch.told) {
     settle(queue, batch);
+  } else if (divide(sent, outcome)) {
+    log_debug("client", fmt::format("{}: {}; divided", place(queue), outcome.message));
   } else if (transactions_ && (!transactions_->goes_on() || !may_heal(outcome.code) ||
                                (lost_sequence && !earlier_is_open()))) {
     Outcome lost = outcome;
@@ -102,14 +106,15 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
     settle(queue, batch);
     fail_all(error);
   } else if (lost_sequence) {
-    if (!earlier_is_open()) {
+    const bool follows = earlier_is_open();
+    if (!follows) {
       // The broker has told that this batch is not in the log, so a new number cannot double it.
       log_info("client", fmt::format("{}: {} at sequence {}; going on with a new epoch",
                                      place(queue), name_of(outcome.code), batch.base_sequence));
       if (queue.identity == identity_) new_epoch();
       queue.restart = true;
     }
-    retry(sent, outcome);
+    retry(sent, outcome, follows);
   } else if (is_open(outcome.code)) {
     retry(sent, outcome);
   } else {
@@ -124,20 +129,39 @@ bool ProducerCore::may_heal(Errc code) {
          code == Errc::unknown_producer_id;
 }
 
-void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
+void ProducerCore::retry(Sent& sent, const Outcome& outcome, bool follows) {
   PartitionQueue& queue = *sent.queue;
   log_debug("client",
             fmt::format("{}: {}; try {} failed", place(queue), outcome.message, sent.batch->tries));
   queue.recovering = queue.in_flight > 0;
-  ++queue.failures;
-  queue.retry_at = loop_.now() + cluster_.retry_pause(queue.failures);
+  if (!follows) {
+    ++queue.failures;
+    queue.retry_at = loop_.now() + cluster_.retry_pause(queue.failures);
+    cluster_.refresh();
+  }
   if (outcome.code == Errc::concurrent_transactions)
     queue.retry_at = std::min(queue.retry_at, loop_.now() + concurrent_pause);
   const auto where = std::find_if(queue.retries.begin(), queue.retries.end(),
-                                  [&](const auto& other) { return other->id > sent.batch->id; });
+                                  [&](const auto& other) { return sent.batch->is_before(*other); });
   queue.retries.insert(where, std::move(sent.batch));
   accumulator_.activate(queue);
-  cluster_.refresh();
+}
+
+bool ProducerCore::divide(Sent& sent, const Outcome& outcome) {
+  if (outcome.code != Errc::message_too_large && outcome.code != Errc::record_list_too_large)
+    return false;
+  if (sent.batch->record_count < 2 || (transactions_ && !transactions_->goes_on())) return false;
+  auto parts = split(*sent.batch, batch_options());
+  if (!parts) return false;
+  PartitionQueue& queue = *sent.queue;
+  queue.recovering = queue.in_flight > 0;
+  queue.retry_at = loop_.now();
+  const auto where = std::find_if(queue.retries.begin(), queue.retries.end(),
+                                  [&](const auto& other) { return sent.batch->is_before(*other); });
+  queue.retries.insert(where, std::make_move_iterator(parts->begin()),
+                       std::make_move_iterator(parts->end()));
+  accumulator_.activate(queue);
+  return true;
 }
 
 void ProducerCore::new_epoch() {
@@ -150,7 +174,7 @@ void ProducerCore::new_epoch() {
 
 void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outcome& outcome) {
   if (std::exchange(batch.told, true)) return;
-  accumulator_.complete(batch);
+  if (batch.siblings == nullptr || --batch.siblings->untold == 0) accumulator_.complete(batch);
   if (outcome.code != Errc::none) {
     std::string message = place(queue) + ": " + outcome.message;
     if (batch.tries > 1) message += fmt::format("; tried {} times", batch.tries);
@@ -172,6 +196,7 @@ void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outco
 
 void ProducerCore::settle(PartitionQueue& queue, const ProducerBatch& batch) {
   // Its last request is over, so nobody reads the bytes, and it will not be sent again.
+  if (batch.siblings != nullptr && --batch.siblings->unsettled > 0) return;
   std::erase(queue.open, batch.ordinal);
   accumulator_.release(batch.charge);
 }
