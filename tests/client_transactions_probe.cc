@@ -112,6 +112,11 @@ void commit_and_abort(weir::Client& client, const std::string& name) {
   must("begin", producer.begin());
   must("send", producer.send({.topic = name, .value = "never"}));
   must("abort", producer.abort());
+  must("begin", producer.begin());
+  must("send", producer.send({.topic = name, .value = "left open"}));
+  must("close", producer.close(10s));
+  must_fail("closed", producer.send({.topic = name, .value = "x"}), Errc::closed);
+  must_read(client, name, 3, weir::Isolation::read_committed, committed);
   fmt::print("{} of {} records are committed\n", committed.size(), all.size());
 }
 

@@ -4,6 +4,7 @@
 // (delivery timeout). Settings have the names and, where not said, the defaults of Apache Kafka.
 #pragma once
 
+#include <weir/pending.h>
 #include <weir/topic.h>
 
 #include <chrono>
@@ -106,6 +107,12 @@ class TypedSends {
     if (auto r = topic.value_codec->encode(value, bytes); !r) return r;
     return self().send({.topic = topic.name, .value = bytes}, std::move(done));
   }
+  /// A delivery to be waited for, instead of a callback. An error of send() is its result.
+  Pending<RecordMetadata> send_pending(const ProducerRecord& record) {
+    auto [pending, tell] = Pending<RecordMetadata>::make();
+    if (auto sent = self().send(record, tell); !sent) tell(fail(sent.error()));
+    return pending;
+  }
   /// A tombstone: the entity is deleted.
   template <class Key, class Value>
   Result<void> remove(const Topic<Key, Value, TopicKind::entity>& topic, const Key& key,
@@ -141,6 +148,11 @@ class Producer : public detail::TypedSends<Producer> {
   /// Errc::timed_out, or the first failure since the last flush() of a record without a callback.
   /// Threads: any but the client's.
   Result<void> flush(std::chrono::milliseconds timeout);
+
+  /// Takes no more records, waits for those sent before, and fails what is not acknowledged by then
+  /// with Errc::closed. Errc::timed_out, or the first failure as flush() tells it. Threads: as
+  /// flush(); a send() that waits for room in another thread ends with Errc::closed.
+  Result<void> close(std::chrono::milliseconds timeout);
 
   /// Bytes of records not acknowledged yet, as the buffer counts them. Threads: any.
   std::size_t buffered_bytes() const;

@@ -121,6 +121,8 @@ class TransactionalProducer : public detail::TypedSends<TransactionalProducer> {
   Result<void> commit(std::chrono::milliseconds timeout = std::chrono::seconds(60));
   /// What was not sent fails with Errc::cancelled. Success also if nothing was open.
   Result<void> abort(std::chrono::milliseconds timeout = std::chrono::seconds(60));
+  /// Aborts what is open, or ends what is being ended, within `timeout`; every later call fails.
+  Result<void> close(std::chrono::milliseconds timeout);
 
  private:
   friend class Client;

@@ -48,10 +48,7 @@ struct Consumer::Impl {
   }
   ~Impl() {
     if (!closed && group != nullptr) static_cast<void>(leave("the consumer goes", leave_wait));
-    session->run([this] {
-      group.reset();
-      core.reset();
-    });
+    session->destroy(group, core);
   }
 
   /// Errc::closed, or that the observer calls what it may not.
@@ -183,7 +180,7 @@ Result<void> Consumer::close(std::chrono::milliseconds timeout) {
     outcome = impl_->leave("the consumer is closed", left);
   }
   impl_->closed = true;
-  impl_->session->run([&] { return impl_->core->assign({}); });
+  static_cast<void>(impl_->session->run([&] { return impl_->core->assign({}); }));
   return outcome;
 }
 

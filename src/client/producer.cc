@@ -17,9 +17,7 @@ struct Producer::Impl {
                                             session->cluster(), options);
     });
   }
-  ~Impl() {
-    session->run([this] { core.reset(); });
-  }
+  ~Impl() { session->destroy(core); }
 
   std::shared_ptr<Session> session;
   const ProducerOptions options;
@@ -44,6 +42,10 @@ Result<void> Producer::send(const ProducerRecord& record, DeliveryCallback done)
 
 Result<void> Producer::flush(std::chrono::milliseconds timeout) {
   return client::flush(*impl_->session, *impl_->core, timeout);
+}
+
+Result<void> Producer::close(std::chrono::milliseconds timeout) {
+  return client::close(*impl_->session, *impl_->core, timeout);
 }
 
 std::size_t Producer::buffered_bytes() const { return impl_->core->accumulator().used_bytes(); }

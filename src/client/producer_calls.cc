@@ -6,6 +6,8 @@ namespace weir::client {
 
 Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
                           DeliveryCallback& done, Duration max_block) {
+  if (session.is_forked())
+    return fail(Errc::closed, "this process was forked: make another client");
   auto sent = accumulator.append(record, done);
   if (sent || sent.error().code() != Errc::queue_full || session.on_loop_thread()) return sent;
   const MonoTime deadline = session.now() + max_block;
@@ -16,6 +18,15 @@ Result<void> send_or_wait(Session& session, Accumulator& accumulator, const Prod
     sent = accumulator.append(record, done);
   }
   return sent;
+}
+
+Result<void> close(Session& session, ProducerCore& core, std::chrono::milliseconds timeout) {
+  session.run([&] { core.refuse(Error(Errc::closed, "the producer is closed")); });
+  auto flushed = flush(session, core, timeout);
+  session.run([&] {
+    core.close(Error(Errc::closed, "the producer was closed before the record was acknowledged"));
+  });
+  return flushed;
 }
 
 Result<void> flush(Session& session, ProducerCore& core, std::chrono::milliseconds timeout) {

@@ -55,6 +55,10 @@ class ProducerCore {
   /// `done` gets the first failure of a record without callback since the last flush.
   void flush(std::move_only_function<void(Result<void>)> done);
   const ProducerIdentity& identity() const { return identity_; }
+  /// send() fails with `why` from now on.
+  void refuse(Error why) { accumulator_.close(std::move(why)); }
+  /// Everything that is not delivered fails with `why`.
+  void close(const Error& why) { fail_all(why); }
   /// Only with a transactional id.
   Transactions& transactions() { return *transactions_; }
 
@@ -144,5 +148,6 @@ class Session;
 Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
                           DeliveryCallback& done, Duration max_block);
 Result<void> flush(Session& session, ProducerCore& core, std::chrono::milliseconds timeout);
+Result<void> close(Session& session, ProducerCore& core, std::chrono::milliseconds timeout);
 
 }  // namespace weir::client

@@ -34,9 +34,7 @@ struct TransactionalProducer::Impl {
                                             session->cluster(), options, id);
     });
   }
-  ~Impl() {
-    session->run([this] { core.reset(); });
-  }
+  ~Impl() { session->destroy(core); }
 
   /// `call(transactions, deadline, done)` on the loop.
   template <class Call>
@@ -123,6 +121,18 @@ Result<void> TransactionalProducer::abort(std::chrono::milliseconds timeout) {
   return impl_->wait(timeout, [](Transactions& to, MonoTime deadline, auto done) {
     to.abort(deadline, std::move(done));
   });
+}
+
+Result<void> TransactionalProducer::close(std::chrono::milliseconds timeout) {
+  const TransactionState now = state();
+  Result<void> ended;
+  if (now == TransactionState::committing) ended = commit(timeout);
+  if (now == TransactionState::open || now == TransactionState::must_abort ||
+      now == TransactionState::aborting)
+    ended = abort(timeout);
+  impl_->session->run(
+      [this] { impl_->core->close(Error(Errc::closed, "the producer is closed")); });
+  return ended;
 }
 
 Result<void> TransactionalProducer::in_transaction(
