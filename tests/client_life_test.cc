@@ -8,6 +8,7 @@
 #include <weir/log.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <thread>
@@ -261,6 +262,79 @@ TEST_P(ClientLife, a_forked_child_is_told_to_make_another_client_and_the_parent_
   ASSERT_TRUE(producer->send({.topic = "t", .value = "after"}));
   ASSERT_TRUE(producer->flush(10s));
   EXPECT_EQ(read_all(*client, 2), 2U);
+}
+
+struct Tracer final : ProducerInterceptor, ConsumerInterceptor {
+  void on_send(const ProducerRecord& record, OutgoingHeaders& headers) override {
+    headers.add("trace", std::string(*record.value) + "-" + std::to_string(record.headers.size()));
+  }
+  void on_delivery(const TopicPartition& partition, std::int32_t records,
+                   const Result<std::int64_t>& base_offset) override {
+    EXPECT_EQ(partition.topic, "t");
+    EXPECT_TRUE(base_offset);
+    delivered += records;
+  }
+  void on_batch(const Batch& batch) override {
+    for (const RecordView& record : batch)
+      traces.emplace_back(record.headers().last("trace").value_or("none"));
+  }
+  std::atomic<int> delivered{0};
+  std::vector<std::string> traces;
+};
+
+TEST_P(ClientLife, interceptors_add_headers_and_see_what_becomes_of_batches) {
+  auto client = connect();
+  make_topic(client);
+  const auto tracer = std::make_shared<Tracer>();
+  auto producer = client.producer({.interceptors = {tracer}}).value();
+  const std::array<Header, 1> own{Header{"own", "1"}};
+  ASSERT_TRUE(producer.send({.topic = "t", .value = "a", .headers = own, .partition = 0}));
+  ASSERT_TRUE(producer.send({.topic = "t", .value = "b", .partition = 0}));
+  ASSERT_TRUE(producer.flush(10s));
+  EXPECT_EQ(tracer->delivered, 2);
+  auto consumer =
+      client.consumer({.auto_offset_reset = OffsetReset::earliest, .interceptors = {tracer}})
+          .value();
+  ASSERT_TRUE(consumer.assign({{"t", 0}}));
+  std::size_t seen = 0;
+  std::size_t headers = 0;
+  for (int i = 0; i < 20 && seen < 2; ++i) {
+    const auto batches = consumer.poll(1s);
+    ASSERT_TRUE(batches);
+    for (const Batch& batch : *batches) {
+      for (const RecordView& record : batch) {
+        ++seen;
+        headers += record.headers().size();
+      }
+    }
+  }
+  EXPECT_EQ(tracer->traces, (std::vector<std::string>{"a-1", "b-0"}));
+  EXPECT_EQ(headers, 3U) << "its own header is still there";
+}
+
+TEST_P(ClientLife, its_metrics_say_what_it_has_done) {
+  auto client = connect({.client_id = "counted"});
+  make_topic(client);
+  auto producer = client.producer().value();
+  for (int i = 0; i < 7; ++i)
+    ASSERT_TRUE(producer.send({.topic = "t", .value = "v", .partition = 1}));
+  ASSERT_TRUE(producer.flush(10s));
+  auto consumer = client.consumer({.auto_offset_reset = OffsetReset::earliest}).value();
+  ASSERT_TRUE(consumer.assign({{"t", 0}, {"t", 1}}));
+  int seen = 0;
+  for (int i = 0; i < 20 && seen < 7; ++i)
+    for (const Batch& batch : consumer.poll(1s).value()) seen += batch.size();
+  const std::string text = client.metrics();
+  for (const std::string_view line :
+       {"weir_client_sent_records_total{client_id=\"counted\",topic=\"t\"} 7\n",
+        "weir_client_failed_records_total{client_id=\"counted\",topic=\"t\"} 0\n",
+        "weir_client_received_records_total{client_id=\"counted\",topic=\"t\"} 7\n",
+        "weir_client_buffered_bytes{client_id=\"counted\"} 0\n",
+        "weir_client_lag{client_id=\"counted\",topic=\"t\",partition=\"1\"} 0\n",
+        "weir_client_request_duration_seconds_count{client_id=\"counted\",api=\"CreateTopics\"} "
+        "1\n",
+        "weir_client_failed_requests_total{client_id=\"counted\",api=\"Produce\"} 0\n"})
+    EXPECT_NE(text.find(line), text.npos) << line << text;
 }
 
 TEST(ClientLog, goes_where_the_application_says) {

@@ -65,6 +65,10 @@ class Client {
   Client& operator=(Client&&) noexcept;
   ~Client();
 
+  /// What it and what it made have done, in Prometheus' text format 0.0.4; docs/metrics.md lists
+  /// it.
+  std::string metrics() const;
+
   /// Of a user_driven client: readable (level-triggered, for epoll, poll or select) whenever
   /// drive() has something to do; else -1. Owned by the client.
   int descriptor();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <weir/group.h>
+#include <weir/interceptor.h>
 
 #include <chrono>
 #include <cstdint>
@@ -99,6 +100,8 @@ struct ConsumerOptions {
   /// earlier polls handed out when so much time has passed, and so it is before partitions are
   /// revoked and in close().
   std::optional<std::chrono::milliseconds> auto_commit_interval = std::nullopt;
+  /// Shown every batch, in their order.
+  std::vector<std::shared_ptr<ConsumerInterceptor>> interceptors = {};
   /// Told to the group's leader; `client.rack`.
   std::optional<std::string> rack = std::nullopt;
 };

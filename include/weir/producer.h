@@ -4,6 +4,7 @@
 // (delivery timeout). Settings have the names and, where not said, the defaults of Apache Kafka.
 #pragma once
 
+#include <weir/interceptor.h>
 #include <weir/pending.h>
 #include <weir/topic.h>
 
@@ -15,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::client {
 class Session;
@@ -54,6 +56,8 @@ struct ProducerOptions {
   /// How long send() waits for room in the buffer and records wait for their topic to be known.
   std::chrono::milliseconds max_block{60'000};
   std::chrono::milliseconds request_timeout{30'000};
+  /// Asked in their order.
+  std::vector<std::shared_ptr<ProducerInterceptor>> interceptors = {};
   /// Of a transactional producer: the coordinator aborts what is open for longer.
   std::chrono::milliseconds transaction_timeout{60'000};
 };

@@ -21,16 +21,16 @@ inline namespace v1 {
 
 /// Where a transactional producer stands, and with it what an error of a call means.
 ///
-/// | state      | what may be called                         | left by |
-/// |------------|--------------------------------------------|--------------------------------------|
-/// | starting   | nothing: open() waits for it               | an answer of the coordinator | |
-/// ready      | begin                                      | begin                                |
-/// | open       | send, flush, commit_offsets, commit, abort | commit, abort, an error | |
-/// must_abort | abort: something is lost, or was refused   | abort                                |
-/// | committing | commit again, after Errc::timed_out        | its answer | | aborting   | abort
-/// again, after Errc::timed_out         | its answer                           | | failed     |
-/// nothing: it was fenced by another producer | -                                    | | | of its
-/// transactional id, or lacks a right  |                                      |
+/// | state      | what may be called                         | left by                 |
+/// |------------|--------------------------------------------|-------------------------|
+/// | starting   | nothing: open() waits for it               | the coordinator's word  |
+/// | ready      | begin                                      | begin                   |
+/// | open       | send, flush, commit_offsets, commit, abort | commit, abort, an error |
+/// | must_abort | abort: something is lost, or was refused   | abort                   |
+/// | committing | commit again, after Errc::timed_out        | its answer              |
+/// | aborting   | abort again, after Errc::timed_out         | its answer              |
+/// | failed     | close: another producer of the same id has | -                       |
+/// |            | fenced it, or it lacks a right             |                         |
 enum class TransactionState : std::uint8_t {
   starting,
   ready,

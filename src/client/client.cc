@@ -242,6 +242,14 @@ Result<Client> Client::connect_with(std::shared_ptr<client::Session> session,
   return Client(std::move(impl));
 }
 
+std::string Client::metrics() const {
+  Session& session = *impl_->session;
+  return session.run([&] {
+    const client::ConnectionOptions& options = session.cluster().connection;
+    return options.telemetry->text(options.client_id);
+  });
+}
+
 int Client::descriptor() { return impl_->session->descriptor(); }
 
 void Client::drive() { impl_->session->drive(); }

@@ -9,11 +9,18 @@ namespace weir::client {
 Cluster::Cluster(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions options)
     : loop_(loop), transport_(transport), rng_(rng), options_(std::move(options)) {
   check(!options_.bootstrap.empty(), "cluster: no address to begin with");
+  telemetry().add(this);
 }
 
 Cluster::~Cluster() {
+  telemetry().remove(this);
   *alive_ = false;
   loop_.cancel(refresh_timer_);
+}
+
+void Cluster::show(Telemetry::Gauges& gauges) const {
+  for (const auto& [to, connection] : connections_) gauges.connections += connection->is_ready();
+  if (show_) show_(gauges);
 }
 
 void Cluster::watch(std::string_view topic) {

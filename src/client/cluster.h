@@ -41,15 +41,18 @@ struct Target {
 };
 
 /// Owner: one producer, consumer or admin. Threads: the loop's.
-class Cluster {
+class Cluster final : private Telemetry::Source {
  public:
   Cluster(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions options);
-  ~Cluster();
+  ~Cluster() override;
   Cluster(const Cluster&) = delete;
 
   io::Loop& loop() { return loop_; }
   Rng& rng() { return rng_; }
   const ClusterOptions& options() const { return options_; }
+  Telemetry& telemetry() { return *options_.connection.telemetry; }
+  /// Asked when the client's numbers are shown.
+  void on_show(std::function<void(Telemetry::Gauges&)> show) { show_ = std::move(show); }
   const Metadata& metadata() const { return metadata_; }
 
   /// Keeps this topic in the metadata until it was unwatched as often as it was watched.
@@ -86,6 +89,7 @@ class Cluster {
   void later(Duration pause, io::Task task);
 
  private:
+  void show(Telemetry::Gauges& gauges) const override;
   void send_refresh();
   void on_refreshed(Result<Reply<kafka::MetadataResponse>> reply);
   void plan_refresh(Duration pause);
@@ -98,6 +102,7 @@ class Cluster {
   Metadata metadata_;
   std::map<std::string, int, std::less<>> watched_;  // how often
   bool watch_all_ = false;
+  std::function<void(Telemetry::Gauges&)> show_;
   std::map<std::pair<io::Endpoint, Lane>, std::unique_ptr<Connection>> connections_;
   std::move_only_function<void(const Result<void>&)> on_metadata_;
   bool refreshing_ = false;

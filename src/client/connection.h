@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "client/backoff.h"
+#include "client/telemetry.h"
 #include "client/transport.h"
 #include "io/loop.h"
 #include "kafka/api.h"
@@ -45,6 +46,7 @@ struct Call {
 
 struct ConnectionOptions {
   std::string client_id = "weir";
+  std::shared_ptr<Telemetry> telemetry = std::make_shared<Telemetry>();  // of the whole client
   int max_in_flight = 5;
   Duration connect_timeout = std::chrono::seconds(10);
   BackoffRange reconnect{std::chrono::milliseconds(50), std::chrono::seconds(1)};
@@ -94,6 +96,7 @@ class Connection final : private io::FrameHandler {
     Call call;
     std::int16_t version;
     MonoTime deadline;
+    MonoTime sent;
   };
   struct Range {
     std::int16_t min;

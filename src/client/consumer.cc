@@ -230,6 +230,8 @@ Result<std::vector<Batch>> Consumer::poll(std::chrono::milliseconds timeout) {
     auto opened = client::open_batches(std::move(polled->batches), impl_->options.check_crcs);
     if (opened.error) session.run([&] { impl_->core->give_back(opened.undone); });
     // What stands before a bad batch is handed out first; the next poll comes to it again.
+    for (const auto& interceptor : impl_->options.interceptors)
+      for (const Batch& batch : opened.batches) interceptor->on_batch(batch);
     if (!opened.batches.empty()) return std::move(opened.batches);
     if (opened.error) return fail(*opened.error);
   }

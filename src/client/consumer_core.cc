@@ -64,6 +64,11 @@ ConsumerCore::ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, Clust
           if (*alive) pump();
         });
       })) {
+  cluster_.on_show([this](Telemetry::Gauges& gauges) {
+    gauges.prefetched_bytes += budget_->used();
+    for (const auto& [name, partition] : partitions_)
+      if (const auto records = lag(name)) gauges.lags[name] = *records;
+  });
   cluster_.on_metadata([this](const Result<void>& outcome) { on_metadata(outcome); });
 }
 
@@ -348,6 +353,7 @@ void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOf
     } else if (found) {
       const std::int64_t lost = partition->lost_position;
       place(*partition, std::max<std::int64_t>(0, found->at(wanted.partition).offset));
+      if (lost >= 0) cluster_.telemetry().resets.add();
       if (lost >= 0 && options_.on_reset)
         resets_.push_back({wanted.partition, lost, *partition->position});
     } else if (!worth_a_retry(found.error().code())) {

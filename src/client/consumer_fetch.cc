@@ -340,7 +340,8 @@ std::vector<RawBatch> ConsumerCore::take_queued() {
   for (std::size_t i = 0; i < partitions_.size() && bytes < options_.max_poll_bytes; ++i, ++at) {
     if (at == partitions_.end()) at = partitions_.begin();
     Partition& partition = at->second;
-    if (partition.paused) continue;
+    if (partition.paused || partition.queue.empty()) continue;
+    Telemetry::Topic& counters = cluster_.telemetry().topic(at->first.topic);
     while (!partition.queue.empty() && bytes < options_.max_poll_bytes) {
       RawBatch batch = std::move(partition.queue.front());
       partition.queue.pop_front();
@@ -349,6 +350,8 @@ std::vector<RawBatch> ConsumerCore::take_queued() {
       partition.position_epoch = batch.view.leader_epoch();
       if (batch.view.is_control() || batch.aborted) continue;
       bytes += batch.view.size();
+      counters.received_records.add(static_cast<std::uint64_t>(batch.view.record_count()));
+      counters.received_bytes.add(batch.view.size());
       last_polled_ = at->first;
       taken.push_back(std::move(batch));
     }

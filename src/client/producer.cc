@@ -37,7 +37,7 @@ Result<Producer> Producer::open(std::shared_ptr<Session> session, ProducerOption
 
 Result<void> Producer::send(const ProducerRecord& record, DeliveryCallback done) {
   return client::send_or_wait(*impl_->session, impl_->core->accumulator(), record, done,
-                              impl_->options.max_block);
+                              impl_->options);
 }
 
 Result<void> Producer::flush(std::chrono::milliseconds timeout) {

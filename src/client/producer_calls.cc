@@ -4,13 +4,16 @@
 
 namespace weir::client {
 
-Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
-                          DeliveryCallback& done, Duration max_block) {
+namespace {
+
+Result<void> append_or_wait(Session& session, Accumulator& accumulator,
+                            const ProducerRecord& record, DeliveryCallback& done,
+                            const ProducerOptions& options) {
   if (session.is_forked())
     return fail(Errc::closed, "this process was forked: make another client");
   auto sent = accumulator.append(record, done);
   if (sent || sent.error().code() != Errc::queue_full || session.on_loop_thread()) return sent;
-  const MonoTime deadline = session.now() + max_block;
+  const MonoTime deadline = session.now() + options.max_block;
   while (!sent && sent.error().code() == Errc::queue_full) {
     const Duration left = deadline - session.now();
     if (left <= Duration(0)) break;
@@ -18,6 +21,20 @@ Result<void> send_or_wait(Session& session, Accumulator& accumulator, const Prod
     sent = accumulator.append(record, done);
   }
   return sent;
+}
+
+}  // namespace
+
+Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
+                          DeliveryCallback& done, const ProducerOptions& options) {
+  if (options.interceptors.empty())
+    return append_or_wait(session, accumulator, record, done, options);
+  OutgoingHeaders headers;
+  for (const Header& header : record.headers) headers.append(header);
+  for (const auto& interceptor : options.interceptors) interceptor->on_send(record, headers);
+  ProducerRecord whole = record;
+  whole.headers = headers.all();
+  return append_or_wait(session, accumulator, whole, done, options);
 }
 
 Result<void> close(Session& session, ProducerCore& core, std::chrono::milliseconds timeout) {

@@ -57,6 +57,8 @@ ProducerCore::ProducerCore(io::Loop& loop, Transport& transport, Rng& rng, Clust
       idempotent_(options.idempotent.value_or(true)),
       cluster_(loop, transport, rng, cluster_options(std::move(cluster), options)),
       accumulator_(options_, loop.clock(), rng.next(), [this] { wake_soon(); }) {
+  cluster_.on_show(
+      [this](Telemetry::Gauges& gauges) { gauges.buffered_bytes += accumulator_.used_bytes(); });
   if (transactional_id) transactions_ = std::make_unique<Transactions>(*this, *transactional_id);
   cluster_.on_metadata([this](const Result<void>& outcome) { on_metadata(outcome); });
   cluster_.refresh();

@@ -143,10 +143,10 @@ class ProducerCore {
 
 class Session;
 
-/// What the public producers share. send() waits up to `max_block` for room, unless it is called on
-/// the client's thread.
+/// What the public producers share. send() asks the interceptors, and waits up to `max_block` for
+/// room unless it is called on the client's thread.
 Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
-                          DeliveryCallback& done, Duration max_block);
+                          DeliveryCallback& done, const ProducerOptions& options);
 Result<void> flush(Session& session, ProducerCore& core, std::chrono::milliseconds timeout);
 Result<void> close(Session& session, ProducerCore& core, std::chrono::milliseconds timeout);
 

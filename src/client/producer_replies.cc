@@ -133,6 +133,7 @@ void ProducerCore::retry(Sent& sent, const Outcome& outcome, bool follows) {
   PartitionQueue& queue = *sent.queue;
   log_debug("client",
             fmt::format("{}: {}; try {} failed", place(queue), outcome.message, sent.batch->tries));
+  cluster_.telemetry().retries.add();
   queue.recovering = queue.in_flight > 0;
   if (!follows) {
     ++queue.failures;
@@ -175,15 +176,24 @@ void ProducerCore::new_epoch() {
 void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outcome& outcome) {
   if (std::exchange(batch.told, true)) return;
   if (batch.siblings == nullptr || --batch.siblings->untold == 0) accumulator_.complete(batch);
+  const auto records = static_cast<std::uint64_t>(batch.record_count);
+  Telemetry::Topic& counters = cluster_.telemetry().topic(queue.topic);
   if (outcome.code != Errc::none) {
+    counters.failed_records.add(records);
     std::string message = place(queue) + ": " + outcome.message;
     if (batch.tries > 1) message += fmt::format("; tried {} times", batch.tries);
     const Error error(outcome.code, std::move(message));
     if (transactions_) transactions_->delivery_failed(error, batch.base_sequence >= 0);
     if (batch.deliveries.size() < static_cast<std::size_t>(batch.record_count)) note_failure(error);
+    for (const auto& interceptor : options_.interceptors)
+      interceptor->on_delivery({queue.topic, queue.partition}, batch.record_count, fail(error));
     for (Delivery& delivery : batch.deliveries) delivery.done(fail(error));
     return;
   }
+  counters.sent_records.add(records);
+  counters.sent_bytes.add(batch.bytes.size());
+  for (const auto& interceptor : options_.interceptors)
+    interceptor->on_delivery({queue.topic, queue.partition}, batch.record_count, outcome.offset);
   for (Delivery& delivery : batch.deliveries) {
     const std::int64_t ms =
         outcome.append_time_ms >= 0 ? outcome.append_time_ms : delivery.timestamp_ms;

@@ -2,11 +2,11 @@
 // threads wait for what happens there.
 #pragma once
 
+#include <pthread.h>
 #include <weir/client.h>
 
 #include <future>
 #include <memory>
-#include <thread>
 #include <type_traits>
 
 #include "base/check.h"
@@ -133,7 +133,7 @@ class Session {
     }
   }
   static Error forked_error();
-  bool is_driver() const { return driven_ && std::this_thread::get_id() == driver_; }
+  bool is_driver() const { return driven_ && ::pthread_equal(::pthread_self(), driver_) != 0; }
   /// Waits until there is something to do and does it; false once `deadline` is over.
   bool drive_until(MonoTime deadline);
 
@@ -146,7 +146,7 @@ class Session {
   const ClusterOptions cluster_;
   const bool driven_;
   const unsigned forks_;  // that this process had seen
-  const std::thread::id driver_ = std::this_thread::get_id();
+  const pthread_t driver_ = ::pthread_self();
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<io::Worker> thread_;  // absent: driven
 };

@@ -84,7 +84,7 @@ Result<void> TransactionalProducer::begin() {
 
 Result<void> TransactionalProducer::send(const ProducerRecord& record, DeliveryCallback done) {
   return client::send_or_wait(*impl_->session, impl_->core->accumulator(), record, done,
-                              impl_->options.max_block);
+                              impl_->options);
 }
 
 Result<void> TransactionalProducer::flush(std::chrono::milliseconds timeout) {

@@ -235,6 +235,10 @@ void Transactions::on_answer(const TransactionRequest& request, MonoTime deadlin
                              const TransactionAnswer& answer) {
   const TransactionState before = core_.state();
   core_.on_answer(request, answer);
+  if (request.kind == Kind::end && answer.code == Errc::none) {
+    Telemetry& telemetry = producer_.cluster_.telemetry();
+    (request.commit ? telemetry.committed : telemetry.aborted).add();
+  }
   const auto alive = alive_;
   if (core_.state() == State::failed && before != State::failed) {
     producer_.identity_ = {};
