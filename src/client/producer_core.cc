@@ -101,6 +101,7 @@ void ProducerCore::pump() {
     }
   }
   plan(accumulator_.next_waiting_deadline());
+  accumulator_.looks_at(timer_ == io::TimerId::none ? MonoTime::max() : timer_at_);
   check_flushes();
   if (transactions_) transactions_->step();
 }
