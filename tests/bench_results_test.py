@@ -71,6 +71,11 @@ class TinyRuns(unittest.TestCase):
         avro.jars()
         self.assertIn(("decode, generated view", "cpu_s_per_million"), self.run_tiny("contracts"))
 
+    def test_the_client_beside_librdkafka_and_java(self):
+        kafka.jars()
+        self.assertTrue({("produce 100 B flat out", "cpu_ns_per_record"), ("consume 100 B flat out", "cpu_ns_per_record")} <=
+                        self.run_tiny("client"))
+
     def test_start_and_memory_beside_kafka(self):
         kafka.jars()
         self.assertIn(("idle, 10 empty partitions", "rss_mib"), self.run_tiny("start"))

@@ -52,10 +52,12 @@ std::string value_of(int i) {
 
 void make_topic(weir::Client& client, const std::string& topic) {
   weir::Admin& admin = client.admin();
-  must("create", admin.create_topic({.name = topic,
-                                     .partitions = partition_count,
-                                     .replication_factor = 1,
-                                     .settings = {{"retention.ms", "-1"}}}));
+  must("create", admin.create_topic(
+                     {.name = topic,
+                      .partitions = partition_count,
+                      .replication_factor = 1,
+                      // The records are old: by default they would soon be gone.
+                      .settings = {{"retention.ms", "-1"}, {"min.compaction.lag.ms", "1000"}}}));
   const auto again = admin.create_topic({.name = topic, .partitions = 1});
   if (again || again.error().code() != weir::Errc::topic_already_exists)
     stop("a topic was made twice", again ? nullptr : &again.error());
@@ -64,9 +66,9 @@ void make_topic(weir::Client& client, const std::string& topic) {
        must("settings", admin.describe_configs(weir::ConfigResource::topic, topic)))
     set = set || (entry.name == "retention.ms" && entry.value == "-1" && !entry.is_default());
   if (!set) stop("retention.ms is not what it was made with");
-  must("alter",
-       admin.alter_configs(weir::ConfigResource::topic, topic,
-                           {{.name = "retention.ms", .op = weir::ConfigChange::Op::remove}}));
+  must("alter", admin.alter_configs(
+                    weir::ConfigResource::topic, topic,
+                    {{.name = "min.compaction.lag.ms", .op = weir::ConfigChange::Op::remove}}));
   if (must("cluster", admin.describe_cluster()).brokers.empty()) stop("a cluster without brokers");
 }
 
@@ -153,6 +155,46 @@ void look_up_times(weir::Consumer& consumer, const std::string& topic, int recor
   }
 }
 
+/// Batches larger than the topic takes arrive in parts; a record that is alone too large fails.
+void divide_batches(weir::Client& client, const std::string& topic) {
+  must("create", client.admin().create_topic({.name = topic,
+                                              .partitions = 1,
+                                              .replication_factor = 1,
+                                              .settings = {{"max.message.bytes", "2000"}}}));
+  auto producer = must("producer", client.producer({.linger = 20ms, .batch_bytes = 64U * 1024}));
+  int delivered = 0;
+  int refused = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const bool large = i == 777;
+    const std::string value = large ? std::string(5000, 'x') : value_of(i);
+    must("send",
+         producer.send({.topic = topic, .value = value, .partition = 0},
+                       [&, large](weir::Result<weir::RecordMetadata> r) {
+                         if (!large && !r) stop("delivery", &r.error());
+                         if (large && (r || r.error().code() != weir::Errc::message_too_large))
+                           stop("a record that is too large", r ? nullptr : &r.error());
+                         ++(large ? refused : delivered);
+                       }));
+  }
+  must("flush", producer.flush(60s));
+  if (delivered != 1999 || refused != 1) stop("not every record was told");
+  auto consumer =
+      must("consumer", client.consumer({.auto_offset_reset = weir::OffsetReset::earliest}));
+  must("assign", consumer.assign({{topic, 0}}));
+  int next = 0;
+  while (next < 2000) {
+    const auto batches = must("poll", consumer.poll(20s));
+    if (batches.empty()) stop("no more records came");
+    for (const weir::Batch& batch : batches) {
+      for (const weir::RecordView& record : batch) {
+        if (next == 777) ++next;
+        if (record.value() != value_of(next++)) stop("a record is out of order");
+      }
+    }
+  }
+  must("delete", client.admin().delete_topic(topic));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -170,6 +212,7 @@ int main(int argc, char** argv) {
     if (read.at(partition).value != sum.value) stop("what was read is not what was sent");
   look_up_times(consumer, topic, records);
   must("delete", client.admin().delete_topic(topic));
+  divide_batches(client, topic + "-small");
   fmt::print("{} records read back as they were sent\n", records);
   return 0;
 }

@@ -16,6 +16,7 @@ from common import ROOT, brokers, machine
 RESULTS = ROOT / "bench" / "results"
 METRICS = {  # name -> unit, which way is better
     "cpu_s_per_million": ("s", "lower"),
+    "cpu_ns_per_record": ("ns", "lower"),
     "cpu_s_per_gb": ("s", "lower"),
     "records_per_s": ("1/s", "higher"),
     "p99_us": ("us", "lower"),

@@ -5,6 +5,7 @@
 #include <weir/admin.h>
 #include <weir/consumer.h>
 #include <weir/producer.h>
+#include <weir/transaction.h>
 
 #include <chrono>
 #include <memory>
@@ -41,11 +42,17 @@ struct ClientOptions {
   std::chrono::milliseconds retry_backoff_max{1'000};
   /// Brokers, topics and leaders are asked for again after this time, or sooner on an error.
   std::chrono::milliseconds metadata_max_age{300'000};
+  /// No thread of its own: the application's loop drives the client, on the thread that connects.
+  /// Callbacks come inside drive(), and inside calls that wait, which drive it meanwhile.
+  bool user_driven = false;
 };
 
-/// Has one thread of its own, "the client's thread", on which all callbacks run. What it made may
-/// outlive it: the last of them (or the client itself) ends the thread and joins it, so none of
-/// them may be destroyed inside a callback. Threads: any.
+/// Has one thread of its own, "the client's thread", on which all callbacks run, unless it is
+/// `user_driven`. What it made may outlive it: the last of them (or the client itself) ends the
+/// thread and joins it, so none of them may be destroyed inside a callback. Threads: any.
+///
+/// After a fork() the child may only let go of a client and what it made; every call fails there
+/// with Errc::closed. The parent goes on.
 class Client {
  public:
   /// `bootstrap`: "HOST:PORT[,HOST:PORT…]". Returns once one of them has answered; else why not:
@@ -58,8 +65,23 @@ class Client {
   Client& operator=(Client&&) noexcept;
   ~Client();
 
+  /// What it and what it made have done, in Prometheus' text format 0.0.4; docs/metrics.md lists
+  /// it.
+  std::string metrics() const;
+
+  /// Of a user_driven client: readable (level-triggered, for epoll, poll or select) whenever
+  /// drive() has something to do; else -1. Owned by the client.
+  int descriptor();
+  /// Does what is due, without waiting. Threads: the one that connected.
+  void drive();
+
   /// Errc::invalid_setting names the option.
   Result<Producer> producer(ProducerOptions options = {});
+  /// Waits up to `max_block` until the coordinator has ended what an earlier producer of this id
+  /// has left open, and has fenced it. `idempotent` and Acks::all are a must.
+  /// Errc::transactional_id_authorization_failed, invalid_transaction_timeout, timed_out, ….
+  Result<TransactionalProducer> transactional_producer(std::string transactional_id,
+                                                       ProducerOptions options = {});
   Result<Consumer> consumer(ConsumerOptions options = {});
   /// Owned by the client.
   Admin& admin();

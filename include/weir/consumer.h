@@ -5,6 +5,7 @@
 #pragma once
 
 #include <weir/group.h>
+#include <weir/interceptor.h>
 
 #include <chrono>
 #include <cstdint>
@@ -22,6 +23,8 @@ class Session;
 namespace weir {
 inline namespace v1 {
 
+class TransactionalProducer;
+
 /// Where to go on when a partition has no position, or one that the broker no longer has.
 enum class OffsetReset : std::uint8_t {
   earliest,
@@ -37,6 +40,22 @@ enum class Isolation : std::uint8_t {
   read_committed,  // up to the last stable offset, without those of aborted transactions
 };
 
+/// A position that the broker did not have any more, and what auto_offset_reset has made of it.
+struct PositionReset {
+  TopicPartition partition;
+  std::int64_t from = -1;
+  std::int64_t to = -1;
+};
+
+/// The log of a partition was cut and written anew below our position: records that poll() has
+/// handed out are not in it any more (KIP-320).
+struct LogTruncation {
+  std::int64_t position = -1;
+  /// Up to here what was read is in the log.
+  std::int64_t diverging_offset = -1;
+  std::int32_t diverging_epoch = -1;
+};
+
 /// How a commit ended; called on the client's thread.
 using CommitCallback = std::function<void(Result<void>)>;
 
@@ -48,6 +67,9 @@ struct ConsumerOptions {
   OffsetReset auto_offset_reset = OffsetReset::latest;
   /// For OffsetReset::by_duration.
   std::chrono::milliseconds reset_duration{0};
+  /// Told inside poll(), before it hands out anything from the new position: `to - from` records
+  /// are skipped, or read again if that is negative. A first position is no reset.
+  std::function<void(const PositionReset&)> on_reset = {};
   Isolation isolation = Isolation::read_uncommitted;
   /// The broker waits for this much data, up to `fetch_max_wait`.
   std::int32_t fetch_min_bytes = 1;
@@ -78,6 +100,8 @@ struct ConsumerOptions {
   /// earlier polls handed out when so much time has passed, and so it is before partitions are
   /// revoked and in close().
   std::optional<std::chrono::milliseconds> auto_commit_interval = std::nullopt;
+  /// Shown every batch, in their order.
+  std::vector<std::shared_ptr<ConsumerInterceptor>> interceptors = {};
   /// Told to the group's leader; `client.rack`.
   std::optional<std::string> rack = std::nullopt;
 };
@@ -132,11 +156,12 @@ class Consumer {
   /// Batches that are here, else the first that come within `timeout`; empty if none came.
   ///
   /// Errors are of one partition, named in the message: authorization, offset_out_of_range (with
-  /// OffsetReset::none), corrupt_message or invalid_record (the position stays before the batch:
-  /// poll again, or seek past it). Errc::queue_full: the batches that the caller holds take all of
-  /// `prefetch_bytes`. The other partitions go on with the next poll().
-  /// In a group also what ends the membership, from then on with each poll(): fenced_instance_id,
-  /// group_authorization_failed, inconsistent_group_protocol, group_max_size_reached, ….
+  /// OffsetReset::none, or if truncation() says so: until a seek), corrupt_message or
+  /// invalid_record (the position stays before the batch: poll again, or seek past it).
+  /// Errc::queue_full: the batches that the caller holds take all of `prefetch_bytes`. The other
+  /// partitions go on with the next poll(). In a group also what ends the membership, from then on
+  /// with each poll(): fenced_instance_id, group_authorization_failed, inconsistent_group_protocol,
+  /// group_max_size_reached, ….
   Result<std::vector<Batch>> poll(std::chrono::milliseconds timeout);
 
   /// Commits the positions of all partitions: behind what poll() handed out, never what is only
@@ -164,6 +189,10 @@ class Consumer {
   /// Records between the position and the end as the last fetch saw it; absent before that.
   std::optional<std::int64_t> lag(const TopicPartition& partition) const;
 
+  /// Whether poll() fails because the log has diverged from what it handed out. Whatever
+  /// auto_offset_reset says, the application decides: usually to seek to the diverging offset.
+  std::optional<LogTruncation> truncation(const TopicPartition& partition) const;
+
   /// The first offset whose timestamp is not before the given one; absent if there is none.
   Result<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> offsets_for_times(
       const std::map<TopicPartition, Timestamp>& times, std::chrono::milliseconds timeout);
@@ -176,8 +205,11 @@ class Consumer {
 
  private:
   friend class Client;
+  friend class TransactionalProducer;
   struct Impl;
   friend struct Impl;
+  /// What commit() would commit now, and for whom.
+  Result<std::pair<std::map<TopicPartition, OffsetAndMetadata>, GroupMetadata>> to_commit() const;
   explicit Consumer(std::unique_ptr<Impl> impl);
   static Result<Consumer> open(std::shared_ptr<client::Session> session, ConsumerOptions options);
   std::unique_ptr<Impl> impl_;

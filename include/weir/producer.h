@@ -4,6 +4,8 @@
 // (delivery timeout). Settings have the names and, where not said, the defaults of Apache Kafka.
 #pragma once
 
+#include <weir/interceptor.h>
+#include <weir/pending.h>
 #include <weir/topic.h>
 
 #include <chrono>
@@ -14,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::client {
 class Session;
@@ -53,6 +56,10 @@ struct ProducerOptions {
   /// How long send() waits for room in the buffer and records wait for their topic to be known.
   std::chrono::milliseconds max_block{60'000};
   std::chrono::milliseconds request_timeout{30'000};
+  /// Asked in their order.
+  std::vector<std::shared_ptr<ProducerInterceptor>> interceptors = {};
+  /// Of a transactional producer: the coordinator aborts what is open for longer.
+  std::chrono::milliseconds transaction_timeout{60'000};
 };
 
 /// What to send. Borrowed: send() copies.
@@ -79,8 +86,57 @@ struct RecordMetadata {
 /// It must not block, and may call send() (which then never waits for room).
 using DeliveryCallback = std::function<void(Result<RecordMetadata>)>;
 
-class Producer {
+namespace detail {
+
+/// The typed forms of a `Result<void> send(const ProducerRecord&, DeliveryCallback)`: a codec's
+/// error is returned and nothing is sent.
+template <class Self>
+class TypedSends {
  public:
+  template <class Key, class Value, TopicKind kind>
+    requires(kind != TopicKind::unkeyed)
+  Result<void> send(const Topic<Key, Value, kind>& topic, const Key& key, const Value& value,
+                    DeliveryCallback done = {}) {
+    std::string key_bytes;
+    std::string value_bytes;
+    if (auto r = topic.key_codec->encode(key, key_bytes); !r) return r;
+    if (auto r = topic.value_codec->encode(value, value_bytes); !r) return r;
+    return self().send({.topic = topic.name, .key = key_bytes, .value = value_bytes},
+                       std::move(done));
+  }
+  template <class Value>
+  Result<void> send(const Topic<NoKey, Value, TopicKind::unkeyed>& topic, const Value& value,
+                    DeliveryCallback done = {}) {
+    std::string bytes;
+    if (auto r = topic.value_codec->encode(value, bytes); !r) return r;
+    return self().send({.topic = topic.name, .value = bytes}, std::move(done));
+  }
+  /// A delivery to be waited for, instead of a callback. An error of send() is its result.
+  Pending<RecordMetadata> send_pending(const ProducerRecord& record) {
+    auto [pending, tell] = Pending<RecordMetadata>::make();
+    if (auto sent = self().send(record, tell); !sent) tell(fail(sent.error()));
+    return pending;
+  }
+  /// A tombstone: the entity is deleted.
+  template <class Key, class Value>
+  Result<void> remove(const Topic<Key, Value, TopicKind::entity>& topic, const Key& key,
+                      DeliveryCallback done = {}) {
+    std::string bytes;
+    if (auto r = topic.key_codec->encode(key, bytes); !r) return r;
+    return self().send({.topic = topic.name, .key = bytes}, std::move(done));
+  }
+
+ private:
+  friend Self;
+  TypedSends() = default;
+  Self& self() { return static_cast<Self&>(*this); }
+};
+
+}  // namespace detail
+
+class Producer : public detail::TypedSends<Producer> {
+ public:
+  using detail::TypedSends<Producer>::send;
   Producer(Producer&&) noexcept;
   Producer& operator=(Producer&&) noexcept;
   /// Closes without waiting: what is not acknowledged fails with Errc::closed. flush() before.
@@ -97,32 +153,10 @@ class Producer {
   /// Threads: any but the client's.
   Result<void> flush(std::chrono::milliseconds timeout);
 
-  /// The typed forms; a codec's error is returned and nothing is sent.
-  template <class Key, class Value, TopicKind kind>
-    requires(kind != TopicKind::unkeyed)
-  Result<void> send(const Topic<Key, Value, kind>& topic, const Key& key, const Value& value,
-                    DeliveryCallback done = {}) {
-    std::string key_bytes;
-    std::string value_bytes;
-    if (auto r = topic.key_codec->encode(key, key_bytes); !r) return r;
-    if (auto r = topic.value_codec->encode(value, value_bytes); !r) return r;
-    return send({.topic = topic.name, .key = key_bytes, .value = value_bytes}, std::move(done));
-  }
-  template <class Value>
-  Result<void> send(const Topic<NoKey, Value, TopicKind::unkeyed>& topic, const Value& value,
-                    DeliveryCallback done = {}) {
-    std::string bytes;
-    if (auto r = topic.value_codec->encode(value, bytes); !r) return r;
-    return send({.topic = topic.name, .value = bytes}, std::move(done));
-  }
-  /// A tombstone: the entity is deleted.
-  template <class Key, class Value>
-  Result<void> remove(const Topic<Key, Value, TopicKind::entity>& topic, const Key& key,
-                      DeliveryCallback done = {}) {
-    std::string bytes;
-    if (auto r = topic.key_codec->encode(key, bytes); !r) return r;
-    return send({.topic = topic.name, .key = bytes}, std::move(done));
-  }
+  /// Takes no more records, waits for those sent before, and fails what is not acknowledged by then
+  /// with Errc::closed. Errc::timed_out, or the first failure as flush() tells it. Threads: as
+  /// flush(); a send() that waits for room in another thread ends with Errc::closed.
+  Result<void> close(std::chrono::milliseconds timeout);
 
   /// Bytes of records not acknowledged yet, as the buffer counts them. Threads: any.
   std::size_t buffered_bytes() const;

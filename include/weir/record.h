@@ -41,8 +41,10 @@ namespace detail {
 inline std::uint64_t take_uvarint_unchecked(const char*& p) {
   std::uint64_t value = static_cast<unsigned char>(*p++);
   if (value < 0x80U) return value;
-  value &= 0x7fU;
-  for (unsigned shift = 7;; shift += 7) {
+  const auto second = static_cast<unsigned char>(*p++);
+  value = (value & 0x7fU) | static_cast<std::uint64_t>(second & 0x7fU) << 7U;
+  if (second < 0x80U) return value;
+  for (unsigned shift = 14;; shift += 7) {
     const auto byte = static_cast<unsigned char>(*p++);
     value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
     if (byte < 0x80U) return value;

@@ -60,6 +60,8 @@ std::size_t utf8_sequence(std::string_view text) {
 
 }  // namespace
 
+inline namespace v1 {
+
 void set_log_level(LogLevel level) { threshold.store(level, std::memory_order_relaxed); }
 LogLevel log_level() { return threshold.load(std::memory_order_relaxed); }
 
@@ -67,6 +69,8 @@ void set_log_sink(LogSink new_sink) {
   const std::lock_guard lock(sink_mutex);
   sink() = std::move(new_sink);
 }
+
+}  // namespace v1
 
 void write_log(LogLevel level, std::string_view component, std::string_view text) {
   if (level < log_level()) return;

@@ -3,27 +3,12 @@
 // For what an operator must know; never on the way of an event. Text from outside is escaped.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <weir/log.h>
+
 #include <string>
 #include <string_view>
 
 namespace weir {
-
-enum class LogLevel : std::uint8_t { debug, info, warn, error, off };
-
-struct LogLine {
-  LogLevel level;
-  std::string_view component;
-  std::string_view text;
-};
-using LogSink = std::function<void(const LogLine&)>;
-
-/// Lines below `level` are dropped; `info` at the start. Threads: any.
-void set_log_level(LogLevel level);
-LogLevel log_level();
-/// Where lines go from now on; an empty function means standard error. Threads: any.
-void set_log_sink(LogSink sink);
 
 void write_log(LogLevel level, std::string_view component, std::string_view text);
 inline void log_debug(std::string_view component, std::string_view text) {

@@ -19,7 +19,7 @@ constexpr std::size_t smallest_record_bytes = 16;
 
 Accumulator::Accumulator(const ProducerOptions& options, const Clock& clock, std::uint64_t seed,
                          std::function<void()> wake)
-    : options_(options), clock_(clock), wake_(std::move(wake)), rng_(seed) {}
+    : options_(options), clock_(clock), wall_time_(clock), wake_(std::move(wake)), rng_(seed) {}
 
 Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback& done) {
   Result<void> result;
@@ -27,9 +27,10 @@ Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback&
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return fail(*closed_);
+    if (refused_) return fail(*refused_);
     Piece piece{record.key, record.value, {}, record.partition, 0};
     piece.timestamp_ms =
-        record.timestamp ? record.timestamp->time_since_epoch().count() : clock_.wall_ms();
+        record.timestamp ? record.timestamp->time_since_epoch().count() : wall_time_.now_ms();
     if (!record.headers.empty()) {
       header_scratch_.clear();
       for (const Header& header : record.headers)
@@ -39,7 +40,7 @@ Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback&
     TopicQueue& topic = topic_queue(record.topic);
     result = topic.partitions.empty() ? wait_for_topic(topic, piece, done)
                                       : place(topic, piece, done, false, 0);
-    wake = std::exchange(wake_needed_, false);
+    wake = std::exchange(wake_needed_, false) && !std::exchange(woken_, true);
   }
   if (wake) wake_();
   return result;
@@ -126,7 +127,7 @@ Result<void> Accumulator::place(TopicQueue& topic, const Piece& piece, DeliveryC
       batch = fresh.get();
       queue.batches.push_back(std::move(fresh));
       activate_locked(queue);
-      wake_needed_ = true;
+      if (batch->created + options_.linger < looks_at_ || starved_) wake_needed_ = true;
     }
     batch->builder.append(piece.timestamp_ms, piece.key, piece.value, piece.headers);
     if (done)
@@ -178,7 +179,7 @@ Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
 
 void Accumulator::wait_for_room(std::chrono::nanoseconds timeout) {
   std::unique_lock lock(mutex_);
-  room_.wait_for(lock, timeout, [this] { return !starved_ || closed_; });
+  room_.wait_for(lock, timeout, [this] { return !starved_ || closed_ || refused_; });
 }
 
 std::size_t Accumulator::used_bytes() const {
@@ -192,9 +193,22 @@ void Accumulator::close(Error why) {
   room_.notify_all();
 }
 
+void Accumulator::refuse(std::optional<Error> why) {
+  const std::lock_guard lock(mutex_);
+  refused_ = std::move(why);
+  if (refused_) room_.notify_all();
+}
+
 std::vector<std::string> Accumulator::take_new_topics() {
   const std::lock_guard lock(mutex_);
+  woken_ = false;
+  looks_at_ = MonoTime::max();  // what comes while it looks, it may not see
   return std::exchange(new_topics_, {});
+}
+
+void Accumulator::looks_at(MonoTime when) {
+  const std::lock_guard lock(mutex_);
+  looks_at_ = when;
 }
 
 std::vector<FailedRecord> Accumulator::set_partitions(

@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "client/producer_batch.h"
+#include "client/wall_time.h"
 
 namespace weir::client {
 
@@ -23,7 +24,8 @@ namespace weir::client {
 /// Threads: any, but for what says "loop".
 class Accumulator {
  public:
-  /// `wake` is called, from any thread and without the lock, when the loop should look again.
+  /// `wake` is called, from any thread and without the lock, when the loop should look again; once
+  /// until it has.
   Accumulator(const ProducerOptions& options, const Clock& clock, std::uint64_t seed,
               std::function<void()> wake);
 
@@ -36,8 +38,14 @@ class Accumulator {
 
   /// Loop. append() fails with `why` from now on.
   void close(Error why);
-  /// Loop. Topics that were sent to for the first time since the last call.
+  /// Loop. append() fails with `why`, until the next call; absent: it takes records.
+  void refuse(std::optional<Error> why);
+  /// Loop. It looks now: what changes after this wakes it again. Topics that were sent to for the
+  /// first time since the last call.
   std::vector<std::string> take_new_topics();
+  /// Loop. It looks by itself at this time at the latest, so what lingers until then need not wake
+  /// it.
+  void looks_at(MonoTime when);
   /// Loop. Records that waited for this go into their batches; those that fit nowhere (an explicit
   /// partition that does not exist) are failed by the caller. Partitions never become fewer.
   std::vector<FailedRecord> set_partitions(const std::string& topic, std::size_t count,
@@ -120,15 +128,19 @@ class Accumulator {
 
   const ProducerOptions& options_;
   const Clock& clock_;
+  WallTime wall_time_;
   std::function<void()> wake_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
   // All below: under the mutex.
   Rng rng_;
   std::optional<Error> closed_;
+  std::optional<Error> refused_;
   std::size_t used_ = 0;
   bool starved_ = false;  // somebody found no room: nothing waits for its linger
   bool wake_needed_ = false;
+  bool woken_ = false;  // and has not looked since
+  MonoTime looks_at_ = MonoTime::max();
   std::uint64_t last_id_ = 0;
   std::uint64_t flush_id_ = 0;
   std::set<std::uint64_t> incomplete_;

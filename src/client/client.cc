@@ -18,9 +18,7 @@ struct Admin::Impl {
                                          session->cluster());
     });
   }
-  ~Impl() {
-    session->run([this] { core.reset(); });
-  }
+  ~Impl() { session->destroy(core); }
 
   /// `call(core, deadline, done)` on the loop.
   template <class T, class Call>
@@ -218,7 +216,7 @@ Result<Client> Client::connect(std::string_view bootstrap, ClientOptions options
                             return std::make_unique<client::StreamTransport>(runtime.loop(),
                                                                              runtime.network());
                           },
-                          cluster_options(options, std::move(*endpoints))),
+                          cluster_options(options, std::move(*endpoints)), options.user_driven),
                       options);
 }
 
@@ -228,7 +226,7 @@ Result<Client> Client::connect(std::shared_ptr<LocalBroker> broker, ClientOption
                           [&broker](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
                             return std::make_unique<client::LocalTransport>(runtime.loop(), broker);
                           },
-                          cluster_options(options, {{"127.0.0.1", 0}})),
+                          cluster_options(options, {{"127.0.0.1", 0}}), options.user_driven),
                       options);
 }
 
@@ -244,8 +242,25 @@ Result<Client> Client::connect_with(std::shared_ptr<client::Session> session,
   return Client(std::move(impl));
 }
 
+std::string Client::metrics() const {
+  Session& session = *impl_->session;
+  return session.run([&] {
+    const client::ConnectionOptions& options = session.cluster().connection;
+    return options.telemetry->text(options.client_id);
+  });
+}
+
+int Client::descriptor() { return impl_->session->descriptor(); }
+
+void Client::drive() { impl_->session->drive(); }
+
 Result<Producer> Client::producer(ProducerOptions options) {
   return Producer::open(impl_->session, options);
+}
+
+Result<TransactionalProducer> Client::transactional_producer(std::string transactional_id,
+                                                             ProducerOptions options) {
+  return TransactionalProducer::open(impl_->session, std::move(transactional_id), options);
 }
 
 Result<Consumer> Client::consumer(ConsumerOptions options) {

@@ -9,11 +9,18 @@ namespace weir::client {
 Cluster::Cluster(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions options)
     : loop_(loop), transport_(transport), rng_(rng), options_(std::move(options)) {
   check(!options_.bootstrap.empty(), "cluster: no address to begin with");
+  telemetry().add(this);
 }
 
 Cluster::~Cluster() {
+  telemetry().remove(this);
   *alive_ = false;
   loop_.cancel(refresh_timer_);
+}
+
+void Cluster::show(Telemetry::Gauges& gauges) const {
+  for (const auto& [to, connection] : connections_) gauges.connections += connection->is_ready();
+  if (show_) show_(gauges);
 }
 
 void Cluster::watch(std::string_view topic) {
@@ -128,6 +135,17 @@ Connection* Cluster::route(const Target& target) {
     if (found != connections_.end() && found->second->is_ready()) return found->second.get();
   }
   return &open(candidates[next_any_++ % candidates.size()], Lane::control);
+}
+
+std::int16_t Cluster::feature_level(std::string_view feature) const {
+  const FinalizedFeatures* newest = nullptr;
+  for (const auto& [to, connection] : connections_) {
+    const FinalizedFeatures& told = connection->features();
+    if (newest == nullptr || told.epoch > newest->epoch) newest = &told;
+  }
+  if (newest == nullptr) return 0;
+  const auto found = newest->levels.find(feature);
+  return found == newest->levels.end() ? std::int16_t{0} : found->second;
 }
 
 void Cluster::later(Duration pause, io::Task task) {

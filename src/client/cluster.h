@@ -41,15 +41,18 @@ struct Target {
 };
 
 /// Owner: one producer, consumer or admin. Threads: the loop's.
-class Cluster {
+class Cluster final : private Telemetry::Source {
  public:
   Cluster(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions options);
-  ~Cluster();
+  ~Cluster() override;
   Cluster(const Cluster&) = delete;
 
   io::Loop& loop() { return loop_; }
   Rng& rng() { return rng_; }
   const ClusterOptions& options() const { return options_; }
+  Telemetry& telemetry() { return *options_.connection.telemetry; }
+  /// Asked when the client's numbers are shown.
+  void on_show(std::function<void(Telemetry::Gauges&)> show) { show_ = std::move(show); }
   const Metadata& metadata() const { return metadata_; }
 
   /// Keeps this topic in the metadata until it was unwatched as often as it was watched.
@@ -77,12 +80,16 @@ class Cluster {
   void call(Target target, MonoTime deadline, std::shared_ptr<const Request> request, Judge judge,
             ReplyDone<Response> done);
 
+  /// The level of a feature as the newest answer of any broker has it; 0 if it is not finalized.
+  std::int16_t feature_level(std::string_view feature) const;
+
   /// The pause before try number `tries` + 1.
   Duration retry_pause(unsigned tries) { return backoff(options_.retry, tries, rng_); }
   /// Runs `task` after `pause` unless this cluster is gone by then.
   void later(Duration pause, io::Task task);
 
  private:
+  void show(Telemetry::Gauges& gauges) const override;
   void send_refresh();
   void on_refreshed(Result<Reply<kafka::MetadataResponse>> reply);
   void plan_refresh(Duration pause);
@@ -95,6 +102,7 @@ class Cluster {
   Metadata metadata_;
   std::map<std::string, int, std::less<>> watched_;  // how often
   bool watch_all_ = false;
+  std::function<void(Telemetry::Gauges&)> show_;
   std::map<std::pair<io::Endpoint, Lane>, std::unique_ptr<Connection>> connections_;
   std::move_only_function<void(const Result<void>&)> on_metadata_;
   bool refreshing_ = false;

@@ -111,7 +111,11 @@ void Connection::on_versions(std::string_view body, std::int16_t asked) {
     return end(
         Error(error, fmt::format("{}: ApiVersions refused: {}", to_.to_string(), name_of(error))));
   }
+  options_.telemetry->connects.add();
   versions_ = std::move(told);
+  features_ = {.epoch = reply->finalized_features_epoch, .levels = {}};
+  for (const auto& feature : reply->finalized_features)
+    features_.levels.emplace(feature.name, feature.max_version_level);
   state_ = State::ready;
   failures_ = 0;
   write_queued();
@@ -164,7 +168,7 @@ void Connection::write(Call call, MonoTime deadline) {
     unanswered_.push_back(std::move(call));
     return;
   }
-  in_flight_.push_back({header.correlation_id, std::move(call), version, deadline});
+  in_flight_.push_back({header.correlation_id, std::move(call), version, deadline, loop_.now()});
 }
 
 // Later, so that no call ends inside send().
@@ -186,6 +190,7 @@ void Connection::on_frame(Slice frame) {
   }
   Sent sent = std::move(in_flight_.front());
   in_flight_.pop_front();
+  options_.telemetry->requests(sent.call.key).time.observe(loop_.now() - sent.sent);
   if (kafka::response_header_version(sent.call.key, sent.version) >= 1) {
     kafka::TaggedFields unknown;
     decoder.tags(unknown);
@@ -221,7 +226,10 @@ void Connection::end(const Error& why) {
   auto sent = std::exchange(in_flight_, {});
   auto queued = std::exchange(queue_, {});
   for (Call& call : std::exchange(unanswered_, {})) finish(call, fail(error));
-  for (Sent& call : sent) finish(call.call, fail(error));
+  for (Sent& call : sent) {
+    options_.telemetry->requests(call.call.key).failed.add();
+    finish(call.call, fail(error));
+  }
   for (auto& call : queued) finish(call.call, fail(error));
   plan_timer();
 }

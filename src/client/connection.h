@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "client/backoff.h"
+#include "client/telemetry.h"
 #include "client/transport.h"
 #include "io/loop.h"
 #include "kafka/api.h"
@@ -45,9 +46,17 @@ struct Call {
 
 struct ConnectionOptions {
   std::string client_id = "weir";
+  std::shared_ptr<Telemetry> telemetry = std::make_shared<Telemetry>();  // of the whole client
   int max_in_flight = 5;
   Duration connect_timeout = std::chrono::seconds(10);
   BackoffRange reconnect{std::chrono::milliseconds(50), std::chrono::seconds(1)};
+};
+
+/// What the whole cluster has agreed to speak (KIP-584); the answer with the highest epoch is the
+/// newest.
+struct FinalizedFeatures {
+  std::int64_t epoch = -1;
+  std::map<std::string, std::int16_t, std::less<>> levels;
 };
 
 /// | state       | what it does                                | next                          |
@@ -77,6 +86,8 @@ class Connection final : private io::FrameHandler {
   const io::Endpoint& endpoint() const { return to_; }
   /// The newest version that the broker and [min, max] have in common; -1 if none, or unknown yet.
   std::int16_t version_of(kafka::ApiKey key, std::int16_t min, std::int16_t max) const;
+  /// As the broker told them when this connection began.
+  const FinalizedFeatures& features() const { return features_; }
 
  private:
   enum class State : std::uint8_t { idle, waiting, connecting, negotiating, ready };
@@ -85,6 +96,7 @@ class Connection final : private io::FrameHandler {
     Call call;
     std::int16_t version;
     MonoTime deadline;
+    MonoTime sent;
   };
   struct Range {
     std::int16_t min;
@@ -124,6 +136,7 @@ class Connection final : private io::FrameHandler {
   MonoTime connect_not_before_{};
   std::unique_ptr<io::FrameChannel> channel_;
   std::map<std::int16_t, Range> versions_;
+  FinalizedFeatures features_;
   std::int32_t last_correlation_ = 0;
   std::deque<Sent> in_flight_;  // answered in this order
   std::deque<Queued> queue_;

@@ -48,10 +48,7 @@ struct Consumer::Impl {
   }
   ~Impl() {
     if (!closed && group != nullptr) static_cast<void>(leave("the consumer goes", leave_wait));
-    session->run([this] {
-      group.reset();
-      core.reset();
-    });
+    session->destroy(group, core);
   }
 
   /// Errc::closed, or that the observer calls what it may not.
@@ -183,7 +180,7 @@ Result<void> Consumer::close(std::chrono::milliseconds timeout) {
     outcome = impl_->leave("the consumer is closed", left);
   }
   impl_->closed = true;
-  impl_->session->run([&] { return impl_->core->assign({}); });
+  static_cast<void>(impl_->session->run([&] { return impl_->core->assign({}); }));
   return outcome;
 }
 
@@ -226,10 +223,15 @@ Result<std::vector<Batch>> Consumer::poll(std::chrono::milliseconds timeout) {
       session.run([&] { impl_->group->event_done(); });
       continue;
     }
+    if (impl_->options.on_reset)
+      for (const PositionReset& reset : session.run([&] { return impl_->core->take_resets(); }))
+        impl_->options.on_reset(reset);
     if (polled->batches.empty()) return std::vector<Batch>{};
     auto opened = client::open_batches(std::move(polled->batches), impl_->options.check_crcs);
     if (opened.error) session.run([&] { impl_->core->give_back(opened.undone); });
     // What stands before a bad batch is handed out first; the next poll comes to it again.
+    for (const auto& interceptor : impl_->options.interceptors)
+      for (const Batch& batch : opened.batches) interceptor->on_batch(batch);
     if (!opened.batches.empty()) return std::move(opened.batches);
     if (opened.error) return fail(*opened.error);
   }
@@ -289,6 +291,13 @@ Result<std::map<TopicPartition, std::optional<OffsetAndMetadata>>> Consumer::com
       });
 }
 
+Result<std::pair<std::map<TopicPartition, OffsetAndMetadata>, GroupMetadata>> Consumer::to_commit()
+    const {
+  if (impl_->closed) return fail(Errc::closed, "the consumer is closed");
+  if (impl_->group == nullptr) return no_group();
+  return impl_->session->run([&] { return impl_->group->to_commit(); });
+}
+
 GroupMetadata Consumer::group_metadata() const {
   if (impl_->group == nullptr) return {};
   return impl_->session->run([&] { return impl_->group->metadata(); });
@@ -303,6 +312,10 @@ Result<std::int64_t> Consumer::position(const TopicPartition& partition,
 
 std::optional<std::int64_t> Consumer::lag(const TopicPartition& partition) const {
   return impl_->session->run([&] { return impl_->core->lag(partition); });
+}
+
+std::optional<LogTruncation> Consumer::truncation(const TopicPartition& partition) const {
+  return impl_->session->run([&] { return impl_->core->truncation(partition); });
 }
 
 Result<std::map<TopicPartition, std::optional<OffsetAndTimestamp>>> Consumer::offsets_for_times(

@@ -64,6 +64,11 @@ ConsumerCore::ConsumerCore(io::Loop& loop, Transport& transport, Rng& rng, Clust
           if (*alive) pump();
         });
       })) {
+  cluster_.on_show([this](Telemetry::Gauges& gauges) {
+    gauges.prefetched_bytes += budget_->used();
+    for (const auto& [name, partition] : partitions_)
+      if (const auto records = lag(name)) gauges.lags[name] = *records;
+  });
   cluster_.on_metadata([this](const Result<void>& outcome) { on_metadata(outcome); });
 }
 
@@ -125,8 +130,7 @@ void ConsumerCore::begin(const TopicPartition& partition,
   Partition* state = find(partition);
   if (state == nullptr || !state->held) return;
   if (committed) {
-    place(*state, committed->offset);
-    state->position_epoch = committed->leader_epoch;
+    place(*state, committed->offset, committed->leader_epoch);
   } else {
     state->held = false;
     reset_by_policy(*state);
@@ -179,14 +183,18 @@ void ConsumerCore::forget_queue(Partition& partition) {
   partition.queue_bytes = 0;
 }
 
-void ConsumerCore::place(Partition& partition, std::int64_t offset) {
+void ConsumerCore::place(Partition& partition, std::int64_t offset, std::int32_t epoch) {
   forget_queue(partition);
   partition.generation = ++last_generation_;
   partition.held = false;
   partition.in_flight = false;
   partition.resetting = false;
   partition.position = offset;
-  partition.position_epoch = -1;
+  partition.position_epoch = partition.fetch_epoch = epoch;
+  partition.checked_epoch = -1;
+  partition.checking = false;
+  partition.truncation.reset();
+  partition.lost_position = -1;
   partition.lowest = std::min(partition.lowest, offset);
   partition.fetch_position = offset;
   partition.failures = 0;
@@ -244,6 +252,11 @@ std::optional<std::int64_t> ConsumerCore::lag(const TopicPartition& partition) c
   return std::max<std::int64_t>(0, found->second.high_watermark - *found->second.position);
 }
 
+std::optional<LogTruncation> ConsumerCore::truncation(const TopicPartition& partition) const {
+  const auto found = partitions_.find(partition);
+  return found == partitions_.end() ? std::nullopt : found->second.truncation;
+}
+
 const Error* ConsumerCore::error(const TopicPartition& partition) const {
   const auto found = partitions_.find(partition);
   return found == partitions_.end() || !found->second.error ? nullptr : &*found->second.error;
@@ -273,25 +286,19 @@ void ConsumerCore::pump() {
   ask_positions();
   std::map<std::int32_t, std::vector<Partition*>> by_leader;
   for (auto& [name, partition] : partitions_) {
-    if (!partition.position || partition.paused || partition.in_flight || partition.error) continue;
-    if (partition.queue_bytes >= static_cast<std::size_t>(options_.max_partition_fetch_bytes))
-      continue;
-    if (partition.retry_at > now) {
-      plan(partition.retry_at);
-      continue;
-    }
+    if (!is_ready(partition, now)) continue;
     const auto leader = cluster_.metadata().leader(name.topic, name.partition);
     if (!leader) {
       cluster_.refresh();
       continue;
     }
-    by_leader[*leader].push_back(&partition);
+    if (!check_epoch(*leader, partition)) by_leader[*leader].push_back(&partition);
   }
+  send_epoch_checks();
   for (const auto& [node, wanted] : by_leader) {
     if (fetching_.contains(node)) continue;
-    const auto muted = muted_until_.find(node);
-    if (muted != muted_until_.end() && muted->second > now) {
-      plan(muted->second);
+    if (const MonoTime until = brokers_[node].muted_until; until > now) {
+      plan(until);
       continue;
     }
     std::size_t reserved = budget_->used();
@@ -307,6 +314,17 @@ void ConsumerCore::pump() {
     fetch(node, wanted, max_bytes);
   }
   check_poll();
+}
+
+bool ConsumerCore::is_ready(Partition& partition, MonoTime now) {
+  if (!partition.position || partition.paused || partition.in_flight || partition.error ||
+      partition.truncation)
+    return false;
+  if (partition.queue_bytes >= static_cast<std::size_t>(options_.max_partition_fetch_bytes))
+    return false;
+  if (partition.retry_at <= now) return true;
+  plan(partition.retry_at);
+  return false;
 }
 
 void ConsumerCore::ask_positions() {
@@ -333,7 +351,11 @@ void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOf
     if (found && wanted.offset >= 0 && found->at(wanted.partition).offset < 0) {
       partition->reset_to = latest_timestamp;  // no record is so young
     } else if (found) {
+      const std::int64_t lost = partition->lost_position;
       place(*partition, std::max<std::int64_t>(0, found->at(wanted.partition).offset));
+      if (lost >= 0) cluster_.telemetry().resets.add();
+      if (lost >= 0 && options_.on_reset)
+        resets_.push_back({wanted.partition, lost, *partition->position});
     } else if (!worth_a_retry(found.error().code())) {
       partition->error = found.error();
     }

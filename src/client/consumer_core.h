@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "client/cluster.h"
+#include "client/epoch_query.h"
+#include "client/fetch_session.h"
 #include "client/fetched.h"
 #include "client/offset_query.h"
 #include "kafka/messages/fetch.h"
@@ -24,13 +26,16 @@ Result<ConsumerOptions> checked(ConsumerOptions options);
 /// | a fetch says of a partition                            | what happens                        |
 /// |--------------------------------------------------------|-------------------------------------|
 /// | records                                                | queued, the next are asked for      |
-/// | OFFSET_OUT_OF_RANGE                                    | position by auto_offset_reset       |
+/// | OFFSET_OUT_OF_RANGE                                    | position by auto_offset_reset, told |
+/// | a diverging epoch below poll()'s position              | told by poll() until a seek         |
+/// | a diverging epoch behind it                            | what is queued is fetched anew      |
 /// | another leader, fenced or unknown epoch, unknown topic | metadata anew, again after a pause  |
 /// | anything else                                          | told by poll(), again after a pause |
 ///
-/// One fetch is under way for each broker; what it brings is asked for ahead of poll() within
-/// `prefetch_bytes`. Answers for a partition that was sought or unassigned meanwhile are dropped
-/// (its generation has changed). Owner: a consumer. Threads: the loop's.
+/// After a new leader epoch the leader is asked where ours ends, unless its Fetch tells by itself
+/// (version 12). One fetch is under way for each broker; what it brings is asked for ahead of
+/// poll() within `prefetch_bytes`. Answers for a partition that was sought or unassigned meanwhile
+/// are dropped (its generation has changed). Owner: a consumer. Threads: the loop's.
 class ConsumerCore {
  public:
   using PollDone = std::move_only_function<void(Result<std::vector<RawBatch>>)>;
@@ -67,6 +72,9 @@ class ConsumerCore {
   /// Errc::invalid_argument if it is not assigned; an empty optional if it is being asked for.
   Result<std::optional<std::int64_t>> position(const TopicPartition& partition) const;
   std::optional<std::int64_t> lag(const TopicPartition& partition) const;
+  std::optional<LogTruncation> truncation(const TopicPartition& partition) const;
+  /// Positions that were reset since the last call.
+  std::vector<PositionReset> take_resets() { return std::exchange(resets_, {}); }
   /// Where poll() stands in a partition that it has come by.
   struct Place {
     std::int64_t position = 0;
@@ -99,6 +107,11 @@ class ConsumerCore {
     std::int64_t reset_to = latest_timestamp;
     bool resetting = false;
     std::int64_t fetch_position = 0;
+    std::int32_t fetch_epoch = -1;    // of the record before fetch_position; -1: not known
+    std::int32_t checked_epoch = -1;  // the leader's, in which fetch_position was found right
+    bool checking = false;
+    std::optional<LogTruncation> truncation;
+    std::int64_t lost_position = -1;  // that a reset replaces
     std::deque<RawBatch> queue;
     std::size_t queue_bytes = 0;
     bool paused = false;
@@ -112,7 +125,12 @@ class ConsumerCore {
     TopicPartition partition;
     TopicId topic_id;
     std::uint64_t generation;
-    std::int64_t offset;
+    std::int64_t offset;  // or a timestamp, or the leader's epoch
+  };
+  struct Broker {
+    FetchSession session;
+    unsigned lost_sessions = 0;  // in a row
+    MonoTime muted_until{};      // it asked us to slow down
   };
   struct Poll {
     MonoTime deadline;
@@ -133,13 +151,21 @@ class ConsumerCore {
   std::vector<TopicPartition> replace(std::vector<TopicPartition> wanted, bool hold);
   /// By auto_offset_reset.
   void reset_by_policy(Partition& partition);
-  void place(Partition& partition, std::int64_t offset);
+  /// `epoch` of the record before; -1: not known.
+  void place(Partition& partition, std::int64_t offset, std::int32_t epoch = -1);
   void forget_queue(Partition& partition);
   void reset(Partition& partition, std::int64_t timestamp);
   void pump_soon();
   void pump();
   void ask_positions();
   void on_positions(const std::vector<Asked>& asked, Result<ListedOffsets> found);
+  /// True if it may be fetched now; else it is looked at again later.
+  bool is_ready(Partition& partition, MonoTime now);
+  /// Must the leader be asked whether fetch_position is in its log? Asks if so.
+  bool check_epoch(std::int32_t node, Partition& partition);
+  void send_epoch_checks();
+  void on_epochs(const std::vector<Asked>& asked, Result<std::map<TopicPartition, EpochEnd>> ends);
+  void on_diverging(Partition& partition, std::int32_t epoch, std::int64_t end_offset);
   void fetch(std::int32_t node, const std::vector<Partition*>& partitions, std::size_t max_bytes);
   void on_fetched(std::int32_t node, const std::vector<Asked>& asked,
                   Result<Reply<kafka::FetchResponse>> reply);
@@ -167,7 +193,9 @@ class ConsumerCore {
   std::move_only_function<void(const Result<void>&)> metadata_handler_;
   std::uint64_t last_generation_ = 0;
   std::map<std::int32_t, std::size_t> fetching_;  // broker -> bytes that may come
-  std::map<std::int32_t, MonoTime> muted_until_;
+  std::map<std::int32_t, Broker> brokers_;
+  std::map<std::int32_t, std::vector<Partition*>> to_check_;  // within one pump()
+  std::vector<PositionReset> resets_;
   std::optional<Poll> poll_;
   std::optional<TopicPartition> last_polled_;
   std::vector<PositionWait> waiting_;

@@ -28,7 +28,85 @@ bool is_about_leader(Errc code) {
   }
 }
 
+/// From this version on a Fetch says itself that our last epoch is not the leader's (KIP-595).
+constexpr std::int16_t first_fetch_that_checks_epochs = 12;
+
 }  // namespace
+
+bool ConsumerCore::check_epoch(std::int32_t node, Partition& partition) {
+  const TopicInfo* topic = cluster_.metadata().topic(partition.name->topic);
+  const std::int32_t leader_epoch =
+      topic->partitions[static_cast<std::size_t>(partition.name->partition)].leader_epoch;
+  if (partition.fetch_epoch < 0 || leader_epoch < 0 || partition.checked_epoch == leader_epoch)
+    return false;
+  // What was written under this leader is in its log, and so is what stands before it.
+  if (partition.fetch_epoch == leader_epoch) {
+    partition.checked_epoch = leader_epoch;
+    return false;
+  }
+  const Connection* connection = cluster_.node(node, Lane::data);
+  if (connection->version_of(kafka::ApiKey::fetch, first_fetch_that_checks_epochs,
+                             kafka::FetchRequest::max_version) >= 0)
+    return false;
+  if (!std::exchange(partition.checking, true)) to_check_[node].push_back(&partition);
+  return true;
+}
+
+void ConsumerCore::send_epoch_checks() {
+  for (const auto& [node, partitions] : std::exchange(to_check_, {})) {
+    std::map<TopicPartition, EpochQuestion> questions;
+    std::vector<Asked> asked;
+    for (const Partition* partition : partitions) {
+      const TopicInfo* topic = cluster_.metadata().topic(partition->name->topic);
+      const std::int32_t leader_epoch =
+          topic->partitions[static_cast<std::size_t>(partition->name->partition)].leader_epoch;
+      questions[*partition->name] = {leader_epoch, partition->fetch_epoch};
+      asked.push_back({*partition->name, topic->id, partition->generation, leader_epoch});
+    }
+    query_epochs(cluster_, node, questions, [this, asked = std::move(asked)](auto ends) {
+      on_epochs(asked, std::move(ends));
+    });
+  }
+}
+
+void ConsumerCore::on_epochs(const std::vector<Asked>& asked,
+                             Result<std::map<TopicPartition, EpochEnd>> ends) {
+  for (const Asked& wanted : asked) {
+    Partition* partition = find(wanted.partition);
+    if (partition == nullptr || partition->generation != wanted.generation) continue;
+    partition->checking = false;
+    const EpochEnd end = ends ? ends->at(wanted.partition) : EpochEnd{.error = ends.error().code()};
+    if (end.error == Errc::none && end.end_offset >= 0 &&
+        end.end_offset < partition->fetch_position) {
+      on_diverging(*partition, end.epoch, end.end_offset);
+    } else if (end.error == Errc::none || end.error == Errc::unsupported_version) {
+      // A log that knows no epochs, or a broker that tells none, has nothing to say against it.
+      partition->checked_epoch = static_cast<std::int32_t>(wanted.offset);
+    } else if (!ends && worth_a_retry(end.error)) {
+      pause_after(*partition);
+    } else {
+      on_error(*partition, end.error);
+    }
+  }
+  pump();
+}
+
+void ConsumerCore::on_diverging(Partition& partition, std::int32_t epoch, std::int64_t end_offset) {
+  const std::string what = fmt::format(
+      "{}-{}: the log ends at offset {} in epoch {}, before the position {}", partition.name->topic,
+      partition.name->partition, end_offset, epoch, partition.fetch_position);
+  if (*partition.position <= end_offset) {
+    // Nothing that poll() has handed out is gone: only what was fetched ahead.
+    log_info("client", what + ", which was fetched ahead and is fetched anew");
+    place(partition, *partition.position, partition.position_epoch);
+    return pause_after(partition);
+  }
+  log_warn("client", what + ": truncated");
+  forget_queue(partition);
+  partition.truncation = LogTruncation{*partition.position, end_offset, epoch};
+  partition.error = Error(Errc::offset_out_of_range,
+                          what + ": records that were read are gone (truncation); seek");
+}
 
 void ConsumerCore::fetch(std::int32_t node, const std::vector<Partition*>& partitions,
                          std::size_t max_bytes) {
@@ -38,46 +116,57 @@ void ConsumerCore::fetch(std::int32_t node, const std::vector<Partition*>& parti
   request->isolation_level = static_cast<std::int8_t>(options_.isolation);
   request->max_bytes = static_cast<std::int32_t>(max_bytes);
   std::int16_t max_version = kafka::FetchRequest::max_version;
+  std::vector<FetchWish> wishes;
   std::vector<Asked> asked;
   for (Partition* partition : partitions) {
     const TopicInfo* topic = cluster_.metadata().topic(partition->name->topic);
     const auto& info = topic->partitions[static_cast<std::size_t>(partition->name->partition)];
     if (topic->id.is_zero()) max_version = 12;  // 13 and later know topics by id alone
-    if (request->topics.empty() || request->topics.back().topic != partition->name->topic) {
-      request->topics.emplace_back().topic = request->keep(partition->name->topic);
-      request->topics.back().topic_id = topic->id;
-    }
-    auto& wanted = request->topics.back().partitions.emplace_back();
-    wanted.partition = partition->name->partition;
-    wanted.current_leader_epoch = info.leader_epoch;
-    wanted.fetch_offset = partition->fetch_position;
-    wanted.partition_max_bytes = options_.max_partition_fetch_bytes;
+    wishes.push_back({.partition = *partition->name,
+                      .topic_id = topic->id,
+                      .offset = partition->fetch_position,
+                      .leader_epoch = info.leader_epoch,
+                      .last_epoch = partition->fetch_epoch,
+                      .max_bytes = options_.max_partition_fetch_bytes});
     partition->in_flight = true;
     asked.push_back(
         {*partition->name, topic->id, partition->generation, partition->fetch_position});
   }
   fetching_[node] = max_bytes;
-  cluster_.node(node, Lane::data)
-      ->send(make_call<kafka::FetchRequest, kafka::FetchResponse>(
-          std::move(request), options_.request_timeout + options_.fetch_max_wait,
-          [this, node, asked = std::move(asked)](auto reply) {
-            on_fetched(node, asked, std::move(reply));
-          },
-          max_version));
+  Call call = make_call<kafka::FetchRequest, kafka::FetchResponse>(
+      request, options_.request_timeout + options_.fetch_max_wait,
+      [this, node, asked = std::move(asked)](auto reply) {
+        on_fetched(node, asked, std::move(reply));
+      },
+      max_version);
+  // The session must know the version, which is known when the request leaves.
+  call.encode = [session = &brokers_[node].session, request, wishes = std::move(wishes)](
+                    std::int16_t version, kafka::Encoder& encoder) {
+    session->fill(*request, wishes, version);
+    request->encode(encoder, version);
+  };
+  cluster_.node(node, Lane::data)->send(std::move(call));
 }
 
 void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked,
                               Result<Reply<kafka::FetchResponse>> reply) {
   fetching_.erase(node);
+  Broker& broker = brokers_[node];
   std::vector<bool> answered(asked.size(), false);
   Errc whole = Errc::none;
+  auto outcome = FetchSession::Outcome::whole;
   if (!reply) {
+    broker.session.on_failure();
     whole = reply.error().code();
     log_debug("client", "fetch: " + reply.error().message());
   } else {
     whole = errc_from_wire(reply->message.error_code);
+    outcome = broker.session.on_answer(reply->message);
     if (reply->message.throttle_time_ms > 0)
-      muted_until_[node] = loop_.now() + std::chrono::milliseconds(reply->message.throttle_time_ms);
+      broker.muted_until = loop_.now() + std::chrono::milliseconds(reply->message.throttle_time_ms);
+  }
+  broker.lost_sessions = outcome == FetchSession::Outcome::lost ? broker.lost_sessions + 1 : 0;
+  if (reply && whole == Errc::none && outcome != FetchSession::Outcome::lost) {
     const auto frame = std::make_shared<const FetchedBytes>(reply->frame, budget_);
     for (const auto& topic : reply->message.responses) {
       for (const auto& told : topic.partitions) {
@@ -96,6 +185,9 @@ void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked
     if (partition == nullptr || partition->generation != asked[i].generation) continue;
     partition->in_flight = false;
     if (answered[i] && whole == Errc::none) continue;
+    if (outcome == FetchSession::Outcome::incremental && whole == Errc::none) continue;
+    // A session that the broker has dropped is opened again at once, but not over and over.
+    if (broker.lost_sessions == 1) continue;
     const bool quiet = reply.has_value() ? whole == Errc::none : worth_a_retry(whole);
     if (!quiet && !is_about_leader(whole))
       partition->error =
@@ -118,6 +210,8 @@ void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::
   if (partition == nullptr || partition->generation != asked.generation) return;
   const Errc code = errc_from_wire(told.error_code);
   if (code != Errc::none) return on_error(*partition, code);
+  if (told.diverging_epoch.end_offset >= 0)
+    return on_diverging(*partition, told.diverging_epoch.epoch, told.diverging_epoch.end_offset);
   partition->failures = 0;
   const bool committed = options_.isolation == Isolation::read_committed;
   partition->high_watermark =
@@ -140,7 +234,10 @@ void ConsumerCore::on_error(Partition& partition, Errc code) {
       return;
     }
     log_warn("client", what + "; going on by auto_offset_reset");
-    return reset_by_policy(partition);
+    const std::int64_t lost = *partition.position;
+    reset_by_policy(partition);
+    partition.lost_position = lost;
+    return;
   }
   if (!is_about_leader(code))
     partition.error = Error(
@@ -178,10 +275,16 @@ void ConsumerCore::take_records(Partition& partition, std::string_view bytes,
     if (batch.next_offset() <= partition.fetch_position) continue;
     const bool skip =
         batch.is_transactional() && !batch.is_control() && aborting.contains(batch.producer_id());
-    partition.queue.push_back(
-        {partition.name, frame, batch, partition.fetch_position, partition.generation, skip});
+    partition.queue.push_back({.partition = partition.name,
+                               .frame = frame,
+                               .view = batch,
+                               .from = partition.fetch_position,
+                               .from_epoch = partition.fetch_epoch,
+                               .generation = partition.generation,
+                               .aborted = skip});
     partition.queue_bytes += batch.size();
     partition.fetch_position = batch.next_offset();
+    partition.fetch_epoch = batch.leader_epoch();
   }
   // Bytes without a batch that we asked for: asking again at once would spin.
   if (partition.fetch_position == before) pause_after(partition);
@@ -203,7 +306,8 @@ void ConsumerCore::check_poll() {
   for (auto& [name, partition] : partitions_) {
     if (!partition.error || partition.paused) continue;
     const Error error = *std::exchange(partition.error, std::nullopt);
-    // A position that is missing stays so until seek(); the rest is tried again.
+    // A position that is missing or truncated stays so until seek(); the rest is tried again.
+    if (partition.truncation) partition.error = error;
     if (!partition.position && options_.auto_offset_reset == OffsetReset::none &&
         error.code() == Errc::offset_out_of_range)
       partition.error = error;
@@ -236,7 +340,8 @@ std::vector<RawBatch> ConsumerCore::take_queued() {
   for (std::size_t i = 0; i < partitions_.size() && bytes < options_.max_poll_bytes; ++i, ++at) {
     if (at == partitions_.end()) at = partitions_.begin();
     Partition& partition = at->second;
-    if (partition.paused) continue;
+    if (partition.paused || partition.queue.empty()) continue;
+    Telemetry::Topic& counters = cluster_.telemetry().topic(at->first.topic);
     while (!partition.queue.empty() && bytes < options_.max_poll_bytes) {
       RawBatch batch = std::move(partition.queue.front());
       partition.queue.pop_front();
@@ -245,6 +350,8 @@ std::vector<RawBatch> ConsumerCore::take_queued() {
       partition.position_epoch = batch.view.leader_epoch();
       if (batch.view.is_control() || batch.aborted) continue;
       bytes += batch.view.size();
+      counters.received_records.add(static_cast<std::uint64_t>(batch.view.record_count()));
+      counters.received_bytes.add(batch.view.size());
       last_polled_ = at->first;
       taken.push_back(std::move(batch));
     }
@@ -287,7 +394,7 @@ void ConsumerCore::give_back(const std::vector<RawBatch>& batches) {
     Partition* partition = find(*batch.partition);
     // The first of a partition is its earliest; place() makes the others' generation an old one.
     if (partition != nullptr && partition->generation == batch.generation)
-      place(*partition, batch.from);
+      place(*partition, batch.from, batch.from_epoch);
   }
   pump_soon();
 }

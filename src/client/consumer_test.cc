@@ -390,6 +390,183 @@ TEST_F(ConsumerTest, a_reset_by_duration_begins_at_the_first_record_that_is_youn
   ASSERT_TRUE(world.run_until([&] { return position(1) == 3; }, 5s)) << "nothing is so young";
 }
 
+TEST_F(ConsumerTest, idle_fetches_name_no_partition_again_and_a_lost_session_is_opened_again) {
+  write(numbered(0, 3), 0);
+  cluster.move_leader("t", 1, 0);
+  open();
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  EXPECT_EQ(read(3), numbered(0, 3));
+  world.run_for(2s);
+  const int named = cluster.fetch_partitions_asked;
+  const int fetches = cluster.count(ApiKey::fetch);
+  world.run_for(10s);
+  EXPECT_GT(cluster.count(ApiKey::fetch), fetches + 10);
+  EXPECT_EQ(cluster.fetch_partitions_asked, named);
+  write(numbered(0, 2), 1);
+  EXPECT_EQ(read(2), numbered(0, 2));
+  EXPECT_EQ(cluster.fetch_partitions_asked, named) << "what is new is sent with the next fetch";
+  cluster.forget_fetch_sessions();
+  write(numbered(3, 5), 0);
+  EXPECT_EQ(read(2), numbered(3, 5));
+  EXPECT_EQ(consumer->lag({"t", 1}), 0);
+}
+
+TEST_F(ConsumerTest, without_sessions_everything_is_asked_for_each_time) {
+  cluster.fetch_sessions = false;
+  write(numbered(0, 3), 0);
+  write(numbered(3, 6), 1);
+  open();
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  EXPECT_EQ(read(6).size(), 6U);
+  const int named = cluster.fetch_partitions_asked;
+  world.run_for(5s);
+  EXPECT_GT(cluster.fetch_partitions_asked, named + 10);
+}
+
+TEST_F(ConsumerTest, a_paused_partition_is_forgotten_by_the_session_and_comes_back) {
+  cluster.move_leader("t", 1, 0);
+  write(numbered(0, 3), 0);
+  write(numbered(10, 13), 1);
+  open();
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  EXPECT_EQ(read(6).size(), 6U);
+  ASSERT_TRUE(consumer->set_paused({{"t", 0}}, true));
+  world.run_for(1s);
+  write(numbered(3, 5), 0);
+  write(numbered(13, 15), 1);
+  EXPECT_EQ(read(2), numbered(13, 15));
+  ASSERT_TRUE(consumer->set_paused({{"t", 0}}, false));
+  EXPECT_EQ(read(2), numbered(3, 5));
+}
+
+TEST_F(ConsumerTest, lost_sessions_and_connections_lose_and_repeat_nothing) {
+  cluster.move_leader("t", 1, 0);
+  open({.auto_offset_reset = OffsetReset::earliest, .max_partition_fetch_bytes = 200});
+  Rng dice(5);
+  cluster.on_request = [&](ApiKey key, int) {
+    if (key == ApiKey::api_versions) return Fault{};
+    if (dice.one_in(6)) cluster.forget_fetch_sessions();
+    if (!dice.one_in(6)) return Fault{};
+    const Errc code = dice.one_in(2) ? Errc::not_leader_or_follower : Errc::unknown_leader_epoch;
+    return Fault{.kind = static_cast<Kind>(dice.between(1, 3)), .code = code};
+  };
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  Values got[2];
+  for (int i = 0; got[0].size() + got[1].size() < 600 && i < 2000; ++i) {
+    if (i < 30) write(numbered(10 * i, 10 * i + 10), 0);
+    if (i < 30) write(numbered(10 * i, 10 * i + 10), 1);
+    if (i % 7 == 0) world.cut_all_connections();
+    auto batches = poll(10s);
+    ASSERT_TRUE(batches) << batches.error().message();
+    for (const Batch& batch : *batches)
+      for (const RecordView& record : batch) got[batch.partition()].emplace_back(*record.value());
+  }
+  EXPECT_EQ(got[0], numbered(0, 300));
+  EXPECT_EQ(got[1], numbered(0, 300));
+}
+
+/// The brokers' newest Fetch: with 12 it tells of a diverging epoch, below it must be asked.
+class TruncationTest : public ConsumerTest, public testing::WithParamInterface<std::int16_t> {
+ protected:
+  void SetUp() override {
+    ConsumerTest::SetUp();
+    cluster.newest[ApiKey::fetch] = GetParam();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(FetchVersions, TruncationTest, testing::Values(9, 11, 12, 16));
+
+TEST_P(TruncationTest, a_log_that_was_cut_below_the_position_is_told_until_a_seek) {
+  write(numbered(0, 3));
+  write(numbered(3, 6));
+  open();
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  EXPECT_EQ(read(6), numbered(0, 6));
+  cluster.truncate("t", 0, 3);
+  write({"other 3", "other 4", "other 5", "other 6"});
+  for (int i = 0; i < 2; ++i) {
+    const auto told = poll();
+    ASSERT_FALSE(told);
+    EXPECT_EQ(told.error().code(), Errc::offset_out_of_range);
+    const auto truncation = consumer->truncation({"t", 0});
+    ASSERT_TRUE(truncation);
+    EXPECT_EQ(truncation->position, 6);
+    EXPECT_EQ(truncation->diverging_offset, 3);
+    EXPECT_EQ(truncation->diverging_epoch, 0);
+  }
+  ASSERT_TRUE(consumer->seek({"t", 0}, 3));
+  EXPECT_FALSE(consumer->truncation({"t", 0}));
+  EXPECT_EQ(read(4), (Values{"other 3", "other 4", "other 5", "other 6"}));
+}
+
+TEST_P(TruncationTest, what_was_only_fetched_ahead_of_a_cut_is_fetched_anew) {
+  write(numbered(0, 3));
+  write(numbered(3, 6));
+  open({.auto_offset_reset = OffsetReset::earliest, .max_poll_bytes = 1});
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  EXPECT_EQ(read(3), numbered(0, 3));
+  world.run_for(1s);
+  cluster.truncate("t", 0, 3);
+  write({"other 3", "other 4", "other 5", "other 6"});
+  world.run_for(5s);
+  EXPECT_EQ(read(4), (Values{"other 3", "other 4", "other 5", "other 6"}));
+}
+
+TEST_P(TruncationTest, a_leader_that_moves_with_the_whole_log_disturbs_nobody) {
+  write(numbered(0, 3));
+  open();
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  EXPECT_EQ(read(3), numbered(0, 3));
+  cluster.move_leader("t", 0, 1);
+  world.run_for(5s);
+  write(numbered(3, 6));
+  EXPECT_EQ(read(3), numbered(3, 6));
+}
+
+TEST_P(TruncationTest, a_committed_offset_behind_a_cut_is_told) {
+  write(numbered(0, 6));
+  cluster.truncate("t", 0, 0);
+  write({"a", "b"});
+  ++cluster.partition("t").leader_epoch;
+  write(Values(10, "c"));
+  open();
+  static_cast<void>(consumer->own({{"t", 0}}));
+  consumer->begin({"t", 0}, OffsetAndMetadata{.offset = 6, .leader_epoch = 1});
+  const auto told = poll();
+  ASSERT_FALSE(told);
+  EXPECT_EQ(consumer->truncation({"t", 0})->diverging_offset, 2);
+}
+
+TEST_F(ConsumerTest, a_broker_without_epochs_is_read_without_them) {
+  cluster.newest = {{ApiKey::fetch, std::int16_t{8}},
+                    {ApiKey::offset_for_leader_epoch, std::int16_t{1}}};
+  write(numbered(0, 3));
+  open();
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  EXPECT_EQ(read(3), numbered(0, 3));
+  cluster.move_leader("t", 0, 1);
+  write(numbered(3, 6));
+  EXPECT_EQ(read(3), numbered(3, 6));
+}
+
+TEST_F(ConsumerTest, a_reset_position_is_told_with_what_it_skips) {
+  write(numbered(0, 3));
+  write(numbered(3, 6));
+  bool called = false;
+  open({.auto_offset_reset = OffsetReset::earliest,
+        .on_reset = [&](const PositionReset&) { called = true; }});
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  EXPECT_EQ(read(6).size(), 6U);
+  EXPECT_TRUE(consumer->take_resets().empty()) << "a first position is no reset";
+  ASSERT_TRUE(consumer->seek({"t", 0}, 1));
+  cluster.partition("t").log_start = 3;
+  EXPECT_EQ(read(3), numbered(3, 6));
+  const auto resets = consumer->take_resets();
+  ASSERT_EQ(resets.size(), 1U);
+  EXPECT_EQ(resets[0].from, 1);
+  EXPECT_EQ(resets[0].to, 3);
+  EXPECT_FALSE(called) << "the public consumer calls it, on the thread that polls";
+}
+
 TEST_F(ConsumerTest, a_topic_that_appears_later_is_read_and_a_missing_one_does_not_disturb) {
   write(numbered(0, 3));
   open();

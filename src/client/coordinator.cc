@@ -11,7 +11,7 @@ namespace {
 using Request = kafka::FindCoordinatorRequest;
 using Response = kafka::FindCoordinatorResponse;
 
-Result<io::Endpoint> found_in(const Response& response, const std::string& group) {
+Result<io::Endpoint> found_in(const Response& response, const std::string& name) {
   std::int16_t code = response.error_code;
   std::string_view host = response.host;
   std::int32_t node = response.node_id;
@@ -25,11 +25,11 @@ Result<io::Endpoint> found_in(const Response& response, const std::string& group
   }
   const Errc error = errc_from_wire(code);
   if (error != Errc::none)
-    return fail(error, fmt::format("group {}: its coordinator: {}", group, name_of(error)));
+    return fail(error, fmt::format("{}: its coordinator: {}", name, name_of(error)));
   // A broker in this process has port 0: it needs none.
   if (node < 0 || host.empty() || port < 0 || port > 0xffff)
     return fail(Errc::coordinator_not_available,
-                fmt::format("group {}: no address of its coordinator was told", group));
+                fmt::format("{}: no address of its coordinator was told", name));
   return io::Endpoint{std::string(host), static_cast<std::uint16_t>(port)};
 }
 
@@ -40,10 +40,19 @@ bool is_about_coordinator(Errc code) {
          code == Errc::request_timed_out;
 }
 
-Coordinator::Coordinator(Cluster& cluster, std::string group)
-    : cluster_(cluster), group_(std::move(group)) {}
+Coordinator::Coordinator(Cluster& cluster, std::string key, CoordinatorKind kind)
+    : cluster_(cluster), key_(std::move(key)), kind_(kind) {}
 
 Coordinator::~Coordinator() { *alive_ = false; }
+
+std::string Coordinator::name() const {
+  return (kind_ == CoordinatorKind::group ? "group " : "transactional id ") + key_;
+}
+
+Duration Coordinator::pause_after(Errc code, unsigned tries) {
+  const Duration pause = cluster_.retry_pause(tries);
+  return code == Errc::concurrent_transactions ? std::min(pause, concurrent_pause) : pause;
+}
 
 Connection* Coordinator::connection(Lane lane) {
   return endpoint_ ? &cluster_.at(*endpoint_, lane) : nullptr;
@@ -68,16 +77,16 @@ void Coordinator::find(bool lost) {
 
 void Coordinator::ask() {
   auto request = std::make_shared<Request>();
-  request->key = request->keep(group_);
+  request->key = request->keep(key_);
   request->coordinator_keys.push_back(request->key);
-  request->key_type = 0;
+  request->key_type = static_cast<std::int8_t>(kind_);
   cluster_.route(Route::any)
       ->send(make_call<Request, Response>(std::move(request), cluster_.options().request_timeout,
                                           [this, alive = alive_](Result<Reply<Response>> reply) {
                                             if (!*alive) return;
                                             Result<io::Endpoint> found = fail(Errc::timed_out, "");
                                             if (reply) {
-                                              found = found_in(reply->message, group_);
+                                              found = found_in(reply->message, name());
                                             } else {
                                               found = fail(reply.error());
                                             }

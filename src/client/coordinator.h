@@ -1,4 +1,5 @@
-// The coordinator of a group: found, asked, and found anew when it has moved.
+// The coordinator of a group or of a transactional id: found, asked, and found anew when it has
+// moved.
 #pragma once
 
 #include <functional>
@@ -11,15 +12,20 @@
 
 namespace weir::client {
 
-/// Owner: whoever asks the coordinator of one group; does not outlive the cluster. Threads: the
+enum class CoordinatorKind : std::uint8_t { group = 0, transaction = 1 };  // as on the wire
+
+/// Owner: whoever asks the coordinator of one key; does not outlive the cluster. Threads: the
 /// loop's.
 class Coordinator {
  public:
-  Coordinator(Cluster& cluster, std::string group);
+  Coordinator(Cluster& cluster, std::string key, CoordinatorKind kind = CoordinatorKind::group);
   ~Coordinator();
   Coordinator(const Coordinator&) = delete;
 
-  const std::string& group() const { return group_; }
+  /// The group or the transactional id.
+  const std::string& key() const { return key_; }
+  /// "group billing", for messages.
+  std::string name() const;
   /// nullptr while it is not known.
   Connection* connection(Lane lane);
   /// Looks for it until it is found, unless it is known; told by on_change. `lost`: what is known
@@ -42,11 +48,13 @@ class Coordinator {
  private:
   void ask();
   void told(const Result<void>& outcome);
+  Duration pause_after(Errc code, unsigned tries);
   /// Runs `task` at the next outcome of a search, or at `deadline`.
   void await(MonoTime deadline, std::function<void()> task);
 
   Cluster& cluster_;
-  const std::string group_;
+  const std::string key_;
+  const CoordinatorKind kind_;
   std::optional<io::Endpoint> endpoint_;
   bool finding_ = false;
   unsigned failures_ = 0;  // in a row
@@ -55,6 +63,9 @@ class Coordinator {
   std::vector<std::function<void()>> waiting_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
+
+/// After CONCURRENT_TRANSACTIONS: what the answer waits for takes a few syncs.
+inline constexpr Duration concurrent_pause = std::chrono::milliseconds(20);
 
 /// True for errors that say that the coordinator is another one.
 bool is_about_coordinator(Errc code);
@@ -79,8 +90,7 @@ void Coordinator::call(Lane lane, MonoTime deadline,
 
     MonoTime now() const { return self.cluster_.loop().now(); }
     void give_up() {
-      const Error why =
-          cause.value_or(Error(Errc::timed_out, "group " + self.group_ + ": no coordinator"));
+      const Error why = cause.value_or(Error(Errc::timed_out, self.name() + ": no coordinator"));
       done(fail(after_tries(why, tries, now() - start)));
     }
     static void run(std::shared_ptr<Attempt> attempt) {
@@ -118,7 +128,7 @@ void Coordinator::call(Lane lane, MonoTime deadline,
       if (code != Errc::timed_out || !attempt->cause) attempt->cause = verdict.error();
       if (!worth_a_retry(code)) return attempt->done(fail(verdict.error()));
       if (!reply || is_about_coordinator(code)) self.find(true);
-      const Duration pause = self.cluster_.retry_pause(attempt->tries);
+      const Duration pause = self.pause_after(code, attempt->tries);
       if (attempt->now() + pause >= attempt->deadline) return attempt->give_up();
       self.cluster_.later(pause, [attempt] { run(attempt); });
     }

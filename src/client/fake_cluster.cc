@@ -1,32 +1,16 @@
 #include "client/fake_cluster.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "client/fake_messages.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_topics.h"
-#include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
 
 namespace weir::client {
-namespace {
-
-template <class Message>
-Message read(std::string_view body, std::int16_t version) {
-  auto message = kafka::decode_all<Message>(body, version);
-  check(message.has_value(), "fake cluster: a request that cannot be read");
-  return std::move(*message);
-}
-
-template <class Message>
-std::string written(const Message& message, std::int16_t version) {
-  std::string out;
-  check(kafka::encode_all(message, version, out).has_value(), "fake cluster: an answer");
-  return out;
-}
-
-}  // namespace
-
 /// One connection; answers leave in the order of the requests.
 class FakeCluster::Peer final : public io::FrameHandler {
  public:
@@ -109,6 +93,16 @@ FakeCluster::FakeCluster(io::SimWorld& world, int nodes)
     check(listener.has_value(), "fake cluster: no listener");
     listeners_.push_back(std::move(*listener));
   }
+  transactions_ = std::make_unique<FakeTransactions>(
+      process_->loop(),
+      [this](const auto& partition, const auto& transaction) {
+        write_marker(partition, transaction);
+      },
+      [this](const std::string& name, const auto& transaction) {
+        if (!transaction.committed) return;
+        for (const auto& [partition, offset] : transaction.offsets.at(name))
+          group(name).offsets[partition] = offset;
+      });
 }
 
 FakeCluster::~FakeCluster() = default;
@@ -147,6 +141,7 @@ void FakeCluster::append(const std::string& topic, int index, Slice batch) {
   FakePartition& p = partition(topic, index);
   Slice copy = Slice::copy_of(batch.view());
   kafka::set_base_offset(copy.mutable_data(), p.next_offset);
+  kafka::set_leader_epoch(copy.mutable_data(), p.leader_epoch);
   p.next_offset = kafka::BatchView::parse(copy.view())->next_offset();
   p.batches.push_back(std::move(copy));
 }
@@ -155,7 +150,31 @@ std::vector<std::string> FakeCluster::values(const std::string& topic, int index
   std::vector<std::string> out;
   for (const Slice& bytes :
        topics_.at(topic).partitions.at(static_cast<std::size_t>(index)).batches) {
-    auto reader = kafka::RecordReader::open(*kafka::BatchView::parse(bytes.view()));
+    const auto batch = *kafka::BatchView::parse(bytes.view());
+    if (batch.is_control()) continue;
+    auto reader = kafka::RecordReader::open(batch);
+    kafka::RecordView record;
+    while (reader->next(record)) out.emplace_back(record.value.value_or("<null>"));
+  }
+  return out;
+}
+
+std::vector<std::string> FakeCluster::committed_values(const std::string& topic, int index) const {
+  const FakePartition& p = topics_.at(topic).partitions.at(static_cast<std::size_t>(index));
+  std::vector<std::string> out;
+  for (const Slice& bytes : p.batches) {
+    const auto batch = *kafka::BatchView::parse(bytes.view());
+    if (batch.is_control()) continue;
+    const auto open = p.open.find(batch.producer_id());
+    const bool lost = batch.is_transactional() &&
+                      ((open != p.open.end() && open->second <= batch.base_offset()) ||
+                       std::any_of(p.aborted.begin(), p.aborted.end(), [&](const auto& aborted) {
+                         return aborted[0] == batch.producer_id() &&
+                                aborted[1] <= batch.base_offset() &&
+                                batch.base_offset() < aborted[2];
+                       }));
+    if (lost) continue;
+    auto reader = kafka::RecordReader::open(batch);
     kafka::RecordView record;
     while (reader->next(record)) out.emplace_back(record.value.value_or("<null>"));
   }
@@ -165,6 +184,12 @@ std::vector<std::string> FakeCluster::values(const std::string& topic, int index
 int FakeCluster::count(kafka::ApiKey key) const {
   const auto found = counts_.find(key);
   return found == counts_.end() ? 0 : found->second;
+}
+
+std::string_view FakeCluster::topic_name(TopicId id, std::string_view name) const {
+  for (const auto& [known, topic] : topics_)
+    if (!id.is_zero() && topic.id == id) return known;
+  return name;
 }
 
 FakeCluster::Topic* FakeCluster::find(TopicId id, std::string_view name) {
@@ -182,9 +207,13 @@ std::optional<std::string> FakeCluster::answer(int node, const Request& request,
       std::string body = produce(node, request, replies);
       return replies ? body : std::string();
     }
-    case kafka::ApiKey::fetch: return fetch(node, request, peer, false);
+    case kafka::ApiKey::fetch:
+      return fetch(node, request, [&peer, alive = peer.alive()](const std::string& body) {
+        if (*alive) peer.reply(body);
+      });
     case kafka::ApiKey::list_offsets: return list_offsets(node, request);
-    case kafka::ApiKey::init_producer_id: return init_producer_id(request);
+    case kafka::ApiKey::offset_for_leader_epoch: return epoch_ends(node, request);
+    case kafka::ApiKey::init_producer_id: return init_producer_id(node, request);
     case kafka::ApiKey::create_topics: return create_topics(request);
     case kafka::ApiKey::find_coordinator: return find_coordinator(request);
     case kafka::ApiKey::join_group:
@@ -192,7 +221,14 @@ std::optional<std::string> FakeCluster::answer(int node, const Request& request,
     case kafka::ApiKey::heartbeat:
     case kafka::ApiKey::leave_group:
     case kafka::ApiKey::offset_commit:
-    case kafka::ApiKey::offset_fetch: return group_request(node, request, peer);
+    case kafka::ApiKey::offset_fetch:
+      return group_request(node, request, [&peer, alive = peer.alive()](const std::string& body) {
+        if (*alive) peer.reply(body);
+      });
+    case kafka::ApiKey::add_partitions_to_txn:
+    case kafka::ApiKey::add_offsets_to_txn:
+    case kafka::ApiKey::txn_offset_commit:
+    case kafka::ApiKey::end_txn: return transaction_request(node, request);
     default: check(false, "fake cluster: an API that it does not know"); return {};
   }
 }
@@ -204,6 +240,12 @@ std::string FakeCluster::versions(const Request& request, Peer& peer) {
     range.api_key = static_cast<std::int16_t>(api.key);
     range.min_version = api.min_version;
     range.max_version = newest.contains(api.key) ? newest[api.key] : api.stable_max;
+  }
+  if (transaction_version > 0) {
+    response.finalized_features_epoch = 1;
+    auto& feature = response.finalized_features.emplace_back();
+    feature.name = "transaction.version";
+    feature.max_version_level = feature.min_version_level = transaction_version;
   }
   std::int16_t version = request.header.api_version;
   if (newest.contains(kafka::ApiKey::api_versions) &&
@@ -253,10 +295,16 @@ std::string FakeCluster::metadata(const Request& request) {
   return written(response, request.header.api_version);
 }
 
-std::string FakeCluster::init_producer_id(const Request& request) {
+std::string FakeCluster::init_producer_id(int node, const Request& request) {
+  const auto asked = read<kafka::InitProducerIdRequest>(request.body, request.header.api_version);
   kafka::InitProducerIdResponse response;
   if (request.fault.kind == Fault::Kind::error) {
     response.error_code = static_cast<std::int16_t>(request.fault.code);
+  } else if (asked.transactional_id) {
+    const Errc code = node != coordinator
+                          ? Errc::not_coordinator
+                          : transactions_->init(asked, response, next_producer_id_++);
+    response.error_code = static_cast<std::int16_t>(code);
   } else {
     response.producer_id = next_producer_id_++;
     response.producer_epoch = 0;
@@ -302,7 +350,9 @@ std::string FakeCluster::produce(int node, const Request& request, bool& replies
                  partition.leader != node) {
         code = Errc::not_leader_or_follower;
       } else {
-        code = produce_one(partition, data.records.bytes(), p.base_offset);
+        code =
+            produce_one({std::string(topic_name(topic.topic_id, topic.name)), data.index},
+                        partition, data.records.bytes(), request.header.api_version, p.base_offset);
       }
       p.error_code = static_cast<std::int16_t>(code);
     }
@@ -310,99 +360,57 @@ std::string FakeCluster::produce(int node, const Request& request, bool& replies
   return written(response, request.header.api_version);
 }
 
-Errc FakeCluster::produce_one(FakePartition& partition, std::string_view bytes,
-                              std::int64_t& offset) {
-  auto batch = kafka::BatchView::parse(bytes);
-  check(batch && batch->crc_is_right() && batch->size() == bytes.size(),
-        "fake cluster: a bad batch");
-  if (batch->has_producer()) {
-    auto& producer = partition.producers[batch->producer_id()];
-    const std::int64_t first = batch->base_sequence();
-    const std::int64_t last = batch->last_sequence();
-    if (batch->producer_epoch() < producer.epoch) return Errc::invalid_producer_epoch;
-    if (batch->producer_epoch() > producer.epoch) {
-      if (first != 0 && producer.epoch >= 0) return Errc::out_of_order_sequence_number;
-      producer.epoch = batch->producer_epoch();
-      producer.last.clear();
-    }
-    for (const auto& known : producer.last)
-      if (known[0] == first && known[1] == last) {
-        offset = known[2];
-        return Errc::none;
-      }
-    if (!producer.last.empty() && first != producer.last.back()[1] + 1)
-      return Errc::out_of_order_sequence_number;
-    if (producer.last.empty() && first != 0) return Errc::out_of_order_sequence_number;
-    producer.last.push_back({first, last, partition.next_offset});
-    if (producer.last.size() > 5) producer.last.pop_front();
+Errc FakeCluster::check_sequence(FakePartition& partition, const kafka::BatchView& batch,
+                                 std::int64_t& offset, bool& known) {
+  auto& producer = partition.producers[batch.producer_id()];
+  const std::int64_t first = batch.base_sequence();
+  const std::int64_t last = batch.last_sequence();
+  // As brokers do: whoever is not known begins with any sequence.
+  const bool unknown = producer.epoch < 0;
+  if (batch.producer_epoch() < producer.epoch) return Errc::invalid_producer_epoch;
+  if (batch.producer_epoch() > producer.epoch) {
+    if (first != 0 && producer.epoch >= 0) return Errc::out_of_order_sequence_number;
+    producer.epoch = batch.producer_epoch();
+    producer.last.clear();
   }
-  offset = partition.next_offset;
-  Slice copy = Slice::copy_of(bytes);
-  kafka::set_base_offset(copy.mutable_data(), offset);
-  partition.next_offset += batch->record_count();
-  partition.batches.push_back(std::move(copy));
+  for (const auto& earlier : producer.last) {
+    if (earlier[0] != first || earlier[1] != last) continue;
+    offset = earlier[2];
+    known = true;
+    return Errc::none;
+  }
+  if (!producer.last.empty() && first != producer.last.back()[1] + 1)
+    return Errc::out_of_order_sequence_number;
+  if (producer.last.empty() && first != 0 && !unknown) return Errc::out_of_order_sequence_number;
+  producer.last.push_back({first, last, partition.next_offset});
+  if (producer.last.size() > 5) producer.last.pop_front();
   return Errc::none;
 }
 
-std::optional<std::string> FakeCluster::fetch(int node, const Request& request, Peer& peer,
-                                              bool last_chance) {
-  const auto asked = read<kafka::FetchRequest>(request.body, request.header.api_version);
-  kafka::FetchResponse response;
-  std::deque<std::string> kept;
-  bool worth = last_chance;
-  for (const auto& topic : asked.topics) {
-    auto& told = response.responses.emplace_back();
-    told.topic_id = topic.topic_id;
-    told.topic = topic.topic;
-    Topic* known = find(topic.topic_id, topic.topic);
-    for (const auto& wanted : topic.partitions) {
-      auto& p = told.partitions.emplace_back();
-      p.partition_index = wanted.partition;
-      std::string& bytes = kept.emplace_back();
-      Errc code = Errc::none;
-      if (request.fault.kind == Fault::Kind::error) {
-        code = request.fault.code;
-      } else if (known == nullptr) {
-        code = Errc::unknown_topic_id;
-      } else {
-        auto& partition = known->partitions.at(static_cast<std::size_t>(wanted.partition));
-        p.high_watermark = p.last_stable_offset = partition.next_offset;
-        if (asked.isolation_level == 1)
-          for (const auto& [producer, first, marker] : partition.aborted) {
-            if (marker < wanted.fetch_offset) continue;
-            auto& transaction = p.aborted_transactions->emplace_back();
-            transaction.producer_id = producer;
-            transaction.first_offset = first;
-          }
-        if (partition.leader != node) {
-          code = Errc::not_leader_or_follower;
-        } else if (wanted.fetch_offset < partition.log_start ||
-                   wanted.fetch_offset > partition.next_offset) {
-          code = Errc::offset_out_of_range;
-        } else {
-          for (const Slice& batch : partition.batches) {
-            if (kafka::BatchView::parse(batch.view())->next_offset() <= wanted.fetch_offset)
-              continue;
-            if (!bytes.empty() &&
-                bytes.size() + batch.size() > static_cast<std::size_t>(wanted.partition_max_bytes))
-              break;
-            bytes += batch.view();
-          }
-          if (request.fault.kind == Fault::Kind::damage && !bytes.empty())
-            bytes.back() = static_cast<char>(bytes.back() ^ 1);
-        }
-      }
-      p.error_code = static_cast<std::int16_t>(code);
-      p.records = kafka::Records(bytes);
-      worth = worth || code != Errc::none || !bytes.empty();
-    }
+Errc FakeCluster::produce_one(const TopicPartition& name, FakePartition& partition,
+                              std::string_view bytes, std::int16_t version, std::int64_t& offset) {
+  auto batch = kafka::BatchView::parse(bytes);
+  check(batch && batch->crc_is_right() && batch->size() == bytes.size(),
+        "fake cluster: a bad batch");
+  if (bytes.size() > max_batch_bytes) return Errc::message_too_large;
+  if (batch->is_transactional()) {
+    const Errc code = transactions_->check_produce(batch->producer_id(), batch->producer_epoch(),
+                                                   name, transaction_version >= 2 && version >= 12);
+    if (code != Errc::none) return code;
   }
-  if (worth) return written(response, request.header.api_version);
-  process_->loop().call_after(std::chrono::milliseconds(asked.max_wait_ms),
-                              [this, node, &peer, alive = peer.alive(), again = request] {
-                                if (*alive) peer.reply(*fetch(node, again, peer, true));
-                              });
-  return std::nullopt;
+  if (batch->has_producer()) {
+    bool known = false;
+    const Errc code = check_sequence(partition, *batch, offset, known);
+    if (code != Errc::none || known) return code;
+  }
+  offset = partition.next_offset;
+  if (batch->is_transactional()) partition.open.try_emplace(batch->producer_id(), offset);
+  Slice copy = Slice::copy_of(bytes);
+  kafka::set_base_offset(copy.mutable_data(), offset);
+  kafka::set_leader_epoch(copy.mutable_data(), partition.leader_epoch);
+  partition.next_offset += batch->record_count();
+  partition.batches.push_back(std::move(copy));
+  return Errc::none;
 }
 
 std::string FakeCluster::list_offsets(int node, const Request& request) {
@@ -441,124 +449,6 @@ std::string FakeCluster::list_offsets(int node, const Request& request) {
     }
   }
   return written(response, request.header.api_version);
-}
-
-FakeGroup& FakeCluster::group(const std::string& name) {
-  auto& group = groups_[name];
-  if (group == nullptr) group = std::make_unique<FakeGroup>(process_->loop());
-  return *group;
-}
-
-std::string FakeCluster::find_coordinator(const Request& request) {
-  const auto asked = read<kafka::FindCoordinatorRequest>(request.body, request.header.api_version);
-  kafka::FindCoordinatorResponse response;
-  auto& told = response.coordinators.emplace_back();
-  told.key = asked.coordinator_keys.empty() ? asked.key : asked.coordinator_keys.front();
-  if (request.fault.kind == Fault::Kind::error) {
-    told.error_code = response.error_code = static_cast<std::int16_t>(request.fault.code);
-  } else {
-    told.node_id = response.node_id = coordinator;
-    told.host = response.host = "127.0.0.1";
-    told.port = response.port = address(coordinator).port;
-  }
-  return written(response, request.header.api_version);
-}
-
-std::optional<std::string> FakeCluster::group_request(int node, const Request& request,
-                                                      Peer& peer) {
-  Errc refused = node == coordinator ? Errc::none : Errc::not_coordinator;
-  if (request.fault.kind == Fault::Kind::error) refused = request.fault.code;
-  const std::int16_t version = request.header.api_version;
-  const auto later = [&peer, alive = peer.alive(), version](const auto& response) {
-    if (*alive) peer.reply(written(response, version));
-  };
-  switch (request.key()) {
-    case kafka::ApiKey::join_group: {
-      const auto asked = read<kafka::JoinGroupRequest>(request.body, version);
-      if (refused == Errc::none) {
-        group(std::string(asked.group_id)).join(asked, version, later);
-        return std::nullopt;
-      }
-      kafka::JoinGroupResponse response;
-      response.error_code = static_cast<std::int16_t>(refused);
-      return written(response, version);
-    }
-    case kafka::ApiKey::sync_group: {
-      const auto asked = read<kafka::SyncGroupRequest>(request.body, version);
-      if (refused == Errc::none) {
-        group(std::string(asked.group_id)).sync(asked, later);
-        return std::nullopt;
-      }
-      kafka::SyncGroupResponse response;
-      response.error_code = static_cast<std::int16_t>(refused);
-      return written(response, version);
-    }
-    case kafka::ApiKey::heartbeat: {
-      const auto asked = read<kafka::HeartbeatRequest>(request.body, version);
-      kafka::HeartbeatResponse response;
-      response.error_code = static_cast<std::int16_t>(
-          refused != Errc::none ? refused : group(std::string(asked.group_id)).heartbeat(asked));
-      return written(response, version);
-    }
-    case kafka::ApiKey::leave_group: {
-      const auto asked = read<kafka::LeaveGroupRequest>(request.body, version);
-      FakeGroup& of = group(std::string(asked.group_id));
-      for (const auto& member : asked.members) {
-        if (member.reason) of.reasons.emplace_back(*member.reason);
-        of.leave(std::string(member.member_id), {});
-      }
-      if (asked.members.empty()) of.leave(std::string(asked.member_id), {});
-      return written(kafka::LeaveGroupResponse{}, version);
-    }
-    case kafka::ApiKey::offset_commit: return offset_commit(refused, request);
-    default: return offset_fetch(refused, request);
-  }
-}
-
-std::string FakeCluster::offset_commit(Errc refused, const Request& request) {
-  const auto asked = read<kafka::OffsetCommitRequest>(request.body, request.header.api_version);
-  if (refused == Errc::none) refused = group(std::string(asked.group_id)).commit(asked);
-  kafka::OffsetCommitResponse response;
-  for (const auto& topic : asked.topics) {
-    auto& told = response.topics.emplace_back();
-    told.name = topic.name;
-    for (const auto& partition : topic.partitions) {
-      auto& p = told.partitions.emplace_back();
-      p.partition_index = partition.partition_index;
-      p.error_code = static_cast<std::int16_t>(refused);
-    }
-  }
-  return written(response, request.header.api_version);
-}
-
-std::string FakeCluster::offset_fetch(Errc refused, const Request& request) {
-  const std::int16_t version = request.header.api_version;
-  const auto asked = read<kafka::OffsetFetchRequest>(request.body, version);
-  const bool by_group = version >= 8;
-  FakeGroup& of = group(std::string(by_group ? asked.groups.front().group_id : asked.group_id));
-  kafka::OffsetFetchResponse response;
-  response.error_code = static_cast<std::int16_t>(refused);
-  auto& of_group = response.groups.emplace_back();
-  of_group.error_code = response.error_code;
-  const auto add = [&](auto& topics, std::string_view name, std::int32_t index) {
-    if (topics.empty() || topics.back().name != name) topics.emplace_back().name = name;
-    auto& told = topics.back().partitions.emplace_back();
-    const TopicPartition key{std::string(name), index};
-    const auto found = of.offsets.find(key);
-    told.partition_index = index;
-    told.committed_offset = found == of.offsets.end() ? -1 : found->second;
-    told.committed_leader_epoch = found == of.offsets.end() ? -1 : of.epochs[key];
-  };
-  if (by_group && asked.groups.front().topics) {
-    for (const auto& topic : *asked.groups.front().topics)
-      for (const std::int32_t index : topic.partition_indexes)
-        add(of_group.topics, topic.name, index);
-  } else if (!by_group && asked.topics) {
-    for (const auto& topic : *asked.topics)
-      for (const std::int32_t index : topic.partition_indexes)
-        add(response.topics, topic.name, index);
-  }
-  return written(response, version);
 }
 
 }  // namespace weir::client

@@ -223,6 +223,12 @@ void FakeGroup::expel_all() {
   state = State::empty;
 }
 
+Errc FakeGroup::check_transaction(const kafka::TxnOffsetCommitRequest& request) const {
+  if (request.generation_id < 0 && request.member_id.empty()) return Errc::none;
+  return check_member(std::string(request.member_id), owned(request.group_instance_id),
+                      request.generation_id);
+}
+
 Errc FakeGroup::commit(const kafka::OffsetCommitRequest& request) {
   const std::string id(request.member_id);
   if (request.generation_id_or_member_epoch >= 0) {

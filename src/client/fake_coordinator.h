@@ -18,6 +18,7 @@
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/sync_group.h"
+#include "kafka/messages/txn_offset_commit.h"
 
 namespace weir::client {
 
@@ -37,6 +38,8 @@ class FakeGroup {
   Errc heartbeat(const kafka::HeartbeatRequest& request);
   void leave(const std::string& member, const std::optional<std::string>& instance);
   Errc commit(const kafka::OffsetCommitRequest& request);
+  /// May this member commit offsets in a transaction (KIP-447)?
+  Errc check_transaction(const kafka::TxnOffsetCommitRequest& request) const;
 
   /// As an administrator removes it; it hears of it with its next request.
   void expel_all();

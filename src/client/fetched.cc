@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "client/record_check.h"
+
 namespace weir {
 inline namespace v1 {
 namespace detail {
@@ -66,15 +68,20 @@ Result<std::optional<Batch>> open_batch(const RawBatch& raw, bool check_crc) {
   if (view.is_control() || view.record_count() == 0) return std::nullopt;
   auto reader = kafka::RecordReader::open(view);
   if (!reader) return wrong(reader.error().code(), reader.error().message());
-  // Every record is looked at once here, so that walking a Batch needs no checks.
-  kafka::RecordView record;
-  while (reader->next(record)) {
-  }
-  if (reader->error() != nullptr) return wrong(Errc::invalid_record, reader->error()->message());
   std::shared_ptr<const void> bytes = raw.frame;
   std::string_view records = view.payload();
-  if (!reader->decompressed().empty()) {
-    records = reader->decompressed().view();
+  const bool compressed = !reader->decompressed().empty();
+  if (compressed) records = reader->decompressed().view();
+  // Every record is looked at once here, so that walking a Batch needs no checks. What is wrong
+  // with one, the reader says.
+  if (!records_are_well_formed(records, view.record_count())) {
+    kafka::RecordView record;
+    while (reader->next(record)) {
+    }
+    return wrong(Errc::invalid_record,
+                 reader->error() != nullptr ? reader->error()->message() : "a record is malformed");
+  }
+  if (compressed) {
     bytes = std::make_shared<FetchedBytes>(reader->decompressed(), raw.frame->budget());
   }
   Batch batch = detail::BatchAccess::make(raw, std::move(bytes), records);

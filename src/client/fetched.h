@@ -60,7 +60,8 @@ struct RawBatch {
   std::shared_ptr<const TopicPartition> partition;
   std::shared_ptr<const FetchedBytes> frame;
   kafka::BatchView view;
-  std::int64_t from = 0;  // records before this offset are not asked for
+  std::int64_t from = 0;         // records before this offset are not asked for
+  std::int32_t from_epoch = -1;  // of the record before it
   std::uint64_t generation = 0;
   bool aborted = false;  // of a transaction that was: only its offsets count
 };

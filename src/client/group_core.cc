@@ -320,10 +320,25 @@ void GroupCore::leave(const std::string& reason, MonoTime deadline,
   act(std::move(actions));
 }
 
-void GroupCore::commit(MonoTime deadline, GroupOffsets::CommitDone done) {
+CommitEntries GroupCore::entries_to_commit() const {
   CommitEntries entries;
   for (const auto& [partition, place] : core_.places())
     entries[partition] = {{place.position, place.leader_epoch, {}}, place.ownership};
+  return entries;
+}
+
+Result<std::pair<std::map<TopicPartition, OffsetAndMetadata>, GroupMetadata>>
+GroupCore::to_commit() {
+  CommitEntries entries = entries_to_commit();
+  auto member = allow(entries);
+  if (!member) return fail(member.error());
+  std::map<TopicPartition, OffsetAndMetadata> offsets;
+  for (auto& [partition, entry] : entries) offsets[partition] = std::move(entry.what);
+  return std::pair(std::move(offsets), std::move(*member));
+}
+
+void GroupCore::commit(MonoTime deadline, GroupOffsets::CommitDone done) {
+  CommitEntries entries = entries_to_commit();
   if (entries.empty()) return done({});
   offsets_.commit(std::move(entries), deadline, std::move(done));
 }

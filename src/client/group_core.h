@@ -69,6 +69,8 @@ class GroupCore final : private CommitJudge {
   void commit(MonoTime deadline, GroupOffsets::CommitDone done);
   void commit(const std::map<TopicPartition, OffsetAndMetadata>& offsets, MonoTime deadline,
               GroupOffsets::CommitDone done);
+  /// What commit() would commit now, and for whom.
+  Result<std::pair<std::map<TopicPartition, OffsetAndMetadata>, GroupMetadata>> to_commit();
   void committed(const std::vector<TopicPartition>& partitions, MonoTime deadline,
                  GroupOffsets::FetchDone done) {
     offsets_.fetch(partitions, require_stable(), deadline, std::move(done));
@@ -121,6 +123,7 @@ class GroupCore final : private CommitJudge {
   void tell_poll(Result<std::vector<RawBatch>> batches);
   void auto_commit();
 
+  CommitEntries entries_to_commit() const;
   Result<GroupMetadata> allow(CommitEntries& entries) override;
   bool refused(const GroupMetadata& asked, Errc code) override;
 

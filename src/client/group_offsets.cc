@@ -134,11 +134,11 @@ void GroupOffsets::start() {
         if (commit.entries.empty() && commit.wanted > 0)
           return fail(Errc::illegal_generation,
                       fmt::format("group {}: nothing of this commit is owned any more",
-                                  coordinator_.group()));
-        return commit_request(coordinator_.group(), commit.asked, commit.entries);
+                                  coordinator_.key()));
+        return commit_request(coordinator_.key(), commit.asked, commit.entries);
       },
       [this](const Response& response) -> Result<void> {
-        auto error = error_of(response, coordinator_.group());
+        auto error = error_of(response, coordinator_.key());
         if (error) return error;
         Commit& commit = queue_.front();
         if (!judge_.refused(commit.asked, error.error().code())) return error;
@@ -152,8 +152,8 @@ void GroupOffsets::start() {
         if (commit.entries.size() < commit.wanted)
           return finish(fail(Errc::illegal_generation,
                              fmt::format("group {}: {} of {} partitions are not owned any more",
-                                         coordinator_.group(),
-                                         commit.wanted - commit.entries.size(), commit.wanted)));
+                                         coordinator_.key(), commit.wanted - commit.entries.size(),
+                                         commit.wanted)));
         finish({});
       },
       last_version_with_names);
@@ -183,12 +183,12 @@ void GroupOffsets::ask(std::shared_ptr<const FetchQuestion> question, MonoTime d
   coordinator_.call<Request, Response>(
       Lane::coordinator, deadline,
       [this, question]() -> Result<std::shared_ptr<const Request>> {
-        return fetch_request(coordinator_.group(), *question);
+        return fetch_request(coordinator_.key(), *question);
       },
-      [group = coordinator_.group()](const Response& response) {
+      [group = coordinator_.key()](const Response& response) {
         return walk(response, group, [](const auto&, const auto&) {});
       },
-      [group = coordinator_.group(), question,
+      [group = coordinator_.key(), question,
        done = std::move(done)](Result<Reply<Response>> reply) mutable {
         if (!reply) return done(fail(reply.error()));
         CommittedOffsets found;

@@ -200,6 +200,7 @@ void GroupCore::on(const SendLeave& action) {
 }
 
 void GroupCore::on(Deliver& action) {
+  core_.cluster().telemetry().rebalances.add();
   auto assignment = protocol_.accept(action.protocol, action.assignment, action.member);
   if (!assignment) {
     Fatal end{assignment.error()};

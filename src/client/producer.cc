@@ -17,9 +17,7 @@ struct Producer::Impl {
                                             session->cluster(), options);
     });
   }
-  ~Impl() {
-    session->run([this] { core.reset(); });
-  }
+  ~Impl() { session->destroy(core); }
 
   std::shared_ptr<Session> session;
   const ProducerOptions options;
@@ -38,28 +36,16 @@ Result<Producer> Producer::open(std::shared_ptr<Session> session, ProducerOption
 }
 
 Result<void> Producer::send(const ProducerRecord& record, DeliveryCallback done) {
-  client::Accumulator& accumulator = impl_->core->accumulator();
-  auto sent = accumulator.append(record, done);
-  if (sent || sent.error().code() != Errc::queue_full || impl_->session->on_loop_thread())
-    return sent;
-  const MonoTime deadline = impl_->session->now() + impl_->options.max_block;
-  while (!sent && sent.error().code() == Errc::queue_full) {
-    const Duration left = deadline - impl_->session->now();
-    if (left <= Duration(0)) break;
-    accumulator.wait_for_room(left);
-    sent = accumulator.append(record, done);
-  }
-  return sent;
+  return client::send_or_wait(*impl_->session, impl_->core->accumulator(), record, done,
+                              impl_->options);
 }
 
 Result<void> Producer::flush(std::chrono::milliseconds timeout) {
-  return impl_->session->wait<void>(timeout, [this, timeout](auto done) {
-    impl_->session->loop().call_after(timeout, [done, timeout] {
-      done(fail(Errc::timed_out, "flush: not everything was acknowledged within " +
-                                     std::to_string(timeout.count()) + " ms"));
-    });
-    impl_->core->flush(done);
-  });
+  return client::flush(*impl_->session, *impl_->core, timeout);
+}
+
+Result<void> Producer::close(std::chrono::milliseconds timeout) {
+  return client::close(*impl_->session, *impl_->core, timeout);
 }
 
 std::size_t Producer::buffered_bytes() const { return impl_->core->accumulator().used_bytes(); }

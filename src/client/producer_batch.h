@@ -3,6 +3,7 @@
 
 #include <weir/producer.h>
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -27,7 +28,19 @@ struct ProducerIdentity {
   bool operator==(const ProducerIdentity&) const = default;
 };
 
+/// The sequence `count` records behind `first`: 2^31 - 1 is followed by 0.
+inline std::int32_t sequence_after(std::int32_t first, std::int32_t count) {
+  return static_cast<std::int32_t>(
+      (static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(count)) & 0x7fffffffU);
+}
+
 struct ProducerBatch {
+  /// Batches that were one; what is done once for a batch is done by the last of them.
+  struct Siblings {
+    int untold = 1;
+    int unsettled = 1;
+  };
+
   explicit ProducerBatch(std::size_t capacity) : builder(capacity) {}
 
   std::uint64_t id = 0;  // rises in the order of records, within a partition too
@@ -45,8 +58,13 @@ struct ProducerBatch {
   std::int32_t base_sequence = -1;
   std::uint64_t ordinal = 0;  // how many batches of its partition were taken before it
   unsigned tries = 0;
+  std::int32_t first_record = 0;       // of the batch that this was a part of
+  std::shared_ptr<Siblings> siblings;  // absent: it was never split
   bool told = false;  // its callbacks were called (it expired); its request is still under way
 
+  bool is_before(const ProducerBatch& other) const {
+    return id != other.id ? id < other.id : first_record < other.first_record;
+  }
   MonoTime deadline(Duration delivery_timeout) const { return created + delivery_timeout; }
 };
 
@@ -80,7 +98,13 @@ struct PartitionQueue {
   bool restart = false;
   ProducerIdentity identity;
   std::int32_t next_sequence = 0;
+  /// The producer id of which the leader has acknowledged a batch. One that it does not know may
+  /// begin with any sequence: if two batches were under way and the first was refused, the second
+  /// would come before it.
+  std::int64_t known_id = -1;
   std::int32_t leader = -1;  // where the batches under way went
+  /// The last transaction whose batches may be sent: see TransactionCore::number().
+  std::uint64_t transaction = 0;
 };
 
 }  // namespace weir::client

@@ -17,7 +17,9 @@ ClusterOptions cluster_options(ClusterOptions cluster, const ProducerOptions& op
   return cluster;
 }
 
-constexpr std::int32_t sequence_mask = 0x7fffffff;  // 2^31 - 1 is followed by 0
+// Produce adds its partitions to the transaction from version 12 on (KIP-890).
+constexpr std::int16_t last_version_that_adds_not = 11;
+constexpr std::int16_t first_version_that_adds = 12;
 
 }  // namespace
 
@@ -48,12 +50,16 @@ Result<ProducerOptions> checked(ProducerOptions options) {
 }
 
 ProducerCore::ProducerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
-                           ProducerOptions options)
+                           ProducerOptions options,
+                           const std::optional<std::string>& transactional_id)
     : loop_(loop),
       options_(options),
       idempotent_(options.idempotent.value_or(true)),
       cluster_(loop, transport, rng, cluster_options(std::move(cluster), options)),
       accumulator_(options_, loop.clock(), rng.next(), [this] { wake_soon(); }) {
+  cluster_.on_show(
+      [this](Telemetry::Gauges& gauges) { gauges.buffered_bytes += accumulator_.used_bytes(); });
+  if (transactional_id) transactions_ = std::make_unique<Transactions>(*this, *transactional_id);
   cluster_.on_metadata([this](const Result<void>& outcome) { on_metadata(outcome); });
   cluster_.refresh();
 }
@@ -95,7 +101,9 @@ void ProducerCore::pump() {
     }
   }
   plan(accumulator_.next_waiting_deadline());
+  accumulator_.looks_at(timer_ == io::TimerId::none ? MonoTime::max() : timer_at_);
   check_flushes();
+  if (transactions_) transactions_->step();
 }
 
 void ProducerCore::fill(std::map<std::int32_t, Request>& requests, MonoTime now) {
@@ -132,16 +140,18 @@ bool ProducerCore::may_send(PartitionQueue& queue) {
       queue.next_ordinal - queue.open.front() >= static_cast<std::uint64_t>(options_.max_in_flight))
     return false;
   if (!idempotent_) return true;
+  if (transactions_ && !transactions_->may_send(queue)) return false;
   const bool begins_anew = queue.restart || queue.identity.id < 0 || queue.identity != identity_;
   // Numbers under way must be settled before new ones begin: the broker would fence them.
   if (begins_anew && queue.in_flight == 0 && (queue.restart || queue.retries.empty())) {
     if (identity_.id < 0) {
-      ask_identity();
+      if (!transactions_) ask_identity();
       return false;
     }
     restart_sequence(queue);
   }
-  return !queue.restart && queue.identity.id >= 0;
+  if (queue.restart || queue.identity.id < 0) return false;
+  return queue.known_id == queue.identity.id || queue.in_flight == 0;
 }
 
 void ProducerCore::restart_sequence(PartitionQueue& queue) {
@@ -160,9 +170,7 @@ void ProducerCore::restart_sequence(PartitionQueue& queue) {
 void ProducerCore::number(PartitionQueue& queue, ProducerBatch& batch) {
   batch.identity = queue.identity;
   batch.base_sequence = queue.next_sequence;
-  queue.next_sequence = static_cast<std::int32_t>((static_cast<std::uint32_t>(queue.next_sequence) +
-                                                   static_cast<std::uint32_t>(batch.record_count)) &
-                                                  static_cast<std::uint32_t>(sequence_mask));
+  queue.next_sequence = sequence_after(queue.next_sequence, batch.record_count);
 }
 
 ProducerCore::Request* ProducerCore::room_for(PartitionQueue& queue,
@@ -206,14 +214,19 @@ std::unique_ptr<ProducerBatch> ProducerCore::take(PartitionQueue& queue) {
   return batch;
 }
 
+kafka::BatchOptions ProducerCore::batch_options() const {
+  return {.codec = static_cast<compress::Codec>(options_.compression),
+          .level = options_.compression_level.value_or(compress::default_level),
+          .transactional = transactions_ != nullptr};
+}
+
 bool ProducerCore::seal(PartitionQueue& queue, ProducerBatch& batch) {
   if (!batch.bytes.empty()) return true;
-  auto bytes =
-      batch.builder.finish({.codec = static_cast<compress::Codec>(options_.compression),
-                            .level = options_.compression_level.value_or(compress::default_level),
-                            .producer_id = batch.identity.id,
-                            .producer_epoch = batch.identity.epoch,
-                            .base_sequence = batch.base_sequence});
+  kafka::BatchOptions options = batch_options();
+  options.producer_id = batch.identity.id;
+  options.producer_epoch = batch.identity.epoch;
+  options.base_sequence = batch.base_sequence;
+  auto bytes = batch.builder.finish(options);
   if (bytes) {
     batch.bytes = std::move(*bytes);
     return true;
@@ -234,6 +247,12 @@ void ProducerCore::send_request(Request request) {
   call.key = kafka::ApiKey::produce;
   call.min_version = Produce::min_version;
   call.max_version = Produce::max_version;
+  if (transactions_) {
+    body->transactional_id = transactions_->id();
+    const bool implicit = transactions_->core().protocol() == TransactionProtocol::v2;
+    (implicit ? call.min_version : call.max_version) =
+        implicit ? first_version_that_adds : last_version_that_adds_not;
+  }
   std::sort(request.batches.begin(), request.batches.end(), [](const Sent& a, const Sent& b) {
     return std::tie(a.queue->topic, a.queue->partition) <
            std::tie(b.queue->topic, b.queue->partition);
@@ -242,7 +261,9 @@ void ProducerCore::send_request(Request request) {
     const TopicInfo* topic = cluster_.metadata().topic(sent.queue->topic);
     check(topic != nullptr, "producer: a leader without a topic");
     sent.topic_id = topic->id;
-    if (topic->id.is_zero()) call.max_version = 12;  // 13 knows topics by id alone
+    if (topic->id.is_zero())
+      call.max_version =
+          std::min<std::int16_t>(call.max_version, 12);  // 13 knows topics by id alone
     if (body->topic_data.empty() || body->topic_data.back().name != sent.queue->topic) {
       body->topic_data.emplace_back().name = sent.queue->topic;
       body->topic_data.back().topic_id = topic->id;
@@ -312,6 +333,7 @@ void ProducerCore::on_metadata(const Result<void>& outcome) {
     for (FailedRecord& record :
          accumulator_.set_partitions(name, topic.partitions.size(), with_leader)) {
       accumulator_.complete_waiting(record);
+      if (transactions_) transactions_->delivery_failed(record.error, false);
       if (record.done) {
         record.done(fail(record.error));
       } else {

@@ -10,6 +10,7 @@
 
 #include "client/accumulator.h"
 #include "client/cluster.h"
+#include "client/transactions.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/produce.h"
 
@@ -26,7 +27,12 @@ Result<ProducerOptions> checked(ProducerOptions options);
 /// | retriable, connection lost, timeout  | sent again, same sequence                         |
 /// | PRODUCER_FENCED,                     | the producer is finished                          |
 /// | INVALID_PRODUCER_EPOCH               |                                                   |
+/// | MESSAGE_TOO_LARGE,                   | sent again in two batches or more; a record that  |
+/// | RECORD_LIST_TOO_LARGE                | is alone fails                                    |
 /// | anything else                        | its records fail                                  |
+///
+/// In a transaction a lost sequence, a refused epoch and every failed record make the transaction
+/// one that must be aborted; the coordinator gives the next epoch and says who is fenced.
 ///
 /// A batch that was ever sent keeps its sequence until the broker has said that it does not have
 /// it. When one fails for good, its sequence is missing, so the broker refuses the next one with
@@ -36,7 +42,7 @@ class ProducerCore {
  public:
   /// `options` went through checked().
   ProducerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
-               ProducerOptions options);
+               ProducerOptions options, const std::optional<std::string>& transactional_id = {});
   /// Everything that is not delivered fails with Errc::closed before this returns.
   ~ProducerCore();
   ProducerCore(const ProducerCore&) = delete;
@@ -49,8 +55,15 @@ class ProducerCore {
   /// `done` gets the first failure of a record without callback since the last flush.
   void flush(std::move_only_function<void(Result<void>)> done);
   const ProducerIdentity& identity() const { return identity_; }
+  /// send() fails with `why` from now on.
+  void refuse(Error why) { accumulator_.close(std::move(why)); }
+  /// Everything that is not delivered fails with `why`.
+  void close(const Error& why) { fail_all(why); }
+  /// Only with a transactional id.
+  Transactions& transactions() { return *transactions_; }
 
  private:
+  friend class Transactions;
   struct Sent {
     PartitionQueue* queue;
     std::unique_ptr<ProducerBatch> batch;
@@ -81,6 +94,7 @@ class ProducerCore {
   std::unique_ptr<ProducerBatch> take(PartitionQueue& queue);
   void restart_sequence(PartitionQueue& queue);
   void number(PartitionQueue& queue, ProducerBatch& batch);
+  kafka::BatchOptions batch_options() const;
   bool seal(PartitionQueue& queue, ProducerBatch& batch);
   void send_request(Request request);
   void plan(MonoTime when);
@@ -91,12 +105,17 @@ class ProducerCore {
 
   void on_reply(Request& request, Result<RawReply> reply);
   void judge(Sent& sent, const Outcome& outcome);
-  void retry(Sent& sent, const Outcome& outcome);
+  static bool may_heal(Errc code);
+  /// `follows`: it was refused because an earlier one is open, and needs no pause of its own.
+  void retry(Sent& sent, const Outcome& outcome, bool follows = false);
+  /// True if its parts are to be sent in its place.
+  bool divide(Sent& sent, const Outcome& outcome);
   void new_epoch();
   void tell(PartitionQueue& queue, ProducerBatch& batch, const Outcome& outcome);
   void settle(PartitionQueue& queue, const ProducerBatch& batch);
   void fail_waiting(std::vector<FailedRecord> records, Errc code, const std::string& why);
   void fail_all(const Error& why);
+  void fail_undelivered(const Error& why);
   void check_flushes();
   void note_failure(const Error& error);
 
@@ -105,6 +124,7 @@ class ProducerCore {
   const bool idempotent_;
   Cluster cluster_;
   Accumulator accumulator_;
+  std::unique_ptr<Transactions> transactions_;  // absent: not transactional
   ProducerIdentity identity_;
   bool asking_identity_ = false;
   std::optional<Error> fatal_;
@@ -120,5 +140,14 @@ class ProducerCore {
   bool pumping_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
+
+class Session;
+
+/// What the public producers share. send() asks the interceptors, and waits up to `max_block` for
+/// room unless it is called on the client's thread.
+Result<void> send_or_wait(Session& session, Accumulator& accumulator, const ProducerRecord& record,
+                          DeliveryCallback& done, const ProducerOptions& options);
+Result<void> flush(Session& session, ProducerCore& core, std::chrono::milliseconds timeout);
+Result<void> close(Session& session, ProducerCore& core, std::chrono::milliseconds timeout);
 
 }  // namespace weir::client

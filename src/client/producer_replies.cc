@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "client/batch_split.h"
 #include "client/producer_core.h"
 
 namespace weir::client {
@@ -66,11 +67,11 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
   ProducerBatch& batch = *sent.batch;
   --queue.in_flight;
   const auto earlier_is_open = [&] {
-    if (!queue.retries.empty() && queue.retries.front()->id < batch.id) return true;
+    if (!queue.retries.empty() && queue.retries.front()->is_before(batch)) return true;
     return std::any_of(under_way_.begin(), under_way_.end(), [&](const auto& request) {
       return std::any_of(
           request.second->batches.begin(), request.second->batches.end(), [&](const Sent& other) {
-            return other.queue == &queue && other.batch && other.batch->id < batch.id;
+            return other.queue == &queue && other.batch && other.batch->is_before(batch);
           });
     });
   };
@@ -78,6 +79,7 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
                                              outcome.code == Errc::unknown_producer_id);
   if (outcome.code == Errc::none || outcome.code == Errc::duplicate_sequence_number) {
     queue.failures = 0;
+    queue.known_id = batch.identity.id;
     tell(queue, batch,
          {.code = Errc::none,
           .message = {},
@@ -86,6 +88,17 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
     settle(queue, batch);
   } else if (fatal_ || batch.told) {
     settle(queue, batch);
+  } else if (divide(sent, outcome)) {
+    log_debug("client", fmt::format("{}: {}; divided", place(queue), outcome.message));
+  } else if (transactions_ && (!transactions_->goes_on() || !may_heal(outcome.code) ||
+                               (lost_sequence && !earlier_is_open()))) {
+    Outcome lost = outcome;
+    if (outcome.code == Errc::invalid_producer_epoch) {
+      // Fenced, or the transaction took too long: the coordinator tells when it is aborted.
+      lost.code = Errc::transaction_abortable;
+    }
+    tell(queue, batch, lost);
+    settle(queue, batch);
   } else if (idempotent_ && (outcome.code == Errc::invalid_producer_epoch ||
                              outcome.code == Errc::producer_fenced)) {
     const Error error(outcome.code, place(queue) + ": " + outcome.message);
@@ -93,14 +106,15 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
     settle(queue, batch);
     fail_all(error);
   } else if (lost_sequence) {
-    if (!earlier_is_open()) {
+    const bool follows = earlier_is_open();
+    if (!follows) {
       // The broker has told that this batch is not in the log, so a new number cannot double it.
       log_info("client", fmt::format("{}: {} at sequence {}; going on with a new epoch",
                                      place(queue), name_of(outcome.code), batch.base_sequence));
       if (queue.identity == identity_) new_epoch();
       queue.restart = true;
     }
-    retry(sent, outcome);
+    retry(sent, outcome, follows);
   } else if (is_open(outcome.code)) {
     retry(sent, outcome);
   } else {
@@ -110,18 +124,45 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
   if (queue.in_flight == 0) queue.recovering = false;
 }
 
-void ProducerCore::retry(Sent& sent, const Outcome& outcome) {
+bool ProducerCore::may_heal(Errc code) {
+  return is_open(code) || code == Errc::out_of_order_sequence_number ||
+         code == Errc::unknown_producer_id;
+}
+
+void ProducerCore::retry(Sent& sent, const Outcome& outcome, bool follows) {
   PartitionQueue& queue = *sent.queue;
   log_debug("client",
             fmt::format("{}: {}; try {} failed", place(queue), outcome.message, sent.batch->tries));
+  cluster_.telemetry().retries.add();
   queue.recovering = queue.in_flight > 0;
-  ++queue.failures;
-  queue.retry_at = loop_.now() + cluster_.retry_pause(queue.failures);
+  if (!follows) {
+    ++queue.failures;
+    queue.retry_at = loop_.now() + cluster_.retry_pause(queue.failures);
+    cluster_.refresh();
+  }
+  if (outcome.code == Errc::concurrent_transactions)
+    queue.retry_at = std::min(queue.retry_at, loop_.now() + concurrent_pause);
   const auto where = std::find_if(queue.retries.begin(), queue.retries.end(),
-                                  [&](const auto& other) { return other->id > sent.batch->id; });
+                                  [&](const auto& other) { return sent.batch->is_before(*other); });
   queue.retries.insert(where, std::move(sent.batch));
   accumulator_.activate(queue);
-  cluster_.refresh();
+}
+
+bool ProducerCore::divide(Sent& sent, const Outcome& outcome) {
+  if (outcome.code != Errc::message_too_large && outcome.code != Errc::record_list_too_large)
+    return false;
+  if (sent.batch->record_count < 2 || (transactions_ && !transactions_->goes_on())) return false;
+  auto parts = split(*sent.batch, batch_options());
+  if (!parts) return false;
+  PartitionQueue& queue = *sent.queue;
+  queue.recovering = queue.in_flight > 0;
+  queue.retry_at = loop_.now();
+  const auto where = std::find_if(queue.retries.begin(), queue.retries.end(),
+                                  [&](const auto& other) { return sent.batch->is_before(*other); });
+  queue.retries.insert(where, std::make_move_iterator(parts->begin()),
+                       std::make_move_iterator(parts->end()));
+  accumulator_.activate(queue);
+  return true;
 }
 
 void ProducerCore::new_epoch() {
@@ -134,15 +175,25 @@ void ProducerCore::new_epoch() {
 
 void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outcome& outcome) {
   if (std::exchange(batch.told, true)) return;
-  accumulator_.complete(batch);
+  if (batch.siblings == nullptr || --batch.siblings->untold == 0) accumulator_.complete(batch);
+  const auto records = static_cast<std::uint64_t>(batch.record_count);
+  Telemetry::Topic& counters = cluster_.telemetry().topic(queue.topic);
   if (outcome.code != Errc::none) {
+    counters.failed_records.add(records);
     std::string message = place(queue) + ": " + outcome.message;
     if (batch.tries > 1) message += fmt::format("; tried {} times", batch.tries);
     const Error error(outcome.code, std::move(message));
+    if (transactions_) transactions_->delivery_failed(error, batch.base_sequence >= 0);
     if (batch.deliveries.size() < static_cast<std::size_t>(batch.record_count)) note_failure(error);
+    for (const auto& interceptor : options_.interceptors)
+      interceptor->on_delivery({queue.topic, queue.partition}, batch.record_count, fail(error));
     for (Delivery& delivery : batch.deliveries) delivery.done(fail(error));
     return;
   }
+  counters.sent_records.add(records);
+  counters.sent_bytes.add(batch.bytes.size());
+  for (const auto& interceptor : options_.interceptors)
+    interceptor->on_delivery({queue.topic, queue.partition}, batch.record_count, outcome.offset);
   for (Delivery& delivery : batch.deliveries) {
     const std::int64_t ms =
         outcome.append_time_ms >= 0 ? outcome.append_time_ms : delivery.timestamp_ms;
@@ -155,6 +206,7 @@ void ProducerCore::tell(PartitionQueue& queue, ProducerBatch& batch, const Outco
 
 void ProducerCore::settle(PartitionQueue& queue, const ProducerBatch& batch) {
   // Its last request is over, so nobody reads the bytes, and it will not be sent again.
+  if (batch.siblings != nullptr && --batch.siblings->unsettled > 0) return;
   std::erase(queue.open, batch.ordinal);
   accumulator_.release(batch.charge);
 }
@@ -211,6 +263,7 @@ void ProducerCore::fail_waiting(std::vector<FailedRecord> records, Errc code,
     const Error error(code, record.topic + ": " + why);
     accumulator_.complete_waiting(record);
     accumulator_.release(record.charge);
+    if (transactions_) transactions_->delivery_failed(error, false);
     if (record.done) {
       record.done(fail(error));
     } else {
@@ -223,6 +276,15 @@ void ProducerCore::fail_all(const Error& why) {
   if (fatal_) return;
   fatal_ = why;
   accumulator_.close(why);
+  fail_undelivered(why);
+  const Outcome outcome{.code = why.code(), .message = why.message()};
+  for (const auto& [id, request] : under_way_)
+    for (Sent& sent : request->batches) tell(*sent.queue, *sent.batch, outcome);
+  check_flushes();
+}
+
+/// All but what is under way.
+void ProducerCore::fail_undelivered(const Error& why) {
   std::vector<std::pair<PartitionQueue*, std::unique_ptr<ProducerBatch>>> all;
   accumulator_.each_active([&](PartitionQueue& queue) {
     for (auto& batch : queue.retries) all.emplace_back(&queue, std::move(batch));
@@ -234,10 +296,7 @@ void ProducerCore::fail_all(const Error& why) {
     tell(*queue, *batch, outcome);
     settle(*queue, *batch);
   }
-  for (const auto& [id, request] : under_way_)
-    for (Sent& sent : request->batches) tell(*sent.queue, *sent.batch, outcome);
   fail_waiting(accumulator_.take_waiting(nullptr, MonoTime::max()), why.code(), why.message());
-  check_flushes();
 }
 
 }  // namespace weir::client

@@ -215,6 +215,74 @@ TEST_F(ProducerTest, after_a_record_that_failed_for_good_the_next_ones_go_on_wit
   EXPECT_EQ(producer->identity().epoch, 1);
 }
 
+TEST_F(ProducerTest, a_batch_that_is_too_large_is_sent_in_parts_and_a_record_that_is_fails) {
+  for (const auto codec : {Compression::none, Compression::zstd}) {
+    SCOPED_TRACE(static_cast<int>(codec));
+    cluster.partition("t") = {};
+    acknowledged.clear();
+    offsets.clear();
+    failed.clear();
+    open({.linger = 5ms, .batch_bytes = 4000, .compression = codec});
+    send("warm");
+    ASSERT_TRUE(flush());
+    cluster.max_batch_bytes = 300;
+    Rng dice(1);
+    std::string noise(600, 'x');
+    for (char& c : noise) c = static_cast<char>(dice.below(256));
+    std::vector<std::string> wanted{"warm"};
+    for (int i = 0; i < 400; ++i) {
+      const std::string value = i == 150 ? noise : "value " + std::to_string(i * 7919 % 10000);
+      if (i != 150) wanted.push_back(value);
+      send(value);
+    }
+    ASSERT_TRUE(flush());
+    EXPECT_EQ(cluster.values("t"), wanted);
+    EXPECT_EQ(acknowledged, wanted);
+    EXPECT_EQ(failed, std::vector<std::string>{noise});
+    for (std::size_t i = 0; i < offsets.size(); ++i)
+      EXPECT_EQ(offsets[i], static_cast<std::int64_t>(i));
+    EXPECT_EQ(producer->accumulator().used_bytes(), 0U);
+    cluster.max_batch_bytes = 1 << 20;
+  }
+}
+
+TEST_F(ProducerTest, parts_of_large_batches_go_through_faults_once_and_in_order) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    io::SimWorld chaos(seed);
+    FakeCluster brokers(chaos, 2);
+    brokers.add_topic("t", 2);
+    brokers.max_batch_bytes = 250;
+    auto client = chaos.start_process();
+    StreamTransport tcp(client->loop(), client->network());
+    Rng dice(seed * 131);
+    brokers.on_request = [&](ApiKey key, int) {
+      if (key == ApiKey::api_versions || !dice.one_in(5))
+        return Fault{.delay = Duration(dice.below(3'000'000))};
+      if (dice.one_in(6)) brokers.move_leader("t", 0, static_cast<int>(dice.below(2)));
+      return Fault{.kind = static_cast<Kind>(dice.between(1, 3)),
+                   .code = Errc::not_leader_or_follower};
+    };
+    auto options = *checked({.linger = 1ms, .batch_bytes = 1000, .request_timeout = 3s});
+    ProducerCore core(client->loop(), tcp, client->rng(),
+                      ClusterOptions{.bootstrap = {brokers.address()}}, options);
+    std::map<std::int32_t, std::vector<std::string>> sent;
+    int done = 0;
+    for (int i = 0; i < 400; ++i) {
+      const std::string value = "value " + std::to_string(i);
+      sent[i % 2].push_back(value);
+      ASSERT_TRUE(core.send({.topic = "t", .value = value, .partition = i % 2}, [&](auto r) {
+        ASSERT_TRUE(r) << r.error().message();
+        ++done;
+      }));
+      if (i % 50 == 0) chaos.run_for(2ms);
+    }
+    ASSERT_TRUE(chaos.run_until([&] { return done == 400; }, 110s));
+    for (const auto& [partition, values] : sent) EXPECT_EQ(brokers.values("t", partition), values);
+    EXPECT_EQ(core.accumulator().used_bytes(), 0U);
+  }
+}
+
 TEST_F(ProducerTest, a_fenced_producer_fails_everything_and_takes_no_more) {
   open(one_record_a_batch());
   produce_faults({{.kind = Kind::error, .code = Errc::invalid_producer_epoch}});

@@ -1,8 +1,11 @@
 // The machine's loop, workers and TCP, on Asio.
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -31,6 +34,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
+// Tasks that one drive() runs at most, so that its caller's other work gets its turn.
+constexpr std::size_t drive_tasks = 1000;
 // Bytes of a file sent in one go; between two goes other connections get their turn.
 constexpr std::size_t file_chunk_bytes = 256U * 1024;
 constexpr auto accept_retry = std::chrono::milliseconds(100);
@@ -38,9 +43,27 @@ constexpr auto accept_retry = std::chrono::milliseconds(100);
 class RealLoop final : public Loop {
  public:
   explicit RealLoop(asio::io_context& context) : context_(context), timer_(context) {}
+  ~RealLoop() override {
+    if (wake_ >= 0) ::close(wake_);
+  }
 
   const Clock& clock() const override { return clock_; }
-  void post(Task task) override { asio::post(context_, std::move(task)); }
+  void post(Task task) override {
+    asio::post(context_, std::move(task));
+    if (wake_ < 0) return;
+    const std::uint64_t one = 1;
+    if (::write(wake_, &one, sizeof one) < 0) return;  // full: it is readable already
+  }
+
+  /// From now on a descriptor is readable after each post(): asio wakes nobody if nobody runs it.
+  int wake_descriptor() {
+    if (wake_ < 0) wake_ = ::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+    return wake_;
+  }
+  void take_wake() const {
+    std::uint64_t count = 0;
+    if (::read(wake_, &count, sizeof count) < 0) return;  // nothing was posted
+  }
 
   TimerId call_at(MonoTime when, Task task) override {
     const bool first = timers_.empty() || when < timers_.next();
@@ -64,6 +87,7 @@ class RealLoop final : public Loop {
   }
 
   SystemClock clock_;
+  int wake_ = -1;  // an eventfd, if somebody drives this loop
   asio::io_context& context_;
   asio::steady_timer timer_;
   TimerQueue timers_;
@@ -466,8 +490,22 @@ class RealNetwork final : public Network {
   std::unique_ptr<Worker> cold_reads_;
 };
 
+/// The epoll descriptor inside asio's reactor, which asio shows to nobody. That an explicit
+/// instantiation may name a private member is a rule of the language, not an accident.
+template <auto member>
+struct ReactorDescriptor {
+  friend int reactor_descriptor(const asio::detail::epoll_reactor& reactor) {
+    return reactor.*member;
+  }
+};
+int reactor_descriptor(const asio::detail::epoll_reactor& reactor);
+template struct ReactorDescriptor<&asio::detail::epoll_reactor::epoll_fd_>;
+
 class AsioRuntime final : public RealRuntime {
  public:
+  ~AsioRuntime() override {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
   AsioRuntime() : loop_(context_), network_(context_, loop_), rng_(Rng::from_system()) {}
 
   Loop& loop() override { return loop_; }
@@ -490,6 +528,30 @@ class AsioRuntime final : public RealRuntime {
     asio::post(context_, [this] { context_.stop(); });
   }
 
+  int descriptor() override {
+    if (descriptor_ >= 0) return descriptor_;
+    const int all = ::epoll_create1(EPOLL_CLOEXEC);
+    if (all < 0) return -1;
+    auto& reactor = asio::use_service<asio::detail::epoll_reactor>(context_);
+    for (const int part : {reactor_descriptor(reactor), loop_.wake_descriptor()}) {
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.fd = part;
+      if (part >= 0 && ::epoll_ctl(all, EPOLL_CTL_ADD, part, &event) == 0) continue;
+      ::close(all);
+      return -1;
+    }
+    return descriptor_ = all;
+  }
+
+  void drive() override {
+    loop_.take_wake();
+    context_.restart();
+    std::size_t done = 0;
+    while (done < drive_tasks && context_.poll_one() > 0) ++done;
+    if (done == drive_tasks) loop_.post([] {});  // there may be more
+  }
+
   void on_signal(int signal, std::function<void()> task) override {
     auto set = std::make_shared<asio::signal_set>(context_, signal);
     wait_signal(set, std::move(task));
@@ -505,6 +567,7 @@ class AsioRuntime final : public RealRuntime {
     });
   }
 
+  int descriptor_ = -1;
   asio::io_context context_{1};
   RealLoop loop_;
   RealNetwork network_;

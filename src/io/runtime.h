@@ -37,6 +37,13 @@ class RealRuntime : public Runtime {
   virtual void run() = 0;
   /// Threads: any.
   virtual void stop() = 0;
+
+  /// Instead of run(): the caller's own loop drives this one. Its descriptor is readable (level
+  /// triggered, for epoll, poll or select) whenever drive() has something to do; -1 if the system
+  /// gives none. Owned by the runtime. Threads: before the first post() of another thread.
+  virtual int descriptor() = 0;
+  /// Runs what is due and returns. Threads: one, which is the loop's.
+  virtual void drive() = 0;
   /// Calls `task` on the loop at each of these signals (SIGTERM, SIGINT, …) instead of the default.
   virtual void on_signal(int signal, std::function<void()> task) = 0;
   static std::unique_ptr<RealRuntime> create();

@@ -29,6 +29,7 @@ std::string_view name_of(Where where) {
     case Where::log: return "log";
     case Where::process: return "process";
     case Where::http: return "http";
+    case Where::client: return "client";
   }
   return "";
 }
@@ -58,6 +59,8 @@ std::string markdown_page() {
       "reader's `Accept` asks for it. [operation.md](operation.md) says how to turn it on and what "
       "else is served there.\n"
       "This page is made from the table of metrics: `weir help --metrics` prints it.\n"
+      "\n"
+      "The rows of `client` are what `weir::Client::metrics()` shows, not the broker.\n"
       "\n"
       "Buckets of histograms are 1, 2, 3, 5 and 7 times a power of ten, from 10 microseconds to 70 "
       "seconds. A series of an\n"
