@@ -1,6 +1,7 @@
 #include "broker/telemetry.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,21 @@ void expose_connections(Exposition& out, Broker& broker, const http::Server* htt
              std::uint64_t{sizeof(Traffic) + traffic.apis().size() * sizeof(Traffic::Api)});
   out.value(Metric::loop_delay, static_cast<double>(broker.loop_delay().count()) / 1e9);
   out.value(Metric::ready, std::uint64_t{broker.not_ready().empty() ? 1U : 0U});
+}
+
+void expose_transactions(metrics::Exposition& out, Broker& broker) {
+  const auto& state = broker.transactions().state();
+  std::map<std::string_view, std::uint64_t> by_state;
+  for (const auto& [id, transaction] : state.transactions())
+    ++by_state[coordinator::name_of(transaction->state)];
+  out.begin(Metric::transactional_ids);
+  for (const auto& [name, count] : by_state) out.sample({name}, count);
+  out.begin(Metric::transactions);
+  out.sample({"committed"}, state.counters().commits);
+  out.sample({"aborted"}, state.counters().aborts);
+  out.begin(Metric::transactions_forced);
+  out.sample({"timeout"}, state.counters().timed_out);
+  out.sample({"fenced"}, state.counters().fenced);
 }
 
 /// What is said of one topic, or of all those beyond the bound.
@@ -213,6 +229,8 @@ void expose_log(Exposition& out, Broker& broker) {
   out.value(Metric::compactions_failed, counters.failed_compactions);
   out.value(Metric::compaction_read, counters.compacted_bytes_read);
   out.value(Metric::compaction_written, counters.compacted_bytes_written);
+  out.value(Metric::damaged_ranges, counters.damaged_ranges);
+  out.value(Metric::aborted_compacted, counters.aborted_records_dropped);
   out.value(Metric::compacted_records, counters.compacted_records);
   out.value(Metric::keyless_records, counters.keyless_records_dropped);
   out.value(Metric::clock_disbelieved, std::uint64_t{log.clock_disbelieved() ? 1U : 0U});
@@ -239,6 +257,7 @@ std::string expose(Broker& broker, const http::Server* http, metrics::Format for
   expose_requests(out, broker.traffic());
   expose_connections(out, broker, http);
   expose_streams(out, broker);
+  expose_transactions(out, broker);
   expose_groups(out, broker);
   expose_log(out, broker);
   if (http != nullptr) expose_http(out, *http);
