@@ -62,7 +62,7 @@ class Proof:
         self.fastavro.read.LOGICAL_READERS.clear()
         self.fastavro.write.LOGICAL_WRITERS.clear()
         self.counters = {name: 0 for name in ("pairs", "compatible", "values", "read_by_all", "java_refused", "fastavro_refused",
-                                              "written_by_java", "written_by_fastavro")}
+                                              "written_by_java", "written_by_fastavro", "json_read_by_java")}
 
     def run(self, seed, pairs):
         for first in range(0, pairs, BATCH):
@@ -86,10 +86,35 @@ class Proof:
             self.counters["pairs"] += 1
             self.counters["compatible"] += mine["compatible"]
             back += self.compare(row, values, mine, java, where)
+        back += self.json_read_by_java(seeds, ours, asked)
+        self.json_written_by_java(seeds, theirs, asked)
         read = avro.ours([{"writer": writer, "reader": writer, "hex": [text]} for writer, text, _, _ in back])
         for (writer, text, want, where), answer in zip(back, read):
             self.test.assertNotIn("error", answer, where)
             self.test.assertEqual(answer["values"][0]["written"], want, f"{writer}\n{text}\n{where}")
+
+    def json_read_by_java(self, seeds, ours, asked):
+        """What Java makes of our JSON, for us to read."""
+        rows = [{"writer": row["writer"], "avro_json": [value["json"] for value in mine["values"]]} for row, mine in zip(asked, ours)]
+        back = []
+        for seed, row, mine, answer in zip(seeds, rows, ours, self.java.ask(rows)):
+            self.test.assertNotIn("error", answer, f"seed {seed}\n{json.dumps(row)}")
+            back += [(row["writer"], text, value["written"], f"seed {seed}") for text, value in zip(answer["hex"], mine["values"])]
+            self.counters["json_read_by_java"] += len(answer["hex"])
+        return back
+
+    def json_written_by_java(self, seeds, theirs, asked):
+        """Its numbers have other digits than ours, so what they are read as is compared. It writes nothing at all for records
+        that are made of empty records alone."""
+        rows = []
+        for row, java in zip(asked, theirs):
+            if not all(value["json"] for value in java["values"]):
+                self.test.assertIn('"fields": []', row["writer"])
+                java["values"] = []
+            rows.append({"writer": row["writer"], "reader": row["writer"], "json": [json.loads(value["json"]) for value in java["values"]]})
+        for seed, row, java, answer in zip(seeds, rows, theirs, avro.ours(rows)):
+            self.test.assertNotIn("error", answer, f"seed {seed}\n{json.dumps(row)}")
+            self.test.assertEqual([v["written"] for v in answer["values"]], [v["written"] for v in java["values"]], f"seed {seed}")
 
     def compare(self, row, values, mine, java, where):
         """Values of one pair; what the others wrote: (writer, hex, the value, where)."""
@@ -102,6 +127,7 @@ class Proof:
             self.test.assertEqual("read" in ours, mine["compatible"], where)
             back.append((row["writer"], theirs["again"], ours["written"], where))
             self.counters["written_by_java"] += 1
+            self.test.assertEqual(ours["single"][:20], theirs["single"][:20], where)
             data = bytes.fromhex(ours["hex"])
             read = self.fastavro.schemaless_reader(io.BytesIO(data), writer)
             self.test.assertEqual(raw(read), ours["written"], where)
