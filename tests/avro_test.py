@@ -29,8 +29,8 @@ def raw(value):
 
 
 def single(number):
-    """The nearest float of 32 bits."""
-    return struct.unpack("<f", struct.pack("<f", number))[0]
+    """The nearest float of 32 bits; the number itself where there is none."""
+    return struct.unpack("<f", struct.pack("<f", number))[0] if abs(number) < 3.4e38 else number
 
 
 def as_meant(theirs, ours):

@@ -65,7 +65,14 @@ class FileWriter {
   Result<void> write(std::vector<GeneratedFile>& out) {
     // Each struct carries a schema that stands for itself, and that somebody can parse.
     for (const auto& [name, id] : schema_.names()) {
-      if (schema_.type(id).imported || schema_.type(id).kind != Kind::record) continue;
+      const Type& type = schema_.type(id);
+      if (type.kind == Kind::enumeration && type.symbols.empty())
+        return fail(Errc::unsupported,
+                    file_.name + ": " + name + ": an enum without symbols has no value");
+      if (type.imported || type.kind != Kind::record) continue;
+      if (options_.views && schema_.names().contains(name + "View"))
+        return fail(Errc::unsupported,
+                    file_.name + ": " + name + "View is called as the view of " + name);
       if (!canonical_form(schema_, id) || !Schema::parse(schema_.complete_text(id)))
         return fail(Errc::unsupported,
                     file_.name + ": " + name + ": its types lie inside each other too deep");
@@ -133,7 +140,9 @@ class FileWriter {
       text += "/// A symbol of a later schema is read as " +
               type.symbols[static_cast<std::size_t>(type.default_symbol)] + ".\n";
     text += "enum class " + name + " : std::int32_t {\n";
-    for (const std::string& symbol : type.symbols) text += "  " + cpp_name(symbol) + ",\n";
+    std::set<std::string> used;
+    for (const std::string& symbol : type.symbols)
+      text += "  " + unused(cpp_name(symbol), used) + ",\n";
     text += "};\n/// The symbol as the schema has it.\nstd::string_view to_string(" + name +
             " value) noexcept;\n/// False if `text` is no symbol.\nbool "
             "from_string(std::string_view text, " +
@@ -157,10 +166,18 @@ class FileWriter {
     source_ += in_namespace(type, body);
   }
 
-  std::string member(const Type& record, const Field& field, bool view) const {
-    std::string name = cpp_name(field.name);
-    const std::string own = cpp_name(record.short_name()) + (view ? "View" : "");
-    return name == own ? name + (name.ends_with('_') ? "0" : "_") : name;
+  /// The names of a record's members, in the order of its fields: none twice, none the record's.
+  const std::vector<std::string>& members(const Type& record, bool view) {
+    const auto [at, is_new] = members_.try_emplace(record.name + (view ? "View" : ""));
+    if (!is_new) return at->second;
+    std::set<std::string> used = {cpp_name(record.short_name()) + (view ? "View" : "")};
+    for (const Field& field : record.fields)
+      at->second.push_back(unused(cpp_name(field.name), used));
+    return at->second;
+  }
+  static std::string unused(std::string name, std::set<std::string>& used) {
+    while (!used.insert(name).second) name += name.ends_with('_') ? '0' : '_';
+    return name;
   }
 
   void record(TypeId id, bool view) {
@@ -170,9 +187,11 @@ class FileWriter {
     std::string text = comment(type.doc, "");
     if (view) text += "/// Strings and bytes point into what was decoded.\n";
     text += "struct " + own + " {\n";
-    for (const Field& field : type.fields)
+    for (std::size_t i = 0; i < type.fields.size(); ++i) {
+      const Field& field = type.fields[i];
       text += comment(field.doc, "  ") + "  " + names.type(field.type) + " " +
-              member(type, field, view) + names.initializer(field) + ";\n";
+              members(type, view)[i] + names.initializer(field) + ";\n";
+    }
     if (!view || !holds_bytes(id))
       text += (type.fields.empty() ? "  bool operator==(const " : "\n  bool operator==(const ") +
               own + "&) const = default;\n";
@@ -235,13 +254,12 @@ class FileWriter {
 
   /// `joined`: one call a field, with && or + between them.
   std::string calls(const Type& type, bool view, std::string_view function, std::string_view joined,
-                    std::string_view none) const {
+                    std::string_view none) {
     const CppTypes names = types(view);
     std::string out;
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
       const Field& field = type.fields[i];
-      const std::string value =
-          (function == "size" ? "value." : "out.") + member(type, field, view);
+      const std::string value = (function == "size" ? "value." : "out.") + members(type, view)[i];
       if (i != 0) out += std::string(joined) + "\n         ";
       out += names.form(field.type) + "::" + std::string(function) + "(";
       if (function == "read") out += "in, ";
@@ -267,9 +285,9 @@ class FileWriter {
     source_ += "std::uint64_t " + of + "size(" + maybe + "const " + name + "& value) {\n" +
                "  return " + calls(type, view, "size", " +", "0") + ";\n}\n\n";
     source_ += "char* " + of + "write(char* p, " + maybe + "const " + name + "& value) {\n";
-    for (const Field& field : type.fields)
-      source_ += "  p = " + types(view).form(field.type) + "::" + "write(p, value." +
-                 member(type, field, view) + ");\n";
+    for (std::size_t i = 0; i < type.fields.size(); ++i)
+      source_ += "  p = " + types(view).form(type.fields[i].type) + "::" + "write(p, value." +
+                 members(type, view)[i] + ");\n";
     source_ += "  return p;\n}\n\n";
     source_ += "bool " + of + "take(" + maybe + "const Cell& row, " + maybe + name + "& out) {\n" +
                "  return " + calls(type, view, "take", " &&", "true") + ";\n}\n\n";
@@ -385,6 +403,7 @@ class FileWriter {
   std::map<std::string, std::string>& headers_;  // full name -> the header that defines it
   std::vector<bool> open_;
   std::vector<bool> done_;
+  std::map<std::string, std::vector<std::string>> members_;
   std::set<std::string> includes_;
   std::map<std::string, std::string> forward_;  // namespace -> declarations
   std::string header_;
