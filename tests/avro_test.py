@@ -1,4 +1,6 @@
 """Avro against Java's library, fastavro and avsc: random schemas and values from a fresh seed, written with one, read with another."""
+import datetime
+import decimal
 import io
 import json
 import secrets
@@ -6,6 +8,7 @@ import struct
 import sys
 import tempfile
 import unittest
+import uuid
 from pathlib import Path
 
 from lib import avro, node, proc
@@ -58,9 +61,6 @@ class Proof:
 
     def __init__(self, test, java):
         self.test, self.java, self.fastavro = test, java, avro.fastavro()
-        # Logical types as their base types: what is compared here is resolution. test_logical_types has them.
-        self.fastavro.read.LOGICAL_READERS.clear()
-        self.fastavro.write.LOGICAL_WRITERS.clear()
         self.counters = {name: 0 for name in ("pairs", "compatible", "values", "read_by_all", "java_refused", "fastavro_refused",
                                               "written_by_java", "written_by_fastavro", "json_read_by_java")}
 
@@ -172,6 +172,40 @@ class Peers(unittest.TestCase):
         self.assertLess(counters["fastavro_refused"], counters["read_by_all"] // 5)
 
 
+LOGICAL = [  # name, type, the value in Python, the value in Avro's JSON
+    ("day", {"type": "int", "logicalType": "date"}, datetime.date(2020, 1, 1), 18262),
+    ("millis", {"type": "int", "logicalType": "time-millis"}, datetime.time(12, 0, 0, 5000), 43200005),
+    ("micros", {"type": "long", "logicalType": "time-micros"}, datetime.time(0, 0, 1, 7), 1000007),
+    ("at", {"type": "long", "logicalType": "timestamp-millis"},
+     datetime.datetime(1969, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc), -1000),
+    ("at_micros", {"type": "long", "logicalType": "timestamp-micros"},
+     datetime.datetime(2026, 11, 26, 1, 2, 3, 4, tzinfo=datetime.timezone.utc), 1795654923000004),
+    ("wall", {"type": "long", "logicalType": "local-timestamp-micros"}, datetime.datetime(1970, 1, 1, 0, 0, 0, 9), 9),
+    ("price", {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}, decimal.Decimal("-123456789012345678.90"),
+     "\u00ffT\u00abVs\u0014\u00e0\u00f5."),
+    ("rate", {"type": "fixed", "name": "Rate", "size": 4, "logicalType": "decimal", "precision": 9, "scale": 4},
+     decimal.Decimal("-0.0001"), "\u00ff\u00ff\u00ff\u00ff"),
+    ("id", {"type": "string", "logicalType": "uuid"}, uuid.UUID("00112233-4455-6677-8899-aabbccddeeff"),
+     "00112233-4455-6677-8899-aabbccddeeff"),
+]
+
+
+class LogicalTypes(unittest.TestCase):
+    """The same base values that src/contract/avro/generated_test.cc expects of generated structs."""
+
+    def test_fastavro_means_by_them_what_we_mean(self):
+        fastavro = avro.fastavro(logical=True)
+        self.addCleanup(avro.fastavro)
+        schema = {"type": "record", "name": "R", "fields": [{"name": name, "type": kind} for name, kind, _, _ in LOGICAL]}
+        theirs = {name: value for name, _, value, _ in LOGICAL}
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, schema, theirs)
+        text = json.dumps(schema)
+        ours = avro.ours([{"writer": text, "reader": text, "json": [{name: value for name, _, _, value in LOGICAL}]}])[0]
+        self.assertEqual(ours["values"][0]["hex"], out.getvalue().hex())
+        self.assertEqual(fastavro.schemaless_reader(io.BytesIO(out.getvalue()), schema), theirs)
+
+
 class Files(unittest.TestCase):
     """Container files. Schemas are those of the random pairs, so that names, unions and recursion are among them."""
 
@@ -180,8 +214,6 @@ class Files(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.fastavro = avro.fastavro()
-        self.fastavro.read.LOGICAL_READERS.clear()
-        self.fastavro.write.LOGICAL_WRITERS.clear()
 
     def written(self, seed, values, codec="null"):
         """A file of random values, by fastavro; the values as it reads them."""
@@ -214,6 +246,8 @@ class Files(unittest.TestCase):
             seed = secrets.token_hex(8)
             with self.subTest(seed=seed):
                 first, values, row = self.written(seed, 50)
+                if not row["writer"].startswith('{"type": "record"'):
+                    continue  # a stream of Node.js ends with the first null
                 avro.copy(first, self.folder / "ours.avro", "deflate")
                 done = proc.run([*command, self.folder / "ours.avro", self.folder / "avsc.avro"], expect=None)
                 if done.code != 0:

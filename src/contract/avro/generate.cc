@@ -33,7 +33,7 @@ std::string comment(const std::optional<std::string>& doc, std::string_view inde
       line.remove_suffix(1);  // a backslash at the end would swallow the next line
     out += indent;
     out += line.empty() ? "///" : "/// ";
-    out += line;
+    for (const char c : line) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     out += '\n';
   }
   return out;
@@ -308,6 +308,10 @@ class FileWriter {
     const std::string& topic = *property(type, "weir.topic");
     const std::string* key = property(type, "weir.key");
     const std::string* kind = property(type, "weir.topic.kind");
+    constexpr std::string_view legal =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (topic.empty() || topic.find_first_not_of(legal) != std::string::npos)
+      return refuse(type, "weir.topic is a name of letters, digits, '.', '_' and '-'");
     const std::string word = kind != nullptr ? *kind : key != nullptr ? "keyed" : "unkeyed";
     if (word != "keyed" && word != "entity" && word != "unkeyed")
       return refuse(type, "weir.topic.kind is keyed, entity or unkeyed, not \"" + word + '"');
