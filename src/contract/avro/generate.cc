@@ -64,19 +64,9 @@ class FileWriter {
 
   Result<void> write(std::vector<GeneratedFile>& out) {
     // Each struct carries a schema that stands for itself, and that somebody can parse.
-    for (const auto& [name, id] : schema_.names()) {
-      const Type& type = schema_.type(id);
-      if (type.kind == Kind::enumeration && type.symbols.empty())
-        return fail(Errc::unsupported,
-                    file_.name + ": " + name + ": an enum without symbols has no value");
-      if (type.imported || type.kind != Kind::record) continue;
-      if (options_.views && schema_.names().contains(name + "View"))
-        return fail(Errc::unsupported,
-                    file_.name + ": " + name + "View is called as the view of " + name);
-      if (!canonical_form(schema_, id) || !Schema::parse(schema_.complete_text(id)))
-        return fail(Errc::unsupported,
-                    file_.name + ": " + name + ": its types lie inside each other too deep");
-    }
+    for (const auto& [name, id] : schema_.names())
+      if (const std::string why = unusable(name, id); !why.empty())
+        return fail(Errc::unsupported, file_.name + ": " + name + ": " + why);
     const Type* last = nullptr;
     for (const auto& [name, id] : schema_.names())
       if (!schema_.type(id).imported) last = &schema_.type(id);
@@ -102,6 +92,19 @@ class FileWriter {
   }
 
  private:
+  /// Why a type has no form in C++; empty if it has one.
+  std::string unusable(const std::string& name, TypeId id) const {
+    const Type& type = schema_.type(id);
+    if (type.kind == Kind::enumeration && type.symbols.empty())
+      return "an enum without symbols has no value";
+    if (type.imported || type.kind != Kind::record) return "";
+    if (options_.views && schema_.names().contains(name + "View"))
+      return "another record is called as its view";
+    if (!canonical_form(schema_, id) || !Schema::parse(schema_.complete_text(id)))
+      return "its types lie inside each other too deep";
+    return "";
+  }
+
   CppTypes types(bool view) const { return {schema_, options_.default_namespace, view, open_}; }
 
   /// What a type is made of comes before it; a record that it lies in is still open then.

@@ -54,7 +54,7 @@ TEST(Generate, names_that_become_one_stay_apart) {
   EXPECT_TRUE(contains(
       header_of(
           R"([{"type":"record","name":"n.R","fields":[]},{"type":"record","name":"n.RView","fields":[]}])"),
-      "n.RView is called as the view of n.R"));
+      "n.R: another record is called as its view"));
 }
 
 TEST(Generate, a_schema_without_a_namespace_gets_the_default_one) {

@@ -39,10 +39,7 @@ TEST(Utf8, bytes_become_characters_and_back) {
   std::string back;
   EXPECT_TRUE(append_utf8_as_latin1(back, text));
   EXPECT_EQ(back, all);
-  for (const std::string_view wrong : {"\xc4\x80", "\xe6\x9d\xb1", "\xc3",
-                                       "\xc3"
-                                       "a",
-                                       "\x80"}) {
+  for (const std::string_view wrong : {"\xc4\x80", "\xe6\x9d\xb1", "\xc3", "\303a", "\x80"}) {
     std::string out;
     EXPECT_FALSE(append_utf8_as_latin1(out, wrong)) << wrong;
   }
