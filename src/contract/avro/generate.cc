@@ -66,7 +66,7 @@ class FileWriter {
     // Each struct carries a schema that stands for itself, and that somebody can parse.
     for (const auto& [name, id] : schema_.names())
       if (const std::string why = unusable(name, id); !why.empty())
-        return fail(Errc::unsupported, file_.name + ": " + name + ": " + why);
+        return refuse(schema_.type(id), why, Errc::unsupported);
     const Type* last = nullptr;
     for (const auto& [name, id] : schema_.names())
       if (!schema_.type(id).imported) last = &schema_.type(id);
@@ -355,8 +355,8 @@ class FileWriter {
                   (key_codec.empty() ? "" : ",\n    .key_codec = " + key_codec) + "};\n");
     return {};
   }
-  Result<void> refuse(const Type& type, const std::string& why) const {
-    return fail(Errc::malformed, file_.name + ": " + type.name + ": " + why);
+  Result<void> refuse(const Type& type, const std::string& why, Errc code = Errc::malformed) const {
+    return fail(code, file_.name + ": " + type.name + ": " + why);
   }
 
   /// The standard headers that the text needs.
