@@ -124,8 +124,6 @@ def main():
     seconds, repetitions = (0.01, 1) if arguments.tiny else (0.5, 5)
     writer, earlier = (SCHEMAS / "order.avsc"), (SCHEMAS / "earlier-order.avsc")
     order = json.loads((SCHEMAS / "order.json").read_text())
-    avro.fastavro().read.LOGICAL_READERS.clear()
-    avro.fastavro().write.LOGICAL_WRITERS.clear()
     data = encoded(writer.read_text(), order)
     older = {key: value for key, value in order.items() if key != "currency"} | {"clerk": "cl-77"}
     earlier_data = encoded(earlier.read_text(), older)

@@ -2,7 +2,7 @@
 //
 // {"writer": schema, "reader": schema, "json": [...] or "hex": [...]} ->
 //   {"compatible", "problems": [{"kind", "at"}], "canonical", "crc64", "text",
-//    "values": [{"hex", "written", "read" or "error"}]}
+//    "values": [{"hex", "written", "json", "single": hex, "read" or "error"}]}
 //
 // usage: avro_peer; avro_peer copy FROM TO CODEC (a container file into another)
 #include <cmath>
@@ -62,6 +62,13 @@ Result<json::Value> value(const Question& question, const std::string& bytes) {
   const auto written = decode(*question.same, bytes, arena, {.borrow = true});
   if (!written) return fail(written.error());
   out.set("written", shown(*written));
+  out.set("json", json::write(to_json(*written)));
+  std::string single;
+  if (auto r = encode_single_object(*written, single); !r) return fail(r.error());
+  const auto parts = parse_single_object(single);
+  if (!parts || parts->fingerprint != question.writer->fingerprint() || parts->value != bytes)
+    return fail(Errc::malformed, "a single object is not what it was made of");
+  out.set("single", to_hex(single));
   if (!question.plan) {
     out.set("error", question.plan.error().message());
   } else if (const auto read = decode(**question.plan, bytes, arena)) {

@@ -1,4 +1,6 @@
 """Avro against Java's library, fastavro and avsc: random schemas and values from a fresh seed, written with one, read with another."""
+import datetime
+import decimal
 import io
 import json
 import secrets
@@ -6,6 +8,7 @@ import struct
 import sys
 import tempfile
 import unittest
+import uuid
 from pathlib import Path
 
 from lib import avro, node, proc
@@ -29,8 +32,8 @@ def raw(value):
 
 
 def single(number):
-    """The nearest float of 32 bits."""
-    return struct.unpack("<f", struct.pack("<f", number))[0]
+    """The nearest float of 32 bits; the number itself where there is none."""
+    return struct.unpack("<f", struct.pack("<f", number))[0] if abs(number) < 3.4e38 else number
 
 
 def as_meant(theirs, ours):
@@ -58,11 +61,8 @@ class Proof:
 
     def __init__(self, test, java):
         self.test, self.java, self.fastavro = test, java, avro.fastavro()
-        # Logical types as their base types: what is compared here is resolution. test_logical_types has them.
-        self.fastavro.read.LOGICAL_READERS.clear()
-        self.fastavro.write.LOGICAL_WRITERS.clear()
         self.counters = {name: 0 for name in ("pairs", "compatible", "values", "read_by_all", "java_refused", "fastavro_refused",
-                                              "written_by_java", "written_by_fastavro")}
+                                              "written_by_java", "written_by_fastavro", "json_read_by_java")}
 
     def run(self, seed, pairs):
         for first in range(0, pairs, BATCH):
@@ -86,10 +86,35 @@ class Proof:
             self.counters["pairs"] += 1
             self.counters["compatible"] += mine["compatible"]
             back += self.compare(row, values, mine, java, where)
+        back += self.json_read_by_java(seeds, ours, asked)
+        self.json_written_by_java(seeds, theirs, asked)
         read = avro.ours([{"writer": writer, "reader": writer, "hex": [text]} for writer, text, _, _ in back])
         for (writer, text, want, where), answer in zip(back, read):
             self.test.assertNotIn("error", answer, where)
             self.test.assertEqual(answer["values"][0]["written"], want, f"{writer}\n{text}\n{where}")
+
+    def json_read_by_java(self, seeds, ours, asked):
+        """What Java makes of our JSON, for us to read."""
+        rows = [{"writer": row["writer"], "avro_json": [value["json"] for value in mine["values"]]} for row, mine in zip(asked, ours)]
+        back = []
+        for seed, row, mine, answer in zip(seeds, rows, ours, self.java.ask(rows)):
+            self.test.assertNotIn("error", answer, f"seed {seed}\n{json.dumps(row)}")
+            back += [(row["writer"], text, value["written"], f"seed {seed}") for text, value in zip(answer["hex"], mine["values"])]
+            self.counters["json_read_by_java"] += len(answer["hex"])
+        return back
+
+    def json_written_by_java(self, seeds, theirs, asked):
+        """Its numbers have other digits than ours, so what they are read as is compared. It writes nothing at all for records
+        that are made of empty records alone."""
+        rows = []
+        for row, java in zip(asked, theirs):
+            if not all(value["json"] for value in java["values"]):
+                self.test.assertIn('"fields": []', row["writer"])
+                java["values"] = []
+            rows.append({"writer": row["writer"], "reader": row["writer"], "json": [json.loads(value["json"]) for value in java["values"]]})
+        for seed, row, java, answer in zip(seeds, rows, theirs, avro.ours(rows)):
+            self.test.assertNotIn("error", answer, f"seed {seed}\n{json.dumps(row)}")
+            self.test.assertEqual([v["written"] for v in answer["values"]], [v["written"] for v in java["values"]], f"seed {seed}")
 
     def compare(self, row, values, mine, java, where):
         """Values of one pair; what the others wrote: (writer, hex, the value, where)."""
@@ -102,6 +127,7 @@ class Proof:
             self.test.assertEqual("read" in ours, mine["compatible"], where)
             back.append((row["writer"], theirs["again"], ours["written"], where))
             self.counters["written_by_java"] += 1
+            self.test.assertEqual(ours["single"][:20], theirs["single"][:20], where)
             data = bytes.fromhex(ours["hex"])
             read = self.fastavro.schemaless_reader(io.BytesIO(data), writer)
             self.test.assertEqual(raw(read), ours["written"], where)
@@ -146,6 +172,40 @@ class Peers(unittest.TestCase):
         self.assertLess(counters["fastavro_refused"], counters["read_by_all"] // 5)
 
 
+LOGICAL = [  # name, type, the value in Python, the value in Avro's JSON
+    ("day", {"type": "int", "logicalType": "date"}, datetime.date(2020, 1, 1), 18262),
+    ("millis", {"type": "int", "logicalType": "time-millis"}, datetime.time(12, 0, 0, 5000), 43200005),
+    ("micros", {"type": "long", "logicalType": "time-micros"}, datetime.time(0, 0, 1, 7), 1000007),
+    ("at", {"type": "long", "logicalType": "timestamp-millis"},
+     datetime.datetime(1969, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc), -1000),
+    ("at_micros", {"type": "long", "logicalType": "timestamp-micros"},
+     datetime.datetime(2026, 11, 26, 1, 2, 3, 4, tzinfo=datetime.timezone.utc), 1795654923000004),
+    ("wall", {"type": "long", "logicalType": "local-timestamp-micros"}, datetime.datetime(1970, 1, 1, 0, 0, 0, 9), 9),
+    ("price", {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 2}, decimal.Decimal("-123456789012345678.90"),
+     "\u00ffT\u00abVs\u0014\u00e0\u00f5."),
+    ("rate", {"type": "fixed", "name": "Rate", "size": 4, "logicalType": "decimal", "precision": 9, "scale": 4},
+     decimal.Decimal("-0.0001"), "\u00ff\u00ff\u00ff\u00ff"),
+    ("id", {"type": "string", "logicalType": "uuid"}, uuid.UUID("00112233-4455-6677-8899-aabbccddeeff"),
+     "00112233-4455-6677-8899-aabbccddeeff"),
+]
+
+
+class LogicalTypes(unittest.TestCase):
+    """The same base values that src/contract/avro/generated_test.cc expects of generated structs."""
+
+    def test_fastavro_means_by_them_what_we_mean(self):
+        fastavro = avro.fastavro(logical=True)
+        self.addCleanup(avro.fastavro)
+        schema = {"type": "record", "name": "R", "fields": [{"name": name, "type": kind} for name, kind, _, _ in LOGICAL]}
+        theirs = {name: value for name, _, value, _ in LOGICAL}
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, schema, theirs)
+        text = json.dumps(schema)
+        ours = avro.ours([{"writer": text, "reader": text, "json": [{name: value for name, _, _, value in LOGICAL}]}])[0]
+        self.assertEqual(ours["values"][0]["hex"], out.getvalue().hex())
+        self.assertEqual(fastavro.schemaless_reader(io.BytesIO(out.getvalue()), schema), theirs)
+
+
 class Files(unittest.TestCase):
     """Container files. Schemas are those of the random pairs, so that names, unions and recursion are among them."""
 
@@ -154,8 +214,6 @@ class Files(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.fastavro = avro.fastavro()
-        self.fastavro.read.LOGICAL_READERS.clear()
-        self.fastavro.write.LOGICAL_WRITERS.clear()
 
     def written(self, seed, values, codec="null"):
         """A file of random values, by fastavro; the values as it reads them."""
@@ -188,6 +246,8 @@ class Files(unittest.TestCase):
             seed = secrets.token_hex(8)
             with self.subTest(seed=seed):
                 first, values, row = self.written(seed, 50)
+                if not row["writer"].startswith('{"type": "record"'):
+                    continue  # a stream of Node.js ends with the first null
                 avro.copy(first, self.folder / "ours.avro", "deflate")
                 done = proc.run([*command, self.folder / "ours.avro", self.folder / "avsc.avro"], expect=None)
                 if done.code != 0:

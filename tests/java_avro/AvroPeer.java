@@ -2,7 +2,9 @@
 //
 // {"writer": schema, "reader": schema, "hex": [...]} ->
 //   {"compatible", "problems": [{"kind", "at"}], "canonical", "crc64", "text",
-//    "values": [{"written", "again": hex, "read" or "error"}]}
+//    "values": [{"written", "again": hex, "json", "single": hex, "read" or "error"}]}
+//
+// {"writer": schema, "avro_json": [...]} -> {"hex": [...]}: values in Avro's JSON, encoded.
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -23,6 +25,7 @@ import org.apache.avro.SchemaNormalization;
 import org.apache.avro.file.CodecFactory;
 import org.apache.avro.file.DataFileReader;
 import org.apache.avro.file.DataFileWriter;
+import org.apache.avro.generic.GenericData;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericDatumWriter;
 import org.apache.avro.generic.GenericFixed;
@@ -31,6 +34,8 @@ import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
+import org.apache.avro.io.JsonEncoder;
+import org.apache.avro.message.BinaryMessageEncoder;
 
 public class AvroPeer {
   static final ObjectMapper MAPPER = new ObjectMapper();
@@ -103,16 +108,41 @@ public class AvroPeer {
     return value;
   }
 
+  static String json(Object value, Schema schema) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    JsonEncoder encoder = EncoderFactory.get().jsonEncoder(schema, out);
+    new GenericDatumWriter<Object>(schema).write(value, encoder);
+    encoder.flush();
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  static String binary(Object value, Schema schema) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
+    new GenericDatumWriter<Object>(schema).write(value, encoder);
+    encoder.flush();
+    return hex(out.toByteArray());
+  }
+
+  static void from_json(JsonGenerator out, JsonNode row) throws IOException {
+    Schema schema = new Schema.Parser().parse(row.get("writer").asText());
+    out.writeArrayFieldStart("hex");
+    for (JsonNode text : row.get("avro_json")) {
+      Object value = new GenericDatumReader<Object>(schema).read(null, DecoderFactory.get().jsonDecoder(schema, text.asText()));
+      out.writeString(binary(value, schema));
+    }
+    out.writeEndArray();
+  }
+
   static void value(JsonGenerator out, byte[] bytes, Schema writer, Schema reader) throws IOException {
     out.writeStartObject();
     Object written = read(bytes, writer, writer);
     out.writeFieldName("written");
     write(out, written);
-    ByteArrayOutputStream again = new ByteArrayOutputStream();
-    BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(again, null);
-    new GenericDatumWriter<Object>(writer).write(written, encoder);
-    encoder.flush();
-    out.writeStringField("again", hex(again.toByteArray()));
+    out.writeStringField("again", binary(written, writer));
+    out.writeStringField("json", json(written, writer));
+    ByteBuffer single = new BinaryMessageEncoder<Object>(GenericData.get(), writer).encode(written);
+    out.writeStringField("single", hex(content(single)));
     Object read = null;
     String error = null;
     try {
@@ -175,7 +205,8 @@ public class AvroPeer {
       try {
         JsonGenerator generator = MAPPER.createGenerator(text);
         generator.writeStartObject();
-        answer(generator, MAPPER.readTree(line));
+        JsonNode row = MAPPER.readTree(line);
+        if (row.has("avro_json")) from_json(generator, row); else answer(generator, row);
         generator.writeEndObject();
         generator.flush();
       } catch (RuntimeException | IOException problem) {

@@ -33,8 +33,15 @@ def jars():
         raise unittest.SkipTest(str(problem))
 
 
-def fastavro():
-    """The module, installed on the first use into a folder of its own; unittest.SkipTest if it cannot be had."""
+_logical = None
+
+
+def fastavro(logical=False):
+    """The module, installed on the first use into a folder of its own; unittest.SkipTest if it cannot be had.
+
+    It reads and writes logical types as their base types unless `logical`: that is one for all who use it.
+    """
+    global _logical
     folder = _cache(FASTAVRO.replace("==", "-"))
     if not (folder / "fastavro").is_dir():
         with tempfile.TemporaryDirectory() as scratch:
@@ -46,7 +53,13 @@ def fastavro():
             shutil.copytree(scratch, folder, dirs_exist_ok=True)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
-    return importlib.import_module("fastavro")
+    module = importlib.import_module("fastavro")
+    if _logical is None:
+        _logical = dict(module.read.LOGICAL_READERS), dict(module.write.LOGICAL_WRITERS)
+    for now, all_of_them in zip((module.read.LOGICAL_READERS, module.write.LOGICAL_WRITERS), _logical):
+        now.clear()
+        now.update(all_of_them if logical else {})
+    return module
 
 
 def _lines(command, rows):

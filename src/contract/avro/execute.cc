@@ -411,7 +411,7 @@ Error described(const Plan::Program& program, Fault fault, const Op* op, std::si
 template <bool borrow>
 Result<View> run(const Plan& plan, std::string_view& bytes, Arena& arena) {
   const Plan::Program& program = plan.program();
-  if (bytes.data() == nullptr) bytes = std::string_view("", 0);  // a cell's bytes are never nullptr
+  if (bytes.data() == nullptr) bytes = "";  // a cell's bytes are never nullptr
   Cell* root = arena.make<Cell>(1);
   if (root == nullptr || bytes.size() > UINT32_MAX)
     return fail(Errc::limit_exceeded, "avro: the data is too large for one value");

@@ -33,7 +33,7 @@ std::string comment(const std::optional<std::string>& doc, std::string_view inde
       line.remove_suffix(1);  // a backslash at the end would swallow the next line
     out += indent;
     out += line.empty() ? "///" : "/// ";
-    out += line;
+    for (const char c : line) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     out += '\n';
   }
   return out;
@@ -64,12 +64,9 @@ class FileWriter {
 
   Result<void> write(std::vector<GeneratedFile>& out) {
     // Each struct carries a schema that stands for itself, and that somebody can parse.
-    for (const auto& [name, id] : schema_.names()) {
-      if (schema_.type(id).imported || schema_.type(id).kind != Kind::record) continue;
-      if (!canonical_form(schema_, id) || !Schema::parse(schema_.complete_text(id)))
-        return fail(Errc::unsupported,
-                    file_.name + ": " + name + ": its types lie inside each other too deep");
-    }
+    for (const auto& [name, id] : schema_.names())
+      if (const std::string why = unusable(name, id); !why.empty())
+        return refuse(schema_.type(id), why, Errc::unsupported);
     const Type* last = nullptr;
     for (const auto& [name, id] : schema_.names())
       if (!schema_.type(id).imported) last = &schema_.type(id);
@@ -95,6 +92,19 @@ class FileWriter {
   }
 
  private:
+  /// Why a type has no form in C++; empty if it has one.
+  std::string unusable(const std::string& name, TypeId id) const {
+    const Type& type = schema_.type(id);
+    if (type.kind == Kind::enumeration && type.symbols.empty())
+      return "an enum without symbols has no value";
+    if (type.imported || type.kind != Kind::record) return "";
+    if (options_.views && schema_.names().contains(name + "View"))
+      return "another record is called as its view";
+    if (!canonical_form(schema_, id) || !Schema::parse(schema_.complete_text(id)))
+      return "its types lie inside each other too deep";
+    return "";
+  }
+
   CppTypes types(bool view) const { return {schema_, options_.default_namespace, view, open_}; }
 
   /// What a type is made of comes before it; a record that it lies in is still open then.
@@ -133,7 +143,9 @@ class FileWriter {
       text += "/// A symbol of a later schema is read as " +
               type.symbols[static_cast<std::size_t>(type.default_symbol)] + ".\n";
     text += "enum class " + name + " : std::int32_t {\n";
-    for (const std::string& symbol : type.symbols) text += "  " + cpp_name(symbol) + ",\n";
+    std::set<std::string> used;
+    for (const std::string& symbol : type.symbols)
+      text += "  " + unused(cpp_name(symbol), used) + ",\n";
     text += "};\n/// The symbol as the schema has it.\nstd::string_view to_string(" + name +
             " value) noexcept;\n/// False if `text` is no symbol.\nbool "
             "from_string(std::string_view text, " +
@@ -157,10 +169,18 @@ class FileWriter {
     source_ += in_namespace(type, body);
   }
 
-  std::string member(const Type& record, const Field& field, bool view) const {
-    std::string name = cpp_name(field.name);
-    const std::string own = cpp_name(record.short_name()) + (view ? "View" : "");
-    return name == own ? name + (name.ends_with('_') ? "0" : "_") : name;
+  /// The names of a record's members, in the order of its fields: none twice, none the record's.
+  const std::vector<std::string>& members(const Type& record, bool view) {
+    const auto [at, is_new] = members_.try_emplace(record.name + (view ? "View" : ""));
+    if (!is_new) return at->second;
+    std::set<std::string> used = {cpp_name(record.short_name()) + (view ? "View" : "")};
+    for (const Field& field : record.fields)
+      at->second.push_back(unused(cpp_name(field.name), used));
+    return at->second;
+  }
+  static std::string unused(std::string name, std::set<std::string>& used) {
+    while (!used.insert(name).second) name += name.ends_with('_') ? '0' : '_';
+    return name;
   }
 
   void record(TypeId id, bool view) {
@@ -170,9 +190,11 @@ class FileWriter {
     std::string text = comment(type.doc, "");
     if (view) text += "/// Strings and bytes point into what was decoded.\n";
     text += "struct " + own + " {\n";
-    for (const Field& field : type.fields)
+    for (std::size_t i = 0; i < type.fields.size(); ++i) {
+      const Field& field = type.fields[i];
       text += comment(field.doc, "  ") + "  " + names.type(field.type) + " " +
-              member(type, field, view) + names.initializer(field) + ";\n";
+              members(type, view)[i] + names.initializer(field) + ";\n";
+    }
     if (!view || !holds_bytes(id))
       text += (type.fields.empty() ? "  bool operator==(const " : "\n  bool operator==(const ") +
               own + "&) const = default;\n";
@@ -235,13 +257,12 @@ class FileWriter {
 
   /// `joined`: one call a field, with && or + between them.
   std::string calls(const Type& type, bool view, std::string_view function, std::string_view joined,
-                    std::string_view none) const {
+                    std::string_view none) {
     const CppTypes names = types(view);
     std::string out;
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
       const Field& field = type.fields[i];
-      const std::string value =
-          (function == "size" ? "value." : "out.") + member(type, field, view);
+      const std::string value = (function == "size" ? "value." : "out.") + members(type, view)[i];
       if (i != 0) out += std::string(joined) + "\n         ";
       out += names.form(field.type) + "::" + std::string(function) + "(";
       if (function == "read") out += "in, ";
@@ -267,9 +288,9 @@ class FileWriter {
     source_ += "std::uint64_t " + of + "size(" + maybe + "const " + name + "& value) {\n" +
                "  return " + calls(type, view, "size", " +", "0") + ";\n}\n\n";
     source_ += "char* " + of + "write(char* p, " + maybe + "const " + name + "& value) {\n";
-    for (const Field& field : type.fields)
-      source_ += "  p = " + types(view).form(field.type) + "::" + "write(p, value." +
-                 member(type, field, view) + ");\n";
+    for (std::size_t i = 0; i < type.fields.size(); ++i)
+      source_ += "  p = " + types(view).form(type.fields[i].type) + "::" + "write(p, value." +
+                 members(type, view)[i] + ");\n";
     source_ += "  return p;\n}\n\n";
     source_ += "bool " + of + "take(" + maybe + "const Cell& row, " + maybe + name + "& out) {\n" +
                "  return " + calls(type, view, "take", " &&", "true") + ";\n}\n\n";
@@ -290,6 +311,10 @@ class FileWriter {
     const std::string& topic = *property(type, "weir.topic");
     const std::string* key = property(type, "weir.key");
     const std::string* kind = property(type, "weir.topic.kind");
+    constexpr std::string_view legal =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (topic.empty() || topic.find_first_not_of(legal) != std::string::npos)
+      return refuse(type, "weir.topic is a name of letters, digits, '.', '_' and '-'");
     const std::string word = kind != nullptr ? *kind : key != nullptr ? "keyed" : "unkeyed";
     if (word != "keyed" && word != "entity" && word != "unkeyed")
       return refuse(type, "weir.topic.kind is keyed, entity or unkeyed, not \"" + word + '"');
@@ -330,8 +355,8 @@ class FileWriter {
                   (key_codec.empty() ? "" : ",\n    .key_codec = " + key_codec) + "};\n");
     return {};
   }
-  Result<void> refuse(const Type& type, const std::string& why) const {
-    return fail(Errc::malformed, file_.name + ": " + type.name + ": " + why);
+  Result<void> refuse(const Type& type, const std::string& why, Errc code = Errc::malformed) const {
+    return fail(code, file_.name + ": " + type.name + ": " + why);
   }
 
   /// The standard headers that the text needs.
@@ -385,6 +410,7 @@ class FileWriter {
   std::map<std::string, std::string>& headers_;  // full name -> the header that defines it
   std::vector<bool> open_;
   std::vector<bool> done_;
+  std::map<std::string, std::vector<std::string>> members_;
   std::set<std::string> includes_;
   std::map<std::string, std::string> forward_;  // namespace -> declarations
   std::string header_;

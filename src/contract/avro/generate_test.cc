@@ -45,6 +45,18 @@ TEST(Generate, names_that_mean_something_in_cpp_get_an_underscore) {
     EXPECT_TRUE(contains(header, part)) << part << '\n' << header;
 }
 
+TEST(Generate, names_that_become_one_stay_apart) {
+  const std::string header = header_of(
+      R"({"type":"record","name":"n.R","fields":[{"name":"class_","type":"int"},{"name":"class","type":"long"},)"
+      R"({"name":"e","type":{"type":"enum","name":"E","symbols":["default","default_"]}}]})");
+  EXPECT_TRUE(contains(header, "std::int32_t class_{};\n  std::int64_t class_0{};")) << header;
+  EXPECT_TRUE(contains(header, "  default_,\n  default_0,"));
+  EXPECT_TRUE(contains(
+      header_of(
+          R"([{"type":"record","name":"n.R","fields":[]},{"type":"record","name":"n.RView","fields":[]}])"),
+      "n.R: another record is called as its view"));
+}
+
 TEST(Generate, a_schema_without_a_namespace_gets_the_default_one) {
   EXPECT_TRUE(
       contains(header_of(R"({"type":"record","name":"R","fields":[]})"), "namespace contracts {"));
@@ -94,6 +106,7 @@ TEST(Generate, a_record_whose_own_schema_nobody_could_parse_is_refused) {
 
 TEST(Generate, what_gives_no_struct_is_refused_with_the_name_of_its_file) {
   EXPECT_TRUE(contains(header_of("\"int\""), "thing.avsc: it defines no record"));
+  EXPECT_TRUE(contains(header_of(R"({"type":"enum","name":"E","symbols":[]})"), "without symbols"));
   EXPECT_TRUE(contains(header_of("{"), "thing.avsc: avro: the schema is no JSON"));
   const SchemaFile other[] = {{"a.proto", ""}};
   EXPECT_EQ(generate(other).error().code(), Errc::unsupported);
