@@ -16,7 +16,6 @@ namespace {
 
 using coordinator::MarkerOrder;
 using coordinator::PartitionSet;
-using coordinator::TransactionAnswer;
 using coordinator::TransactionCoordinator;
 using coordinator::TransactionEffects;
 using coordinator::TransactionOwner;

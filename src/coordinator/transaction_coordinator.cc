@@ -467,21 +467,21 @@ TransactionEffects TransactionCoordinator::end(RequestId request, const Transact
 }
 
 void TransactionCoordinator::prepare(Entry& entry, Transaction next,
-                                     std::optional<Waiting> waiting) {
+                                     const std::optional<Waiting>& waiting) {
   next.updated_ms = now_.wall_ms;
   write(entry, std::move(next), std::nullopt);
-  entry.waiting = std::move(waiting);
+  entry.waiting = waiting;
   order_markers(entry);
 }
 
 // The owner is gone, or another takes its place: its epoch is fenced with the abort.
-void TransactionCoordinator::abort_open(Entry& entry, std::optional<Waiting> waiting) {
+void TransactionCoordinator::abort_open(Entry& entry, const std::optional<Waiting>& waiting) {
   Transaction next = *entry.current();
   next.state = TransactionState::prepare_abort;
   next.epoch = raised(next.epoch);
   next.last_epoch = ProducerEpoch(-1);
   if (mutant(Mutant::no_marker_before_fence)) next.partitions.clear();
-  prepare(entry, std::move(next), std::move(waiting));
+  prepare(entry, std::move(next), waiting);
 }
 
 void TransactionCoordinator::order_markers(Entry& entry) {

@@ -168,10 +168,10 @@ class TransactionCoordinator {
   static Errc owner_fault(const Entry* entry, const TransactionOwner& owner);
   Transaction with_partitions(const Entry& entry, const PartitionSet& partitions,
                               std::int16_t client_version) const;
-  void prepare(Entry& entry, Transaction next, std::optional<Waiting> waiting);
+  void prepare(Entry& entry, Transaction next, const std::optional<Waiting>& waiting);
   void order_markers(Entry& entry);
   void complete_transaction(Entry& entry);
-  void abort_open(Entry& entry, std::optional<Waiting> waiting);
+  void abort_open(Entry& entry, const std::optional<Waiting>& waiting);
   struct Owned {
     Errc error = Errc::none;
     Transaction next;

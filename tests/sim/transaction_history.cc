@@ -119,7 +119,7 @@ class Checker {
   void check_order() {
     std::map<std::pair<std::string, PartitionName>, std::int64_t> last;
     auto runs = history_.runs;
-    std::stable_sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) {
+    std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) {
       return std::pair(a.id, a.number) < std::pair(b.id, b.number);
     });
     for (const auto& one : runs)
