@@ -176,14 +176,6 @@ class Confluent(unittest.TestCase):
         self.assertEqual(shown["num.partitions"].value, "1")
         self.assertTrue(shown["listeners"].is_read_only)
 
-    def test_a_transactional_producer_is_refused_at_once_and_not_left_waiting(self):
-        producer = Producer(client_settings(self.broker, transactional_id="t"))
-        started = time.monotonic()
-        with self.assertRaises(KafkaException) as refused:
-            producer.init_transactions(DEADLINE_S)
-        self.assertLess(time.monotonic() - started, DEADLINE_S / 2)
-        self.assertIn("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", refused.exception.args[0].name())
-
 
 class Restart(unittest.TestCase):
     def test_batches_ids_and_settings_survive_a_clean_stop_and_a_kill(self):

@@ -19,6 +19,14 @@ enum class Mutant : std::uint8_t {
   generation_not_raised,       // a group assigns its partitions anew under the old generation
   commit_checked_again,        // a commit that was applied is answered with an error
   offsets_before_durable,      // a commit can be fetched before it is synced
+  duplicates_across_epochs,    // a batch of a new epoch is taken for one of an older
+  stable_is_high_watermark,    // readers of committed data see what is not decided
+  no_marker_before_fence,      // a new owner begins before its predecessor's transaction has ended
+  reply_before_state,          // the coordinator answers before its state is durable
+  leader_epoch_not_raised,     // an unclean start goes on in the epoch of the life before
+  no_sync,                     // the write-ahead log is never synced
+  pending_offset_lost,         // offsets of a committed transaction are dropped
+  late_end_accepted,           // EndTxn of an earlier epoch ends the present transaction
 };
 
 #ifdef WEIR_MUTANTS

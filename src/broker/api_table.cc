@@ -43,6 +43,11 @@ constexpr ApiRow table[] = {
     ROW(delete_topics, DeleteTopics, handle_delete_topics, 1, 6),
     ROW(delete_records, DeleteRecords, handle_delete_records, 0, 2),
     ROW(init_producer_id, InitProducerId, handle_init_producer_id, 0, 5),
+    ROW(add_partitions_to_txn, AddPartitionsToTxn, handle_add_partitions_to_txn, 0, 5),
+    ROW(add_offsets_to_txn, AddOffsetsToTxn, handle_add_offsets_to_txn, 0, 4),
+    ROW(end_txn, EndTxn, handle_end_txn, 0, 5),
+    ROW(write_txn_markers, WriteTxnMarkers, handle_write_txn_markers, 1, 1),
+    ROW(txn_offset_commit, TxnOffsetCommit, handle_txn_offset_commit, 0, 5),
     ROW(offset_for_leader_epoch, OffsetForLeaderEpoch, handle_offset_for_leader_epoch, 2, 4),
     ROW(describe_configs, DescribeConfigs, handle_describe_configs, 1, 4),
     ROW(alter_configs, AlterConfigs, handle_alter_configs, 0, 2),
@@ -52,6 +57,9 @@ constexpr ApiRow table[] = {
     ROW(incremental_alter_configs, IncrementalAlterConfigs, handle_incremental_alter_configs, 0, 1),
     ROW(offset_delete, OffsetDelete, handle_offset_delete, 0, 0),
     ROW(describe_cluster, DescribeCluster, handle_describe_cluster, 0, 2),
+    ROW(describe_producers, DescribeProducers, handle_describe_producers, 0, 0),
+    ROW(describe_transactions, DescribeTransactions, handle_describe_transactions, 0, 0),
+    ROW(list_transactions, ListTransactions, handle_list_transactions, 0, 2),
     ROW(describe_topic_partitions, DescribeTopicPartitions, handle_describe_topic_partitions, 0, 0),
 };
 

@@ -26,6 +26,7 @@ std::string host_of(const std::string& peer) { return peer.substr(0, peer.rfind(
 Broker::Broker(io::Runtime& runtime, BrokerOptions options)
     : runtime_(runtime),
       options_(std::move(options)),
+      fetch_sessions_(runtime.rng()),
       request_log_(options_.settings.get_int("weir.slow.request.ms"),
                    options_.settings.get_bool("weir.access.log")),
       started_wall_ms_(runtime.loop().clock().wall_ms()) {
@@ -85,6 +86,8 @@ Result<void> Broker::open_log() {
   metadata_->on_topic_deleted(
       [this](std::string_view name, const TopicId& id) { groups_->topic_deleted(name, id); });
   groups_->load();
+  transactions_ = std::make_unique<TransactionService>(*this);
+  transactions_->load();
   recovered_ = true;
   log_->on_change([this](log::PartitionLog& partition) { fetch_waiters_->on_change(partition); });
   return {};
@@ -253,6 +256,7 @@ void Broker::stop(std::function<void(Result<void>)> done) {
   for (const auto& connection : connections_) connection->stop_reading();
   fetch_waiters_->answer_all();
   groups_->stop();
+  transactions_->stop();
   drain_deadline_ = now() + drain_limit;
   drain();
 }

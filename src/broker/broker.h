@@ -14,12 +14,14 @@
 #include <vector>
 
 #include "broker/connection.h"
+#include "broker/fetch_sessions.h"
 #include "broker/fetch_waiters.h"
 #include "broker/group_service.h"
 #include "broker/metadata.h"
 #include "broker/options.h"
 #include "broker/request_log.h"
 #include "broker/traffic.h"
+#include "broker/transaction_service.h"
 #include "io/runtime.h"
 
 namespace weir::broker {
@@ -45,8 +47,10 @@ class Broker {
   Metadata& metadata() { return *metadata_; }
   log::LogStore& log() { return *log_; }
   FetchWaiters& fetch_waiters() { return *fetch_waiters_; }
+  FetchSessions& fetch_sessions() { return fetch_sessions_; }
   const log::LogStore& log() const { return *log_; }
   GroupService& groups() { return *groups_; }
+  TransactionService& transactions() { return *transactions_; }
   io::Loop& loop() { return runtime_.loop(); }
   io::Runtime& runtime() { return runtime_; }
   MonoTime now() const { return runtime_.loop().now(); }
@@ -99,7 +103,9 @@ class Broker {
   std::unique_ptr<log::LogStore> log_;
   std::unique_ptr<Metadata> metadata_;
   std::unique_ptr<FetchWaiters> fetch_waiters_;
+  FetchSessions fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
+  std::unique_ptr<TransactionService> transactions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::shared_ptr<RequestMemory> memory_;

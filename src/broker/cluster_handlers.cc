@@ -7,6 +7,7 @@
 #include "broker/api_table.h"
 #include "broker/broker.h"
 #include "broker/handlers.h"
+#include "broker/transaction_service.h"
 
 namespace weir::broker {
 namespace {
@@ -117,9 +118,12 @@ void resolve_by_name(const std::shared_ptr<PendingMetadata>& pending, std::size_
       });
 }
 
+/// How clients run transactions; 2: an epoch a transaction (KIP-890).
+constexpr std::string_view transaction_feature = "transaction.version";
+
 }  // namespace
 
-void handle_api_versions(Broker&, RequestInfo info, kafka::ApiVersionsRequest request,
+void handle_api_versions(Broker& broker, RequestInfo info, kafka::ApiVersionsRequest request,
                          Reply<kafka::ApiVersionsResponse> reply) {
   kafka::ApiVersionsResponse response;
   if (info.api_version >= 3 && (!legal_software(request.client_software_name) ||
@@ -132,6 +136,19 @@ void handle_api_versions(Broker&, RequestInfo info, kafka::ApiVersionsRequest re
     version.max_version = row.max_version;
     response.api_keys.push_back(std::move(version));
   }
+  // Left out of older answers, whose clients take a minimum of 0 for an error (KAFKA-17011).
+  const std::int16_t level =
+      static_cast<std::int16_t>(broker.options().settings.get_int32("weir.transaction.version"));
+  if (info.api_version >= 4)
+    response.supported_features.push_back({.name = transaction_feature,
+                                           .min_version = 0,
+                                           .max_version = coordinator::epoch_a_transaction,
+                                           .unknown_tags = {}});
+  if (info.api_version >= 3)
+    response.finalized_features.push_back({.name = transaction_feature,
+                                           .max_version_level = level,
+                                           .min_version_level = level,
+                                           .unknown_tags = {}});
   response.finalized_features_epoch = 0;
   reply(response);
 }
@@ -282,6 +299,8 @@ void handle_describe_log_dirs(Broker& broker, RequestInfo, kafka::DescribeLogDir
 
 namespace {
 
+constexpr std::int8_t group_key = 0, transaction_key = 1;
+
 struct PendingCoordinator {
   Broker& broker;
   RequestInfo info;
@@ -290,18 +309,15 @@ struct PendingCoordinator {
   kafka::FindCoordinatorResponse response;
 
   template <class Out>
-  void fill(Out& out, const Result<void>& group_fault) {
+  void fill(Out& out, const Result<void>& fault) {
     out.node_id = -1;
     out.port = -1;
-    if (request.key_type == 1) {
-      out.error_code = wire_code(Errc::transactional_id_authorization_failed);
-      out.error_message = "transactions are not served yet; produce without transactional.id";
-    } else if (request.key_type != 0) {
+    if (request.key_type != group_key && request.key_type != transaction_key) {
       out.error_code = wire_code(Errc::invalid_request);
       out.error_message = "there is no such kind of coordinator";
-    } else if (!group_fault) {
+    } else if (!fault) {
       out.error_code = wire_code(Errc::coordinator_not_available);
-      out.error_message = response.keep(group_fault.error().message());
+      out.error_message = response.keep(fault.error().message());
     } else {
       const io::Endpoint here = broker.advertised(info);
       out.node_id = broker.node_id();
@@ -310,15 +326,15 @@ struct PendingCoordinator {
     }
   }
 
-  void answer(const Result<void>& group_fault) {
+  void answer(const Result<void>& fault) {
     if (info.api_version < 4) {
-      fill(response, group_fault);
+      fill(response, fault);
       return reply(response);
     }
     for (const auto key : request.coordinator_keys) {
       kafka::FindCoordinatorResponse::Coordinator out;
       out.key = key;
-      fill(out, group_fault);
+      fill(out, fault);
       response.coordinators.push_back(std::move(out));
     }
     reply(response);
@@ -336,10 +352,14 @@ void handle_find_coordinator(Broker& broker, RequestInfo info,
                                                               .request = std::move(request),
                                                               .reply = std::move(reply),
                                                               .response = {}});
-  if (pending->request.key_type != 0) return pending->answer({});
-  if (broker.groups().unavailable()) return pending->answer(fail(*broker.groups().unavailable()));
   // Whoever looks for a coordinator is about to use it: the stream is there when it is told.
-  broker.groups().ensure_topic([pending](const Result<void>& made) { pending->answer(made); });
+  const auto found = [&](auto& service) {
+    if (service.unavailable()) return pending->answer(fail(*service.unavailable()));
+    service.ensure_topic([pending](const Result<void>& made) { pending->answer(made); });
+  };
+  if (pending->request.key_type == group_key) return found(broker.groups());
+  if (pending->request.key_type == transaction_key) return found(broker.transactions());
+  pending->answer({});
 }
 
 }  // namespace weir::broker

@@ -1,4 +1,5 @@
-// Fetch: whole batches below the high watermark, now or when there are enough (KIP-74 limits).
+// Fetch: whole batches below the end that the reader may see, now or when there are enough (KIP-74
+// limits).
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -13,19 +14,20 @@ namespace weir::broker {
 class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
  public:
   struct Part {
-    std::size_t topic = 0;  // where it stands in the request
-    std::size_t partition = 0;
-    TopicId topic_id;
+    FetchTarget target;
+    PartitionId id;
     Errc error = Errc::none;
     std::vector<io::OutPiece> pieces;
     std::uint64_t bytes = 0;
+    std::vector<log::AbortedTransaction> aborted;
   };
 
   PendingFetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
-               Reply<kafka::FetchResponse> reply)
+               FetchSessions::Opened session, Reply<kafka::FetchResponse> reply)
       : broker_(broker),
         info_(std::move(info)),
         request_(std::move(request)),
+        session_(std::move(session)),
         reply_(std::move(reply)) {
     const auto most = broker_.metadata().broker_settings().get_int("fetch.max.bytes");
     bytes_left_ = static_cast<std::uint64_t>(std::clamp<std::int64_t>(request_.max_bytes, 0, most));
@@ -35,7 +37,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   const std::vector<Part>& parts() const { return parts_; }
   log::PartitionLog* log_of(const Part& part) const {
     if (part.error != Errc::none) return nullptr;
-    return broker_.log().find({.topic = part.topic_id, .partition = asked(part).partition});
+    return broker_.log().find(part.id);
   }
 
   /// True if it need not wait (any longer).
@@ -46,14 +48,14 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     for (auto& part : parts_) {
       const auto* log = log_of(part);
       if (log == nullptr || log->fenced()) return true;
-      const auto& asked_part = asked(part);
-      const Offset offset(asked_part.fetch_offset);
+      const Offset offset(part.target.fetch_offset);
       if (offset < log->log_start() || offset > log->next_offset()) return true;
-      if (check_epoch(*log, asked_part) != Errc::none ||
-          diverging(*log, asked_part).epoch.value >= 0)
+      if (check_epoch(*log, part.target) != Errc::none ||
+          diverging(*log, part.target).epoch.value >= 0)
         return true;
-      const auto most = static_cast<std::uint64_t>(std::max(asked_part.partition_max_bytes, 1));
-      total += log->readable_bytes(offset, std::min(most, std::max<std::uint64_t>(wanted, 1)));
+      const auto most = static_cast<std::uint64_t>(std::max(part.target.max_bytes, 1));
+      total += log->readable_bytes(offset, std::min(most, std::max<std::uint64_t>(wanted, 1)),
+                                   isolation());
     }
     return total >= wanted;
   }
@@ -79,40 +81,39 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   io::TimerId timer = io::TimerId::none;
 
  private:
-  const kafka::FetchRequest::FetchPartition& asked(const Part& part) const {
-    return request_.topics[part.topic].partitions[part.partition];
+  log::Isolation isolation() const {
+    return request_.isolation_level == 1 ? log::Isolation::committed : log::Isolation::uncommitted;
   }
 
   void resolve() {
-    for (std::size_t t = 0; t < request_.topics.size(); ++t) {
-      const auto& topic = request_.topics[t];
-      const bool by_id = info_.api_version >= 13;
+    const bool by_id = info_.api_version >= 13;
+    auto targets = session_.session != nullptr && session_.incremental ? session_.session->targets()
+                                                                       : targets_of(request_);
+    parts_.reserve(targets.size());
+    for (auto& target : targets) {
       const Topic* found =
-          by_id ? broker_.metadata().find(topic.topic_id) : broker_.metadata().find(topic.topic);
-      for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
-        Part part{.topic = t,
-                  .partition = p,
-                  .topic_id = {},
-                  .error = Errc::none,
-                  .pieces = {},
-                  .bytes = 0};
-        if (found != nullptr) part.topic_id = found->id;
-        const auto index = topic.partitions[p].partition;
-        if (found == nullptr) {
-          part.error = by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition;
-        } else if (index < 0 || index >= found->partitions) {
-          part.error = Errc::unknown_topic_or_partition;
-        } else if (request_.replica_id >= 0 || request_.replica_state.replica_id >= 0) {
-          part.error =
-              Errc::topic_authorization_failed;  // nobody may pose as a replica (CVE-2018-1288)
-        }
-        parts_.push_back(std::move(part));
+          by_id ? broker_.metadata().find(target.topic_id) : broker_.metadata().find(target.topic);
+      Part part{.target = std::move(target),
+                .id = {},
+                .error = Errc::none,
+                .pieces = {},
+                .bytes = 0,
+                .aborted = {}};
+      const auto index = part.target.partition;
+      if (found != nullptr) part.id = {.topic = found->id, .partition = index};
+      if (found == nullptr) {
+        part.error = by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition;
+      } else if (index < 0 || index >= found->partitions) {
+        part.error = Errc::unknown_topic_or_partition;
+      } else if (request_.replica_id >= 0 || request_.replica_state.replica_id >= 0) {
+        part.error =
+            Errc::topic_authorization_failed;  // nobody may pose as a replica (CVE-2018-1288)
       }
+      parts_.push_back(std::move(part));
     }
   }
 
-  static Errc check_epoch(const log::PartitionLog& log,
-                          const kafka::FetchRequest::FetchPartition& asked) {
+  static Errc check_epoch(const log::PartitionLog& log, const FetchTarget& asked) {
     if (asked.current_leader_epoch < 0) return Errc::none;
     const auto present = log.leader_epoch().value;
     if (asked.current_leader_epoch < present) return Errc::fenced_leader_epoch;
@@ -120,8 +121,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   }
 
   /// Where the reader's last epoch ended here, if that is before where it wants to read on.
-  static log::LeaderEpochs::End diverging(const log::PartitionLog& log,
-                                          const kafka::FetchRequest::FetchPartition& asked) {
+  static log::LeaderEpochs::End diverging(const log::PartitionLog& log, const FetchTarget& asked) {
     if (asked.last_fetched_epoch < 0) return {};
     const auto end =
         log.leader_epochs().end_of(LeaderEpoch(asked.last_fetched_epoch), log.next_offset());
@@ -139,13 +139,16 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
         if (part.error == Errc::none) part.error = Errc::unknown_topic_or_partition;
         continue;
       }
-      part.error = check_epoch(*log, asked(part));
-      if (part.error != Errc::none || diverging(*log, asked(part)).epoch.value >= 0) continue;
-      const auto most = static_cast<std::uint64_t>(std::max(asked(part).partition_max_bytes, 0));
+      part.error = check_epoch(*log, part.target);
+      if (part.error != Errc::none || diverging(*log, part.target).epoch.value >= 0) continue;
+      const auto most = static_cast<std::uint64_t>(std::max(part.target.max_bytes, 0));
       if (bytes_left_ == 0 && any_bytes_) continue;
       enum class State : std::uint8_t { calling, done_at_once, waiting };
       auto state = std::make_shared<State>(State::calling);
-      log->read(Offset(asked(part).fetch_offset), std::min(most, bytes_left_), !any_bytes_,
+      log->read(Offset(part.target.fetch_offset),
+                {.max_bytes = std::min(most, bytes_left_),
+                 .at_least_one = !any_bytes_,
+                 .isolation = isolation()},
                 [self = shared_from_this(), at, state](Result<log::ReadData> data) {
                   self->note(self->parts_[at], std::move(data));
                   if (*state == State::waiting) return self->read_from(at + 1);
@@ -169,6 +172,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     }
     part.bytes = data->bytes;
     part.pieces = std::move(data->pieces);
+    part.aborted = std::move(data->aborted);
     any_bytes_ = any_bytes_ || part.bytes > 0;
     bytes_left_ -= std::min(bytes_left_, part.bytes);
   }
@@ -176,38 +180,68 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   void answer() {
     kafka::FetchResponse response;
     Externals externals;
-    for (const auto& topic : request_.topics)
-      response.responses.push_back(
-          {.topic_id = topic.topic_id, .topic = topic.topic, .partitions = {}, .unknown_tags = {}});
+    if (session_.session != nullptr) response.session_id = session_.session->id();
+    const FetchTarget* before = nullptr;
     for (auto& part : parts_) {
-      kafka::FetchResponse::PartitionData out;
-      out.partition_index = asked(part).partition;
-      out.error_code = wire_code(part.error);
-      out.high_watermark = -1;
-      if (info_.api_version >= 11) out.preferred_read_replica = -1;
-      if (request_.isolation_level == 1) out.aborted_transactions.emplace();
-      auto* log = broker_.log().find({.topic = part.topic_id, .partition = asked(part).partition});
-      if (log != nullptr && part.error != Errc::topic_authorization_failed &&
-          part.error != Errc::offset_out_of_range) {
-        out.high_watermark = out.last_stable_offset = log->high_watermark().value;
-        out.log_start_offset = log->log_start().value;
-        const auto end =
-            part.error == Errc::none ? diverging(*log, asked(part)) : log::LeaderEpochs::End{};
-        if (end.epoch.value >= 0)
-          out.diverging_epoch = {
-              .epoch = end.epoch.value, .end_offset = end.end.value, .unknown_tags = {}};
-      }
+      auto out = describe(part);
+      if (session_.session != nullptr && !must_tell(part, out)) continue;
       out.records = part.bytes > 0 ? kafka::Records::external(part.bytes)
                                    : kafka::Records(std::string_view());
       if (part.bytes > 0) externals.push_back(std::move(part.pieces));
-      response.responses[part.topic].partitions.push_back(std::move(out));
+      const FetchTarget& target = part.target;
+      if (before == nullptr || before->topic_id != target.topic_id || before->topic != target.topic)
+        response.responses.push_back({.topic_id = target.topic_id,
+                                      .topic = target.topic,
+                                      .partitions = {},
+                                      .unknown_tags = {}});
+      before = &target;
+      response.responses.back().partitions.push_back(std::move(out));
     }
     reply_(response, std::move(externals));
+  }
+
+  // Everything of the partition but its records.
+  kafka::FetchResponse::PartitionData describe(const Part& part) const {
+    kafka::FetchResponse::PartitionData out;
+    out.partition_index = part.target.partition;
+    out.error_code = wire_code(part.error);
+    out.high_watermark = -1;
+    if (info_.api_version >= 11) out.preferred_read_replica = -1;
+    if (isolation() == log::Isolation::committed) {
+      auto& aborted = out.aborted_transactions.emplace();
+      for (const auto& transaction : part.aborted)
+        aborted.push_back({.producer_id = transaction.producer.value,
+                           .first_offset = transaction.first.value,
+                           .unknown_tags = {}});
+    }
+    const auto* log = broker_.log().find(part.id);
+    if (log == nullptr || part.error == Errc::topic_authorization_failed ||
+        part.error == Errc::offset_out_of_range)
+      return out;
+    out.high_watermark = log->high_watermark().value;
+    out.last_stable_offset = log->last_stable_offset().value;
+    out.log_start_offset = log->log_start().value;
+    if (part.error != Errc::none) return out;
+    if (const auto end = diverging(*log, part.target); end.epoch.value >= 0)
+      out.diverging_epoch = {
+          .epoch = end.epoch.value, .end_offset = end.end.value, .unknown_tags = {}};
+    return out;
+  }
+
+  bool must_tell(const Part& part, const kafka::FetchResponse::PartitionData& out) {
+    const bool news = session_.session->must_tell(
+        part.target,
+        {.high_watermark = out.high_watermark,
+         .last_stable_offset = out.last_stable_offset,
+         .log_start = out.log_start_offset},
+        part.bytes > 0, out.error_code != 0 || out.diverging_epoch.epoch >= 0);
+    return news || !session_.incremental;
   }
 
   Broker& broker_;
   RequestInfo info_;
   kafka::FetchRequest request_;
+  FetchSessions::Opened session_;
   Reply<kafka::FetchResponse> reply_;
   std::vector<Part> parts_;
   std::uint64_t bytes_left_ = 0;
@@ -271,17 +305,17 @@ void handle_fetch(Broker& broker, RequestInfo info, kafka::FetchRequest request,
                   Reply<kafka::FetchResponse> reply) {
   std::size_t count = 0;
   for (const auto& topic : request.topics) count += topic.partitions.size();
-  // No sessions yet: a fetch inside one is told so, and the client starts anew without (KIP-227).
-  if (request.session_id != 0) {
-    kafka::FetchResponse response;
-    response.error_code = wire_code(Errc::fetch_session_id_not_found);
-    return reply(response);
-  }
   if (count > limits::partitions_per_request)
     return reply.close(fmt::format("a Fetch of {} partitions, at most {} are served", count,
                                    limits::partitions_per_request));
+  auto session = broker.fetch_sessions().open(request, info.api_version, broker.now());
+  if (session.error != Errc::none) {
+    kafka::FetchResponse response;
+    response.error_code = wire_code(session.error);
+    return reply(response);
+  }
   broker.fetch_waiters().start(std::make_shared<PendingFetch>(
-      broker, std::move(info), std::move(request), std::move(reply)));
+      broker, std::move(info), std::move(request), std::move(session), std::move(reply)));
 }
 
 }  // namespace weir::broker

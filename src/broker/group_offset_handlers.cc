@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/group_service.h"
 #include "broker/handlers.h"
+#include "broker/transaction_service.h"
 
 namespace weir::broker {
 namespace {
@@ -31,24 +32,36 @@ std::string too_many(std::string_view what, std::size_t count) {
                      limits::partitions_per_request);
 }
 
+/// OffsetCommit, or TxnOffsetCommit: the same but for the transaction.
+template <class Request, class Response>
 struct PendingCommit {
   RequestInfo info;
-  kafka::OffsetCommitRequest request;
-  Reply<kafka::OffsetCommitResponse> reply;
-  kafka::OffsetCommitResponse response;
+  Request request;
+  Reply<Response> reply;
+  Response response;
   std::vector<std::pair<std::size_t, std::size_t>> places;  // of the items, in the response
 };
 
+template <class Row>
+TopicId out_id(const Row& row) {
+  if constexpr (requires { row.topic_id; }) return row.topic_id;
+  return {};
+}
+
 // Judges topics and partitions; the rest is the coordinator's.
-std::vector<coordinator::CommitItem> items_of(const Metadata& metadata, PendingCommit& pending) {
+template <class Pending>
+std::vector<coordinator::CommitItem> items_of(const Metadata& metadata, Pending& pending) {
   constexpr std::int16_t first_version_with_ids = 10;
-  const bool by_id = pending.info.api_version >= first_version_with_ids;
   std::vector<coordinator::CommitItem> items;
   for (const auto& asked : pending.request.topics) {
-    const Topic* topic = by_id ? metadata.find(asked.topic_id) : metadata.find(asked.name);
     auto& out = pending.response.topics.emplace_back();
-    out.topic_id = asked.topic_id;
     out.name = asked.name;
+    bool by_id = false;
+    if constexpr (requires { asked.topic_id; }) {
+      by_id = pending.info.api_version >= first_version_with_ids;
+      out.topic_id = asked.topic_id;
+    }
+    const Topic* topic = by_id ? metadata.find(out_id(out)) : metadata.find(asked.name);
     for (const auto& partition : asked.partitions) {
       auto& row = out.partitions.emplace_back();
       row.partition_index = partition.partition_index;
@@ -70,7 +83,8 @@ std::vector<coordinator::CommitItem> items_of(const Metadata& metadata, PendingC
   return items;
 }
 
-void finish_commit(PendingCommit& pending, const coordinator::CommitAnswer& answer) {
+template <class Pending>
+void finish_commit(Pending& pending, const coordinator::CommitAnswer& answer) {
   for (std::size_t i = 0; i < pending.places.size(); ++i) {
     const auto [topic, partition] = pending.places[i];
     pending.response.topics[topic].partitions[partition].error_code =
@@ -210,11 +224,12 @@ void handle_offset_commit(Broker& broker, RequestInfo info, kafka::OffsetCommitR
   const std::size_t count = count_partitions(request.topics);
   if (count > limits::partitions_per_request)
     return reply.close(too_many("an OffsetCommit", count));
-  auto pending = std::make_shared<PendingCommit>(PendingCommit{.info = std::move(info),
-                                                               .request = std::move(request),
-                                                               .reply = std::move(reply),
-                                                               .response = {},
-                                                               .places = {}});
+  using Pending = PendingCommit<kafka::OffsetCommitRequest, kafka::OffsetCommitResponse>;
+  auto pending = std::make_shared<Pending>(Pending{.info = std::move(info),
+                                                   .request = std::move(request),
+                                                   .reply = std::move(reply),
+                                                   .response = {},
+                                                   .places = {}});
   coordinator::CommitRequest commit{.group = pending->request.group_id,
                                     .generation = pending->request.generation_id_or_member_epoch,
                                     .member = pending->request.member_id,
@@ -229,6 +244,76 @@ void handle_offset_commit(Broker& broker, RequestInfo info, kafka::OffsetCommitR
         return groups.commit(caller, commit, now);
       },
       [pending](const coordinator::CommitAnswer& answer) { finish_commit(*pending, answer); });
+}
+
+namespace {
+
+using PendingTxnCommit =
+    PendingCommit<kafka::TxnOffsetCommitRequest, kafka::TxnOffsetCommitResponse>;
+
+/// Since version 5 a commit brings the stream of offsets into the transaction (KIP-890).
+constexpr std::int16_t first_implicit_commit = 5;
+
+Errc as_known(Errc verdict, std::int16_t version) {
+  if (verdict == Errc::producer_fenced) return Errc::invalid_producer_epoch;
+  if (verdict == Errc::invalid_txn_state && version >= 4) return Errc::transaction_abortable;
+  // Clients that do not know it take it for a reason to give up.
+  if (verdict == Errc::concurrent_transactions && version < first_implicit_commit)
+    return Errc::coordinator_load_in_progress;
+  return verdict;
+}
+
+// The stream of offsets is there. From the admission on nothing comes between it and the append.
+void commit_in_transaction(Broker& broker, const std::shared_ptr<PendingTxnCommit>& pending) {
+  const auto& request = pending->request;
+  coordinator::CommitRequest commit{.group = request.group_id,
+                                    .generation = request.generation_id,
+                                    .member = request.member_id,
+                                    .instance = request.group_instance_id,
+                                    .items = items_of(broker.metadata(), *pending),
+                                    .producer = ProducerId(request.producer_id),
+                                    .producer_epoch = ProducerEpoch(request.producer_epoch)};
+  if (commit.items.empty()) return pending->reply(pending->response);
+  const Errc verdict = broker.transactions().admit(
+      {.id = request.transactional_id, .producer = commit.producer, .epoch = commit.producer_epoch},
+      {{std::string(offsets_topic), {0}}}, pending->info.api_version >= first_implicit_commit);
+  if (verdict != Errc::none)
+    return finish_commit(*pending,
+                         {.whole = as_known(verdict, pending->info.api_version), .items = {}});
+  broker.groups().request<coordinator::CommitAnswer>(
+      pending->info,
+      [&](GroupCoordinator& groups, const auto& caller, const auto& now) {
+        return groups.commit(caller, commit, now);
+      },
+      [pending](const coordinator::CommitAnswer& answer) { finish_commit(*pending, answer); });
+  broker.groups().flush();
+}
+
+}  // namespace
+
+void handle_txn_offset_commit(Broker& broker, RequestInfo info,
+                              kafka::TxnOffsetCommitRequest request,
+                              Reply<kafka::TxnOffsetCommitResponse> reply) {
+  const std::size_t count = count_partitions(request.topics);
+  if (count > limits::partitions_per_request)
+    return reply.close(too_many("a TxnOffsetCommit", count));
+  auto pending = std::make_shared<PendingTxnCommit>(PendingTxnCommit{.info = std::move(info),
+                                                                     .request = std::move(request),
+                                                                     .reply = std::move(reply),
+                                                                     .response = {},
+                                                                     .places = {}});
+  const auto refuse = [&](Errc error) {
+    (void)items_of(broker.metadata(), *pending);
+    finish_commit(*pending, {.whole = error, .items = {}});
+  };
+  if (broker.groups().unavailable()) return refuse(Errc::coordinator_not_available);
+  if (pending->request.transactional_id.empty()) return refuse(Errc::invalid_request);
+  if (pending->request.producer_id < 0) return refuse(Errc::invalid_producer_id_mapping);
+  broker.groups().ensure_topic([&broker, pending](const Result<void>& made) {
+    if (made) return commit_in_transaction(broker, pending);
+    (void)items_of(broker.metadata(), *pending);
+    finish_commit(*pending, {.whole = Errc::coordinator_not_available, .items = {}});
+  });
 }
 
 void handle_offset_fetch(Broker& broker, RequestInfo info, kafka::OffsetFetchRequest request,

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "broker/broker.h"
+#include "broker/internal_streams.h"
 #include "kafka/batch_builder.h"
 #include "kafka/record_batch.h"
 
@@ -49,23 +50,19 @@ coordinator::Now GroupService::now() const {
 }
 
 Result<void> GroupService::read(log::PartitionLog& log) {
-  if (log.fenced()) return fail(*log.fenced());
-  return broker_.log().for_each_batch(log, [this](std::string_view bytes) -> Result<void> {
-    auto batch = kafka::BatchView::parse(bytes);
-    if (!batch) return fail(batch.error());
-    if (batch->is_control()) return {};
-    auto reader = kafka::RecordReader::open(*batch);
-    if (!reader) return fail(reader.error());
-    kafka::RecordView record;
-    while (reader->next(record)) {
-      if (!record.key) continue;  // compaction would drop it: it says nothing
-      if (auto loaded = coordinator_.load(*record.key, record.value, now()); !loaded)
-        return fail(loaded.error().code(),
-                    fmt::format("offset {}: {}", record.offset, loaded.error().message()));
-    }
-    if (reader->error() != nullptr) return fail(*reader->error());
-    return {};
-  });
+  return read_stream(
+      broker_.log(), log,
+      {.record =
+           [this](const kafka::BatchView& batch, const kafka::RecordView& record) {
+             const ProducerId owner(batch.is_transactional() ? batch.producer_id() : -1);
+             return coordinator_.load(*record.key, record.value, now(), owner);
+           },
+       .marker = [this](std::string_view bytes) -> Result<void> {
+         auto end = log::end_in(bytes);
+         if (!end) return fail(end.error());
+         coordinator_.transaction_ended(end->producer, end->commit, now());
+         return {};
+       }});
 }
 
 void GroupService::load() {
@@ -141,24 +138,29 @@ void GroupService::flush() {
   while (!unsent_.empty()) {
     std::vector<coordinator::WriteId> writes;
     std::size_t bytes = 0;
-    while (!unsent_.empty() && bytes < batch_bytes) {
+    const coordinator::WriteOwner owner = coordinator_.owner_of(unsent_.front());
+    while (!unsent_.empty() && bytes < batch_bytes &&
+           coordinator_.owner_of(unsent_.front()) == owner) {
       for (const auto& record : coordinator_.records_of(unsent_.front()))
         bytes += record.key.size() + (record.value ? record.value->size() : 0);
       writes.push_back(unsent_.front());
       unsent_.pop_front();
     }
-    append(log, std::move(writes));
+    append(log, owner, std::move(writes));
   }
 }
 
-void GroupService::append(log::PartitionLog& log, std::vector<coordinator::WriteId> writes) {
+void GroupService::append(log::PartitionLog& log, const coordinator::WriteOwner& owner,
+                          std::vector<coordinator::WriteId> writes) {
   kafka::BatchBuilder builder;
   const std::int64_t wall_ms = broker_.wall_ms();
   for (const auto write : writes)
     for (const auto& record : coordinator_.records_of(write))
       builder.append(wall_ms, std::string_view(record.key),
                      record.value ? std::optional<std::string_view>(*record.value) : std::nullopt);
-  auto batch = builder.finish({});
+  auto batch = builder.finish({.producer_id = owner.producer.value,
+                               .producer_epoch = owner.epoch.value,
+                               .transactional = owner.producer.value >= 0});
   check(batch.has_value(), "records of groups make a batch");
   log.append(std::move(*batch), [this, alive = alive_, writes = std::move(writes)](
                                     const Result<log::Appended>& appended) {
@@ -177,24 +179,14 @@ void GroupService::end(const std::vector<coordinator::WriteId>& writes, bool dur
 }
 
 void GroupService::ensure_topic(std::move_only_function<void(Result<void>)> done) {
-  Metadata& metadata = broker_.metadata();
-  if (metadata.find(offsets_topic) != nullptr) return done({});
-  metadata.mutate(
-      [this, &metadata]() -> std::vector<MetadataRecord> {
-        if (metadata.find(offsets_topic) != nullptr) return {};
-        const TopicId id = broker_.runtime().rng().uuid();
-        std::vector<MetadataRecord> records;
-        records.push_back(Metadata::topic_record(
-            id, offsets_topic,
-            broker_.options().settings.get_int32("offsets.topic.num.partitions")));
-        // As Kafka makes it.
-        records.push_back(Metadata::topic_setting(id, "cleanup.policy", "compact"));
-        records.push_back(Metadata::topic_setting(id, "compression.type", "producer"));
-        records.push_back(Metadata::topic_setting(
-            id, "segment.bytes", broker_.options().settings.text("offsets.topic.segment.bytes")));
-        return records;
-      },
-      std::move(done));
+  const auto& settings = broker_.options().settings;
+  ensure_stream(broker_.metadata(), offsets_topic,
+                settings.get_int32("offsets.topic.num.partitions"),
+                settings.text("offsets.topic.segment.bytes"), std::move(done));
+}
+
+void GroupService::transaction_ended(ProducerId producer, bool commit) {
+  if (!unavailable_) coordinator_.transaction_ended(producer, commit, now());
 }
 
 void GroupService::topic_deleted(std::string_view name, const TopicId& id) {

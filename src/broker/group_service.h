@@ -50,6 +50,9 @@ class GroupService {
   /// Makes the stream of offsets if it is missing.
   void ensure_topic(std::move_only_function<void(Result<void>)> done);
   void topic_deleted(std::string_view name, const TopicId& id);
+  /// What was decided goes to the log now: a marker must stand behind it.
+  void flush();
+  void transaction_ended(ProducerId producer, bool commit);
   /// Answers everybody who waits; no member expires from now on.
   void stop();
 
@@ -60,8 +63,8 @@ class GroupService {
   void run(coordinator::Effects effects);
   void arm();
   void flush_later();
-  void flush();
-  void append(log::PartitionLog& log, std::vector<coordinator::WriteId> writes);
+  void append(log::PartitionLog& log, const coordinator::WriteOwner& owner,
+              std::vector<coordinator::WriteId> writes);
   void end(const std::vector<coordinator::WriteId>& writes, bool durable);
   Result<void> read(log::PartitionLog& log);
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "broker/connection.h"
+#include "kafka/messages/add_offsets_to_txn.h"
+#include "kafka/messages/add_partitions_to_txn.h"
 #include "kafka/messages/alter_configs.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/create_partitions.h"
@@ -14,7 +16,10 @@
 #include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_producers.h"
 #include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/describe_transactions.h"
+#include "kafka/messages/end_txn.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
@@ -24,6 +29,7 @@
 #include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_transactions.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
@@ -31,6 +37,8 @@
 #include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/produce.h"
 #include "kafka/messages/sync_group.h"
+#include "kafka/messages/txn_offset_commit.h"
+#include "kafka/messages/write_txn_markers.h"
 
 namespace weir::broker {
 
@@ -40,7 +48,15 @@ namespace weir::broker {
 
 // produce_handlers.cc
 WEIR_HANDLER(handle_produce, Produce);
+// transaction_handlers.cc
 WEIR_HANDLER(handle_init_producer_id, InitProducerId);
+WEIR_HANDLER(handle_add_partitions_to_txn, AddPartitionsToTxn);
+WEIR_HANDLER(handle_add_offsets_to_txn, AddOffsetsToTxn);
+WEIR_HANDLER(handle_end_txn, EndTxn);
+WEIR_HANDLER(handle_write_txn_markers, WriteTxnMarkers);
+WEIR_HANDLER(handle_describe_transactions, DescribeTransactions);
+WEIR_HANDLER(handle_list_transactions, ListTransactions);
+WEIR_HANDLER(handle_describe_producers, DescribeProducers);
 // fetch_handlers.cc
 WEIR_HANDLER(handle_fetch, Fetch);
 // offset_handlers.cc
@@ -70,6 +86,7 @@ WEIR_HANDLER(handle_delete_groups, DeleteGroups);
 WEIR_HANDLER(handle_offset_commit, OffsetCommit);
 WEIR_HANDLER(handle_offset_fetch, OffsetFetch);
 WEIR_HANDLER(handle_offset_delete, OffsetDelete);
+WEIR_HANDLER(handle_txn_offset_commit, TxnOffsetCommit);
 // config_handlers.cc
 WEIR_HANDLER(handle_describe_configs, DescribeConfigs);
 WEIR_HANDLER(handle_alter_configs, AlterConfigs);

@@ -345,6 +345,8 @@ void Metadata::settings_changed(Topic& topic) {
   for (auto* log : topic.logs) log->change_settings(partition);
 }
 
+TopicId Metadata::new_topic_id() { return log_.runtime().rng().uuid(); }
+
 void Metadata::mutate(Change change, Done done) {
   pending_.push_back({std::move(change), std::move(done)});
   run_next();

@@ -84,6 +84,7 @@ class Metadata {
   double effective_real(const Topic& topic, std::string_view setting) const;
 
   void mutate(Change change, Done done);
+  TopicId new_topic_id();
   /// A producer id never given out before; durable before `done`.
   void new_producer_id(std::move_only_function<void(Result<ProducerId>)> done);
   /// A topic of `partitions` with the broker's defaults, unless it is there.

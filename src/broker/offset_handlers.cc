@@ -46,10 +46,13 @@ Errc check_epoch(std::int32_t asked, LeaderEpoch present) {
 
 void look_up(const std::shared_ptr<PendingListOffsets>& pending, log::PartitionLog& log,
              std::int64_t timestamp, Out& out) {
-  const auto note = [pending, &out](Result<std::optional<log::TimeMatch>> match) {
+  const auto isolation = pending->request.isolation_level == 1 ? log::Isolation::committed
+                                                               : log::Isolation::uncommitted;
+  const Offset end = log.end_for(isolation);
+  const auto note = [pending, &out, end](Result<std::optional<log::TimeMatch>> match) {
     if (!match) {
       out.error_code = wire_code(match.error().code());
-    } else if (*match) {
+    } else if (*match && (*match)->offset < end) {  // what is not decided is not there
       out.offset = (*match)->offset.value;
       out.timestamp = (*match)->timestamp;
       out.leader_epoch = (*match)->epoch.value;
@@ -60,7 +63,7 @@ void look_up(const std::shared_ptr<PendingListOffsets>& pending, log::PartitionL
   if (timestamp >= 0) return log.find_by_time(timestamp, first_record_at, note);
   if (timestamp == max_timestamp) return log.find_max_timestamp(first_record_at, note);
   if (timestamp == latest || timestamp == earliest || timestamp == earliest_local) {
-    out.offset = timestamp == latest ? log.high_watermark().value : log.log_start().value;
+    out.offset = timestamp == latest ? end.value : log.log_start().value;
     out.leader_epoch = log.leader_epoch().value;
   }
   pending->finish_one();  // -5, -6: there is no tiered storage, and so no such offset

@@ -1,14 +1,20 @@
-// Produce and InitProducerId: what may be appended, in which order, and who appends.
+// Produce: what may be appended, and in which order.
 #include <fmt/core.h>
+
+#include <map>
 
 #include "base/limits.h"
 #include "broker/broker.h"
 #include "broker/handlers.h"
+#include "broker/transaction_service.h"
 #include "kafka/batch_check.h"
 #include "kafka/batch_rewrite.h"
 
 namespace weir::broker {
 namespace {
+
+/// Partitions join a transaction by being produced to (KIP-890).
+constexpr std::int16_t first_implicit = 12;
 
 /// One Produce request: every partition's verdict is gathered, then the reply leaves.
 class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
@@ -21,6 +27,24 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
         reply_(std::move(reply)) {}
 
   void run() {
+    judge();
+    admit();
+    for (auto& part : parts_) {
+      if (part.produced) append(*part.topic, *part.produced, *part.out);
+    }
+    finish_one();
+  }
+
+ private:
+  using Out = kafka::ProduceResponse::PartitionProduceResponse;
+  struct Part {
+    const Topic* topic = nullptr;
+    Out* out = nullptr;
+    std::optional<kafka::ProducedBatch> produced;
+  };
+
+  // What can be said of each batch alone.
+  void judge() {
     for (const auto& topic : request_.topic_data) {
       kafka::ProduceResponse::TopicProduceResponse out;
       out.topic_id = topic.topic_id;
@@ -38,17 +62,13 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
       for (std::size_t p = 0; p < topic.partition_data.size(); ++p) {
         auto& out = response_.responses[t].partition_responses[p];
         out.index = topic.partition_data[p].index;
-        produce(found, topic.partition_data[p], out, by_id);
+        judge(found, topic.partition_data[p], out, by_id);
       }
     }
-    finish_one();
   }
 
- private:
-  using Out = kafka::ProduceResponse::PartitionProduceResponse;
-
-  void produce(const Topic* topic, const kafka::ProduceRequest::PartitionProduceData& data,
-               Out& out, bool by_id) {
+  void judge(const Topic* topic, const kafka::ProduceRequest::PartitionProduceData& data, Out& out,
+             bool by_id) {
     if (topic == nullptr)
       return refuse(out, {by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition,
                           "there is no such topic"});
@@ -64,10 +84,52 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
     const auto checks = checks_for(*topic);
     auto produced = kafka::validate_produced(data.records.bytes(), checks);
     if (!produced) return refuse(out, produced.error());
-    if (produced->batch.is_transactional() || request_.transactional_id)
-      return refuse(out, {Errc::invalid_txn_state,
-                          "transactions are not served yet: produce without transactional.id"});
-    append(*topic, *produced, out);
+    const bool transactional = produced->batch.is_transactional();
+    if (transactional && (!request_.transactional_id || request_.transactional_id->empty()))
+      return refuse(out, {Errc::transactional_id_authorization_failed,
+                          "a transactional batch without a transactional id"});
+    parts_.push_back({.topic = topic, .out = &out, .produced = *produced});
+  }
+
+  // Transactional batches may be appended only while their transaction is open, and must be known
+  // to be of it before: else nobody would write their marker. Old clients said so with
+  // AddPartitionsToTxn, whose word is checked (KIP-890); since Produce 12 this is how they say it.
+  void admit() {
+    std::map<std::pair<std::int64_t, std::int16_t>, coordinator::PartitionSet> by_producer;
+    const auto owner_of = [](const Part& part) {
+      return std::pair(part.produced->batch.producer_id(), part.produced->batch.producer_epoch());
+    };
+    for (const auto& part : parts_)
+      if (part.produced->batch.is_transactional())
+        by_producer[owner_of(part)][part.topic->name].insert(part.out->index);
+    for (const auto& [owner, partitions] : by_producer) {
+      const Errc verdict =
+          broker_.transactions().admit({.id = *request_.transactional_id,
+                                        .producer = ProducerId(owner.first),
+                                        .epoch = ProducerEpoch(owner.second)},
+                                       partitions, info_.api_version >= first_implicit);
+      if (verdict == Errc::none) continue;
+      for (auto& part : parts_) {
+        if (!part.produced || !part.produced->batch.is_transactional() || owner_of(part) != owner)
+          continue;
+        part.produced.reset();
+        refuse(*part.out, Error(as_known(verdict), "the partition is not in an open transaction"));
+      }
+    }
+  }
+
+  // What the client of this version can do something with.
+  Errc as_known(Errc verdict) const {
+    constexpr std::int16_t first_abortable = 11;
+    switch (verdict) {
+      case Errc::producer_fenced: return Errc::invalid_producer_epoch;
+      case Errc::invalid_txn_state:
+        return info_.api_version >= first_abortable ? Errc::transaction_abortable : verdict;
+      case Errc::concurrent_transactions:
+      case Errc::coordinator_not_available:
+        return info_.api_version >= first_implicit ? verdict : Errc::not_enough_replicas;
+      default: return verdict;
+    }
   }
 
   kafka::ProduceChecks checks_for(const Topic& topic) const {
@@ -103,19 +165,22 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
     }
     log::PartitionLog* log = topic.logs[static_cast<std::size_t>(out.index)];
     if (!std::exchange(appending_, true)) reply_.note_append(broker_.now());
-    log->append(std::move(batch), [self = shared_from_this(), &out, id = log->spec().id,
-                                   append_time](Result<log::Appended> appended) {
-      if (!appended) {
-        self->broker_.note_append(fail(appended.error()));
-        return self->refuse(out, appended.error());
-      }
-      self->broker_.note_append({});
-      out.base_offset = appended->base_offset.value;
-      if (append_time) out.log_append_time_ms = appended->timestamp;
-      if (const auto* there = self->broker_.log().find(id))
-        out.log_start_offset = there->log_start().value;
-      self->finish_one();
-    });
+    log->append(
+        std::move(batch),
+        [self = shared_from_this(), &out, id = log->spec().id,
+         append_time](Result<log::Appended> appended) {
+          if (!appended) {
+            self->broker_.note_append(fail(appended.error()));
+            return self->refuse(out, appended.error());
+          }
+          self->broker_.note_append({});
+          out.base_offset = appended->base_offset.value;
+          if (append_time) out.log_append_time_ms = appended->timestamp;
+          if (const auto* there = self->broker_.log().find(id))
+            out.log_start_offset = there->log_start().value;
+          self->finish_one();
+        },
+        info_.api_version >= first_implicit);
   }
 
   void refuse(Out& out, const Error& error) {
@@ -149,6 +214,7 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
   kafka::ProduceRequest request_;
   Reply<kafka::ProduceResponse> reply_;
   kafka::ProduceResponse response_;
+  std::vector<Part> parts_;
   std::size_t waiting_ = 0;
   bool failed_ = false;
   bool appending_ = false;
@@ -165,29 +231,6 @@ void handle_produce(Broker& broker, RequestInfo info, kafka::ProduceRequest requ
                                    limits::partitions_per_request));
   std::make_shared<PendingProduce>(broker, std::move(info), std::move(request), std::move(reply))
       ->run();
-}
-
-void handle_init_producer_id(Broker& broker, RequestInfo, kafka::InitProducerIdRequest request,
-                             Reply<kafka::InitProducerIdResponse> reply) {
-  if (request.transactional_id) {
-    kafka::InitProducerIdResponse response;
-    const Errc code = request.transactional_id->empty()
-                          ? Errc::invalid_request
-                          : Errc::transactional_id_authorization_failed;
-    response.error_code = wire_code(code);
-    return reply(response);
-  }
-  broker.metadata().new_producer_id([reply = std::move(reply)](Result<ProducerId> id) mutable {
-    kafka::InitProducerIdResponse response;
-    if (id) {
-      response.producer_id = id->value;
-      response.producer_epoch = 0;
-    } else {
-      response.error_code = wire_code(id.error().code());
-      response.producer_epoch = -1;
-    }
-    reply(response);
-  });
 }
 
 }  // namespace weir::broker

@@ -41,6 +41,13 @@ struct Answered {
 /// Records that are to be appended together; ids rise by one.
 using WriteId = std::uint64_t;
 
+/// Whose transaction the records of a write belong to; -1: nobody's.
+struct WriteOwner {
+  ProducerId producer{-1};
+  ProducerEpoch epoch{-1};
+  bool operator==(const WriteOwner&) const = default;
+};
+
 /// Answers may leave at once. Writes are to be appended in their order, and each reported by
 /// GroupCoordinator::written() or failed(), in that order too.
 struct Effects {

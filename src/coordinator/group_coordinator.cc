@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutant.h"
 
 namespace weir::coordinator {
 
@@ -59,9 +60,11 @@ void GroupCoordinator::remove_if_gone(Group& group) {
   groups_.erase(groups_.find(group.id));
 }
 
-WriteId GroupCoordinator::write(Group& group, std::vector<Record> records, Completion done) {
+WriteId GroupCoordinator::write(Group& group, std::vector<Record> records, Completion done,
+                                WriteOwner owner) {
   ++group.writes_in_flight;
-  writes_.push_back({.group = &group, .records = std::move(records), .done = std::move(done)});
+  writes_.push_back(
+      {.group = &group, .records = std::move(records), .done = std::move(done), .owner = owner});
   const WriteId id = first_write_ + writes_.size() - 1;
   effects_.writes.push_back(id);
   return id;
@@ -72,6 +75,11 @@ const std::vector<Record>& GroupCoordinator::records_of(WriteId write) const {
   return writes_[write - first_write_].records;
 }
 
+WriteOwner GroupCoordinator::owner_of(WriteId write) const {
+  check(write >= first_write_ && write < first_write_ + writes_.size(), "a write in flight");
+  return writes_[write - first_write_].owner;
+}
+
 Effects GroupCoordinator::complete(WriteId write, bool durable) {
   check(write == first_write_ && !writes_.empty(), "writes end in their order");
   Write ended = std::move(writes_.front());
@@ -79,7 +87,7 @@ Effects GroupCoordinator::complete(WriteId write, bool durable) {
   ++first_write_;
   if (durable) {
     for (const auto& record : ended.records) {
-      const auto applied = apply(record.key, record.value);
+      const auto applied = apply(record.key, record.value, ended.owner.producer);
       check(applied.has_value(), "a record made here can be applied");
     }
   } else {
@@ -102,16 +110,17 @@ Effects GroupCoordinator::failed(WriteId write, Now now) {
 }
 
 Result<void> GroupCoordinator::load(std::string_view key, std::optional<std::string_view> value,
-                                    Now now) {
+                                    Now now, ProducerId producer) {
   begin(now);
-  return apply(key, value);
+  return apply(key, value, producer);
 }
 
-Result<void> GroupCoordinator::apply(std::string_view key, std::optional<std::string_view> value) {
+Result<void> GroupCoordinator::apply(std::string_view key, std::optional<std::string_view> value,
+                                     ProducerId producer) {
   const auto record = decode_record(key, value);
   if (!record) return fail(record.error());
   if (const auto* offset = std::get_if<OffsetRecord>(&*record)) {
-    apply_offset(*offset);
+    apply_offset(*offset, producer);
   } else if (const auto* group = std::get_if<GroupRecord>(&*record)) {
     apply_group(*group);
   } else {
@@ -122,35 +131,79 @@ Result<void> GroupCoordinator::apply(std::string_view key, std::optional<std::st
   return {};
 }
 
-void GroupCoordinator::apply_offset(const OffsetRecord& record) {
+void GroupCoordinator::put_offset(Group& group, Offsets& offsets, const OffsetKey& key,
+                                  CommittedOffset offset) {
+  auto topic = offsets.find(key.topic);
+  if (topic == offsets.end()) topic = offsets.emplace(std::string(key.topic), TopicOffsets()).first;
+  const auto [at, is_new] = topic->second.try_emplace(key.partition);
+  const std::size_t before = is_new ? 0 : bytes_of(at->second);
+  if (is_new && &offsets == &group.offsets) ++group.offset_count;
+  at->second = std::move(offset);
+  count_bytes(group, before, bytes_of(at->second));
+}
+
+void GroupCoordinator::apply_offset(const OffsetRecord& record, ProducerId producer) {
   Group* group = find_group(record.key.group);
   if (group == nullptr) {
     if (!record.value) return;
     group = &create(record.key.group);
   }
-  if (!record.value) {
-    const auto topic = group->offsets.find(record.key.topic);
-    if (topic == group->offsets.end()) return;
-    const auto at = topic->second.find(record.key.partition);
-    if (at == topic->second.end()) return;
-    count_bytes(*group, bytes_of(at->second), 0);
+  if (!record.value) return apply_tombstone(*group, record.key);
+  CommittedOffset offset{.offset = record.value->offset,
+                         .leader_epoch = record.value->leader_epoch,
+                         .metadata = std::string(record.value->metadata),
+                         .topic_id = record.value->topic_id,
+                         .since = now_.mono};
+  if (producer.value < 0) return put_offset(*group, group->offsets, record.key, std::move(offset));
+  put_offset(*group, group->pending_offsets[producer], record.key, std::move(offset));
+  in_transaction_[producer].insert(group);
+}
+
+// What a transaction has not decided yet goes, too: it would come back with its commit.
+void GroupCoordinator::apply_tombstone(Group& group, const OffsetKey& key) {
+  const auto erase_from = [&](Offsets& offsets) {
+    const auto topic = offsets.find(key.topic);
+    if (topic == offsets.end()) return false;
+    const auto at = topic->second.find(key.partition);
+    if (at == topic->second.end()) return false;
+    count_bytes(group, bytes_of(at->second), 0);
     topic->second.erase(at);
-    --group->offset_count;
-    if (topic->second.empty()) group->offsets.erase(topic);
-    return remove_if_gone(*group);
+    if (topic->second.empty()) offsets.erase(topic);
+    return true;
+  };
+  if (erase_from(group.offsets)) --group.offset_count;
+  for (auto it = group.pending_offsets.begin(); it != group.pending_offsets.end();) {
+    erase_from(it->second);
+    if (!it->second.empty()) {
+      ++it;
+      continue;
+    }
+    const auto of_producer = in_transaction_.find(it->first);
+    of_producer->second.erase(&group);
+    if (of_producer->second.empty()) in_transaction_.erase(of_producer);
+    it = group.pending_offsets.erase(it);
   }
-  auto topic = group->offsets.find(record.key.topic);
-  if (topic == group->offsets.end())
-    topic = group->offsets.emplace(std::string(record.key.topic), TopicOffsets()).first;
-  const auto [at, is_new] = topic->second.try_emplace(record.key.partition);
-  const std::size_t before = is_new ? 0 : bytes_of(at->second);
-  if (is_new) ++group->offset_count;
-  at->second = {.offset = record.value->offset,
-                .leader_epoch = record.value->leader_epoch,
-                .metadata = std::string(record.value->metadata),
-                .topic_id = record.value->topic_id,
-                .since = now_.mono};
-  count_bytes(*group, before, bytes_of(at->second));
+  remove_if_gone(group);
+}
+
+void GroupCoordinator::transaction_ended(ProducerId producer, bool commit, Now now) {
+  begin(now);
+  const auto found = in_transaction_.find(producer);
+  if (found == in_transaction_.end()) return;
+  const std::set<Group*> groups = std::move(found->second);
+  in_transaction_.erase(found);
+  for (Group* group : groups) {
+    auto pending = group->pending_offsets.extract(producer);
+    for (auto& [topic, partitions] : pending.mapped())
+      for (auto& [partition, offset] : partitions) {
+        count_bytes(*group, bytes_of(offset), 0);
+        if (!commit || mutant(Mutant::pending_offset_lost)) continue;
+        ++counters_.offset_commits;
+        put_offset(*group, group->offsets,
+                   {.group = group->id, .topic = topic, .partition = partition}, std::move(offset));
+      }
+    remove_if_gone(*group);
+  }
 }
 
 void GroupCoordinator::apply_group(const GroupRecord& record) {

@@ -61,6 +61,12 @@ struct CommitRequest {
   std::string_view member{};
   std::optional<std::string_view> instance{};
   std::vector<CommitItem> items{};
+  /// Of a commit within a transaction (KIP-98, KIP-447): it counts once the transaction is
+  /// committed. Absent: -1.
+  ProducerId producer{-1};
+  ProducerEpoch producer_epoch{-1};
+
+  bool is_transactional() const { return producer.value >= 0; }
 };
 struct DeleteOffsetsRequest {
   struct Item {
@@ -99,7 +105,9 @@ class GroupCoordinator {
 
   // Life: load every record, then loaded(), then requests.
   /// One record of the stream, in its order. Errc::malformed: the stream cannot be trusted.
-  Result<void> load(std::string_view key, std::optional<std::string_view> value, Now now);
+  /// `producer`: of a transactional batch, else -1.
+  Result<void> load(std::string_view key, std::optional<std::string_view> value, Now now,
+                    ProducerId producer = ProducerId(-1));
   /// Members go on where they were, with a whole session timeout; offsets of topics that are gone
   /// are deleted. Names in the log what was left alone.
   Effects loaded(Now now);
@@ -114,6 +122,8 @@ class GroupCoordinator {
   Effects commit(const Caller& caller, const CommitRequest& request, Now now);
   Effects delete_offsets(const Caller& caller, const DeleteOffsetsRequest& request, Now now);
   Effects delete_groups(const Caller& caller, std::span<const std::string_view> groups, Now now);
+  /// The marker of the producer's transaction is durable; also while loading.
+  void transaction_ended(ProducerId producer, bool commit, Now now);
   /// The topic is gone for good: so are its offsets.
   Effects topic_deleted(std::string_view name, const TopicId& id, Now now);
 
@@ -134,6 +144,7 @@ class GroupCoordinator {
 
   // Writes.
   const std::vector<Record>& records_of(WriteId write) const;
+  WriteOwner owner_of(WriteId write) const;
   Effects written(WriteId write, Now now);
   Effects failed(WriteId write, Now now);
   /// The broker stops: everybody who waits is told to look for a coordinator.
@@ -150,6 +161,7 @@ class GroupCoordinator {
     Group* group = nullptr;  // stays while it has writes in flight
     std::vector<Record> records;
     Completion done;
+    WriteOwner owner;
   };
   struct JoiningMember {
     std::optional<std::string> instance_id;
@@ -178,10 +190,13 @@ class GroupCoordinator {
   bool has_room(std::size_t bytes) const { return state_bytes_ + bytes <= options_.state_bytes; }
   void count_bytes(Group& group, std::size_t before, std::size_t after);
   void remove_if_gone(Group& group);
-  WriteId write(Group& group, std::vector<Record> records, Completion done);
+  WriteId write(Group& group, std::vector<Record> records, Completion done, WriteOwner owner = {});
   Effects complete(WriteId write, bool durable);
-  Result<void> apply(std::string_view key, std::optional<std::string_view> value);
-  void apply_offset(const OffsetRecord& record);
+  Result<void> apply(std::string_view key, std::optional<std::string_view> value,
+                     ProducerId producer = ProducerId(-1));
+  void apply_offset(const OffsetRecord& record, ProducerId producer);
+  void apply_tombstone(Group& group, const OffsetKey& key);
+  void put_offset(Group& group, Offsets& offsets, const OffsetKey& key, CommittedOffset offset);
   void apply_group(const GroupRecord& record);
   void restore_members(Group& group);
   template <class Response>
@@ -261,6 +276,7 @@ class GroupCoordinator {
   Effects effects_;
   std::unordered_map<std::string, std::unique_ptr<Group>, TextHash, std::equal_to<>> groups_;
   Deadlines deadlines_;
+  std::unordered_map<ProducerId, std::set<Group*>> in_transaction_;  // with pending offsets of it
   std::deque<Write> writes_;  // in flight; the first is first_write_
   WriteId first_write_ = 1;
   std::size_t state_bytes_ = 0;

@@ -28,6 +28,12 @@ inline constexpr std::size_t groups = 100'000;
 /// Bytes of all state of groups in memory. Beyond it no member and no offset of a new partition is
 /// taken in, with the two errors above; who is there goes on.
 inline constexpr std::size_t state_bytes = 256U << 20U;
+/// Transactional ids that are remembered. A new one more: POLICY_VIOLATION to its InitProducerId.
+inline constexpr std::size_t transactional_ids = 100'000;
+/// Partitions of one transaction, which one record must hold; one more is POLICY_VIOLATION.
+inline constexpr std::size_t partitions_per_transaction = 100'000;
+/// Transactional ids that one step of their expiry forgets; the next step follows soon.
+inline constexpr std::size_t ids_per_expiry_step = 1'000;
 /// Offsets that one step of the expiry looks at; the next step follows soon.
 inline constexpr std::size_t offsets_per_expiry_step = 10'000;
 

@@ -18,20 +18,23 @@ constexpr auto expiry_step_pause = std::chrono::milliseconds(10);
 
 Errc GroupCoordinator::commit_fault(const Group* group, const CommitRequest& request) const {
   if (request.group.size() > limits::name_bytes) return Errc::invalid_group_id;
+  const bool transactional = request.is_transactional();
   if (group == nullptr) {
     if (request.generation >= 0) return Errc::illegal_generation;
     return has_room_for_group() ? Errc::none : Errc::invalid_commit_offset_size;
   }
   // An admin, or a consumer that assigns its partitions itself.
   if (request.generation < 0 && group->in(GroupState::empty)) return Errc::none;
+  // In a transaction it need not be said who commits, before KIP-447: the producer is fenced.
   if (request.generation < 0 && request.member.empty() && !request.instance)
-    return Errc::unknown_member_id;
+    return transactional ? Errc::none : Errc::unknown_member_id;
   if (const Errc fault = member_fault(*group, request.member, request.instance);
       fault != Errc::none)
     return fault;
   if (request.generation != group->generation) return Errc::illegal_generation;
   // The member has not its assignment yet: what it commits is of the generation before.
-  if (group->in(GroupState::completing_rebalance)) return Errc::rebalance_in_progress;
+  if (!transactional && group->in(GroupState::completing_rebalance))
+    return Errc::rebalance_in_progress;
   return Errc::none;
 }
 
@@ -87,18 +90,20 @@ Effects GroupCoordinator::commit(const Caller& caller, const CommitRequest& requ
   }
   if (group == nullptr) group = &create(request.group);
   if (mutant(Mutant::offsets_before_durable))
-    for (const auto& record : records) (void)apply(record.key, record.value);
+    for (const auto& record : records) (void)apply(record.key, record.value, request.producer);
   const std::size_t count = records.size();
   write(*group, std::move(records),
-        [this, group, count, generation = request.generation, request_id = caller.request,
+        [this, group, count, transactional = request.is_transactional(),
+         generation = request.generation, request_id = caller.request,
          verdict = std::move(verdict)](bool durable) mutable {
-          if (durable) counters_.offset_commits += count;
+          if (durable && !transactional) counters_.offset_commits += count;
           if (!durable) verdict.whole = Errc::coordinator_not_available;
           if (mutant(Mutant::commit_checked_again) && generation >= 0 &&
               (generation != group->generation || !group->in(GroupState::stable)))
             verdict.whole = Errc::illegal_generation;
           answer(request_id, std::move(verdict));
-        });
+        },
+        {.producer = request.producer, .epoch = request.producer_epoch});
   return finish();
 }
 
@@ -132,6 +137,9 @@ GroupCoordinator::OffsetNames GroupCoordinator::offsets_to_come(const Group& gro
   OffsetNames names;
   for (const auto& [topic, partitions] : group.offsets)
     for (const auto& [partition, offset] : partitions) names[topic].insert(partition);
+  for (const auto& [producer, offsets] : group.pending_offsets)
+    for (const auto& [topic, partitions] : offsets)
+      for (const auto& [partition, offset] : partitions) names[topic].insert(partition);
   if (group.writes_in_flight == 0) return names;
   for (const auto& write : writes_) {
     if (write.group != &group) continue;

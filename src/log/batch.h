@@ -42,6 +42,8 @@ class BatchHeader {
   }
   std::int32_t base_sequence() const { return load_be<std::int32_t>(p_ + at::base_sequence); }
   std::int32_t record_count() const { return load_be<std::int32_t>(p_ + at::record_count); }
+  bool is_transactional() const { return (attributes() & kafka::batch_bits::transactional) != 0; }
+  bool is_control() const { return (attributes() & kafka::batch_bits::control) != 0; }
   bool is_log_append_time() const {
     return (attributes() & kafka::batch_bits::log_append_time) != 0;
   }

@@ -27,6 +27,9 @@ struct LogStore::CheckpointJob {
     std::uint64_t bytes = 0;
     Offset next;
     std::shared_ptr<io::File> log, index, time_index;
+    std::shared_ptr<io::File> txn_index;  // if it has grown
+    std::uint64_t txn_entries = 0;
+    std::uint32_t txn_crc = 0;
     bool rolled = false;
     Result<void> result;
   };
@@ -56,6 +59,7 @@ struct LogStore::CheckpointJob {
           for (const auto& index : {sync.index, sync.time_index})
             if (auto r = index->sync(); !r && result) result = r;
         }
+        if (sync.result && sync.txn_index != nullptr) sync.result = sync.txn_index->sync();
         if (!sync.result && mutant(Mutant::believe_failed_sync)) sync.result = {};
         if (!sync.result && result) result = sync.result;
       }
@@ -189,8 +193,12 @@ void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>
       .max_timestamp = active.max_timestamp,
       .max_timestamp_offset = active.max_timestamp_offset,
       .clean_end = partition.clean_end_,
-      .no_producers = partition.producers_.empty() ? end : Offset(0)};
+      .no_producers = partition.producers_.empty() ? end : Offset(0),
+      .aborted = {}};
+  auto& row = job.checkpoint.partitions[partition.spec_.id];
   for (const auto& segment : partition.segments_) {
+    if (segment.txn_entries_written > 0)
+      row.aborted[segment.base] = {.entries = segment.txn_entries_written, .crc = segment.txn_crc};
     // One that was rolled since is looked at once more: its indexes must be durable.
     const bool rolled = &segment != &active;
     if (segment.log == nullptr || (segment.readable_bytes == segment.synced_bytes && !rolled))
@@ -201,6 +209,11 @@ void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>
                           .log = segment.log,
                           .index = segment.index,
                           .time_index = segment.time_index,
+                          .txn_index = segment.txn_entries_synced == segment.txn_entries_written
+                                           ? nullptr
+                                           : segment.txn_index,
+                          .txn_entries = segment.txn_entries_written,
+                          .txn_crc = segment.txn_crc,
                           .rolled = rolled,
                           .result = {}});
   }
@@ -212,6 +225,8 @@ void LogStore::plan_part(CheckpointJob& job, const std::shared_ptr<PartitionLog>
       part.old_files.push_back(partition.stem(partition.snapshot_at_) + ".snapshot");
     partition.snapshot_at_ = end;
   }
+  // Later snapshots are of later ends.
+  partition.producers_.forget_ended(end);
   if (partition.epochs_written_ != partition.epochs_.entries().size()) {
     partition.epochs_written_ = partition.epochs_.entries().size();
     part.files.push_back({.path = partition.folder_ + "/leader-epoch-checkpoint",
@@ -271,12 +286,17 @@ void LogStore::note_synced(CheckpointJob& job) {
       if (segment == partition.segments_.end() || segment->log != sync.log) continue;
       segment->synced_bytes = sync.bytes;
       segment->synced_next = sync.next;
+      segment->txn_entries_synced = sync.txn_entries;
+      segment->txn_crc_synced = sync.txn_crc;
       if (sync.rolled && job.result) {
         segment->log.reset();
         segment->index.reset();
         segment->time_index.reset();
+        segment->txn_index.reset();
       }
     }
+    if (job.result && !partition.repairing_)
+      partition.forget_aborted(job.checkpoint.partitions.at(partition.spec_.id).active_base);
   }
 }
 
@@ -304,8 +324,8 @@ void LogStore::finish_checkpoint(CheckpointJob& job) {
       const auto failed = std::find_if(part.syncs.begin(), part.syncs.end(),
                                        [](const auto& sync) { return !sync.result; });
       if (failed == part.syncs.end()) continue;
-      const Segment* segment = part.partition->segment_for(failed->base);
-      if (segment != nullptr) repair(part.partition, segment->synced_next);
+      const auto segment = part.partition->segment_for(failed->base);
+      if (segment) repair(part.partition, part.partition->segments_[*segment].synced_next);
     }
   }
   if (!job.result && wal_->held_bytes() >= options_.wal_limit_bytes && !cycle_running_) {

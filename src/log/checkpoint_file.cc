@@ -44,21 +44,59 @@ std::string encode(const OffsetCheckpoint& offsets) {
 }
 
 std::string encode(const Checkpoint& checkpoint) {
-  std::string out = fmt::format("0\n{}\nsequence {}\nepoch {}\n", checkpoint.partitions.size() + 2,
-                                checkpoint.sequence, checkpoint.epoch.value);
-  for (const auto& [id, row] : checkpoint.partitions)
-    out += fmt::format("partition {} {} {} {} {} {} {} {} {}\n", id.topic.to_string(), id.partition,
-                       row.recovery_point.value, row.log_start.value, row.active_base.value,
-                       row.max_timestamp, row.max_timestamp_offset.value, row.clean_end.value,
-                       row.no_producers.value);
-  return out;
+  std::string rows;
+  std::size_t count = 2 + checkpoint.partitions.size();
+  for (const auto& [id, row] : checkpoint.partitions) {
+    const std::string partition = fmt::format("{} {}", id.topic.to_string(), id.partition);
+    rows +=
+        fmt::format("partition {} {} {} {} {} {} {} {}\n", partition, row.recovery_point.value,
+                    row.log_start.value, row.active_base.value, row.max_timestamp,
+                    row.max_timestamp_offset.value, row.clean_end.value, row.no_producers.value);
+    count += row.aborted.size();
+    for (const auto& [base, aborted] : row.aborted)
+      rows +=
+          fmt::format("aborted {} {} {} {}\n", partition, base.value, aborted.entries, aborted.crc);
+  }
+  return fmt::format("0\n{}\nsequence {}\nepoch {}\n", count, checkpoint.sequence,
+                     checkpoint.epoch.value) +
+         rows;
 }
+
+namespace {
+
+/// "aborted ID PARTITION BASE ENTRIES CRC", behind its partition's row.
+bool decode_aborted(const std::vector<std::string_view>& row, Checkpoint& out) {
+  Uuid topic;
+  std::int64_t partition = 0;
+  std::int64_t base = 0;
+  std::int64_t entries = 0;
+  std::int64_t crc = 0;
+  if (row.size() != 6 || !Uuid::parse(row[1], topic) || !parse_number(row[2], partition) ||
+      !parse_number(row[3], base) || !parse_number(row[4], entries) || !parse_number(row[5], crc))
+    return false;
+  if (partition < 0 || partition > INT32_MAX || base < 0 || entries < 1 || crc < 0 ||
+      crc > UINT32_MAX)
+    return false;
+  const auto of = out.partitions.find({topic, static_cast<std::int32_t>(partition)});
+  if (of == out.partitions.end()) return false;
+  return of->second.aborted
+      .try_emplace(Offset(base),
+                   Checkpoint::Row::Aborted{.entries = static_cast<std::uint64_t>(entries),
+                                            .crc = static_cast<std::uint32_t>(crc)})
+      .second;
+}
+
+}  // namespace
 
 Result<Checkpoint> decode_checkpoint(std::string_view text) {
   auto rows = decode_checkpoint_rows(text);
   if (!rows) return fail(rows.error());
   Checkpoint out;
   for (const auto& row : *rows) {
+    if (!row.empty() && row[0] == "aborted") {
+      if (decode_aborted(row, out)) continue;
+      return fail(Errc::malformed, "checkpoint: a row of aborted transactions that cannot be");
+    }
     std::vector<std::int64_t> numbers;
     Uuid topic;
     // Eight words before there was compaction.
@@ -81,7 +119,8 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
           .max_timestamp = numbers[4],
           .max_timestamp_offset = Offset(numbers[5]),
           .clean_end = Offset(numbers.size() > 6 ? numbers[6] : 0),
-          .no_producers = Offset(numbers.size() > 6 ? numbers[7] : 0)};
+          .no_producers = Offset(numbers.size() > 6 ? numbers[7] : 0),
+          .aborted = {}};
     } else if (row[0] == "sequence") {
       out.sequence = static_cast<std::uint64_t>(numbers[0]);
     } else {

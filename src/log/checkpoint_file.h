@@ -37,6 +37,13 @@ struct Checkpoint {
     Offset max_timestamp_offset{-1};
     Offset clean_end{0};     // below it compaction has been
     Offset no_producers{0};  // at it no idempotent producer was known; else 0
+    /// Segments with aborted transactions: how many entries their `.txnindex` has at least, and the
+    /// CRC-32C of these. Without them its loss would turn aborted records into committed ones.
+    struct Aborted {
+      std::uint64_t entries = 0;
+      std::uint32_t crc = 0;
+    };
+    std::map<Offset, Aborted> aborted;  // by the segment's base offset
   };
   std::uint64_t sequence = 0;  // WAL records up to it are not needed
   LeaderEpoch epoch{0};

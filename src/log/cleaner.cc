@@ -88,10 +88,31 @@ Cleaning::Cleaning(io::FileSystem& files, CleanPlan plan)
     ++source_;
 }
 
+Result<void> Cleaning::load_aborted() {
+  auto found = plan_.aborted.run(files_);
+  if (!found) return fail(found.error());
+  for (const auto& transaction : *found) aborted_[transaction.producer].push_back(transaction);
+  aborted_loaded_ = true;
+  return {};
+}
+
+// The aborted transaction that the batch, data or marker, belongs to.
+const AbortedTransaction* Cleaning::aborting(const kafka::BatchView& batch) const {
+  if (!batch.is_transactional() || aborted_.empty()) return nullptr;
+  const auto of = aborted_.find(ProducerId(batch.producer_id()));
+  if (of == aborted_.end()) return nullptr;
+  const Offset base(batch.base_offset());
+  const auto at = std::lower_bound(
+      of->second.begin(), of->second.end(), base,
+      [](const AbortedTransaction& transaction, Offset o) { return transaction.marker < o; });
+  return at != of->second.end() && at->first <= base ? &*at : nullptr;
+}
+
 // Whole batches only: where one no longer fits, this round ends before it. Those of its keys that
 // are mapped already do no harm, because their records do exist.
 Result<void> Cleaning::map_batch(const kafka::BatchView& batch) {
   if (batch.last_offset() < plan_.dirty_from.value || batch.is_control()) return {};
+  if (aborting(batch) != nullptr) return {};
   auto reader = kafka::RecordReader::open(batch, stored_caps);
   if (!reader) return fail(reader.error());
   kafka::RecordView record;
@@ -144,17 +165,21 @@ bool Cleaning::must_stay(const kafka::BatchView& batch) const {
   // The end of what is compacted stays said by a batch, so that a reader of the files, and the next
   // start, see no hole between it and what follows.
   if (batch.next_offset() == plan_.end.value) return true;
+  if (batch.is_control()) {
+    const auto alone = plan_.marked_alone.find(ProducerId(batch.producer_id()));
+    return alone != plan_.marked_alone.end() && alone->second.value == batch.producer_epoch();
+  }
   return std::binary_search(plan_.producer_ends.begin(), plan_.producer_ends.end(),
                             Offset(batch.last_offset()));
 }
 
 Result<void> Cleaning::copy_batch(const kafka::BatchView& batch) {
-  if (batch.base_offset() >= cleaned_to_.value || batch.is_control()) return put(batch.bytes());
-  if (batch.last_offset() < plan_.log_start.value && !must_stay(batch)) {
-    counters_.records_dropped += static_cast<std::uint64_t>(std::max(0, batch.record_count()));
-    changed_ = true;
-    return {};
-  }
+  if (batch.is_control()) return copy_marker(batch);
+  if (batch.is_transactional()) data_seen_.insert(ProducerId(batch.producer_id()));
+  if (batch.base_offset() >= cleaned_to_.value) return put(batch.bytes());
+  if (batch.last_offset() < plan_.log_start.value && !must_stay(batch))
+    return drop_all(batch, counters_.records_dropped);
+  if (aborting(batch) != nullptr) return drop_all(batch, counters_.aborted_dropped);
   auto reader = kafka::RecordReader::open(batch, stored_caps);
   if (!reader) return fail(reader.error());
   const bool horizon_known = batch.has_delete_horizon();
@@ -192,6 +217,43 @@ Result<void> Cleaning::copy_batch(const kafka::BatchView& batch) {
   for (const auto& one : kept) rewriter.keep(one);
   auto made = rewriter.finish();
   if (!made) return fail(made.error());
+  return put(made->view());
+}
+
+// All of its records go; the batch itself only if nobody needs it.
+Result<void> Cleaning::drop_all(const kafka::BatchView& batch, std::uint64_t& counter) {
+  if (batch.record_count() == 0 && must_stay(batch)) return put(batch.bytes());
+  counter += static_cast<std::uint64_t>(std::max(0, batch.record_count()));
+  changed_ = true;
+  if (!must_stay(batch)) return {};
+  auto made = kafka::BatchRewriter(batch, std::nullopt).finish();
+  if (!made) return fail(made.error());
+  return put(made->view());
+}
+
+// A marker goes after all data of its transaction has gone, and after that has been so for
+// delete.retention.ms: a reader who began before must see how the transaction ended (KIP-534).
+Result<void> Cleaning::copy_marker(const kafka::BatchView& batch) {
+  const bool has_data = data_seen_.erase(ProducerId(batch.producer_id())) > 0;
+  const bool needed = has_data || batch.base_offset() >= cleaned_to_.value || must_stay(batch);
+  const bool due =
+      batch.has_delete_horizon() && plan_.now_ms && *plan_.now_ms >= batch.base_timestamp();
+  if (!needed && due) {
+    ++counters_.markers_dropped;
+    changed_ = true;
+    return {};
+  }
+  if (const auto* transaction = aborting(batch)) index_aborted(segment_, indexes_, *transaction);
+  if (needed || batch.has_delete_horizon() || !plan_.now_ms) return put(batch.bytes());
+  auto reader = kafka::RecordReader::open(batch, stored_caps);
+  if (!reader) return fail(reader.error());
+  kafka::BatchRewriter rewriter(batch, *plan_.now_ms + plan_.delete_retention_ms);
+  kafka::RecordView record;
+  while (reader->next(record)) rewriter.keep(record);
+  if (reader->error() != nullptr) return fail(*reader->error());
+  auto made = rewriter.finish();
+  if (!made) return fail(made.error());
+  changed_ = true;
   return put(made->view());
 }
 
@@ -237,9 +299,10 @@ Result<bool> Cleaning::end_group() {
   if (auto r = out_->sync(); !r) return fail(r.error());
   out_.reset();
   index_batch(segment_, indexes_, 0, Offset(0), true);
-  for (const auto& [suffix, bytes] :
-       {std::pair(".index.cleaned", &indexes_.index_bytes),
-        std::pair(".timeindex.cleaned", &indexes_.time_index_bytes)}) {
+  for (const auto& [suffix, bytes] : {std::pair(".index.cleaned", &indexes_.index_bytes),
+                                      std::pair(".timeindex.cleaned", &indexes_.time_index_bytes),
+                                      std::pair(".txnindex.cleaned", &indexes_.txn_index_bytes)}) {
+    if (bytes == &indexes_.txn_index_bytes && bytes->empty()) continue;
     auto file = files_.open(stem + suffix, io::OpenMode::create);
     if (!file) return fail(file.error());
     if (auto r = (*file)->truncate(0); !r) return fail(r.error());
@@ -248,9 +311,11 @@ Result<bool> Cleaning::end_group() {
   }
   if (auto r = check_stop(); !r) return fail(r.error());
   segment_.assigned_bytes = segment_.readable_bytes = segment_.synced_bytes = out_at_;
+  segment_.txn_entries_written = segment_.txn_entries_synced = segment_.txn_entries;
+  segment_.txn_crc_synced = segment_.txn_crc;
   segment_.made = true;
   segment_.next = segment_.synced_next = group_.back().next;
-  // The names of all three first: a `.swap` that is there says that all of it is.
+  // The names of all of them first: a `.swap` that is there says that all of it is.
   if (auto r = files_.sync_directory(plan_.folder); !r) return fail(r.error());
   if (auto r = files_.rename(stem + ".log.cleaned", stem + ".log.swap"); !r) return fail(r.error());
   if (auto r = files_.sync_directory(plan_.folder); !r) return fail(r.error());
@@ -262,12 +327,15 @@ void Cleaning::discard() {
   out_.reset();
   if (group_.empty()) return;
   // The commit mark first, or a start would complete what was given up.
-  for (const char* suffix : {".log.swap", ".log.cleaned", ".index.cleaned", ".timeindex.cleaned"})
+  for (const char* suffix :
+       {".log.swap", ".log.cleaned", ".index.cleaned", ".timeindex.cleaned", ".txnindex.cleaned"})
     (void)files_.remove(out_stem() + suffix);
 }
 
 Result<Cleaning::Status> Cleaning::step(std::uint64_t budget) {
   step_bytes_ = 0;
+  if (!aborted_loaded_)
+    if (auto r = load_aborted(); !r) return fail(r.error());
   while (step_bytes_ < budget) {
     const bool mapping = phase_ == Phase::mapping;
     const bool past_end =

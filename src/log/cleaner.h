@@ -5,15 +5,19 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/ids.h"
 #include "io/file.h"
 #include "kafka/record_batch.h"
+#include "log/aborted.h"
 #include "log/key_map.h"
 #include "log/segment.h"
 
@@ -37,6 +41,12 @@ struct CleanPlan {
   /// Last offsets, sorted, of the newest batch of each live producer: such a batch stays, if only
   /// as an empty one, because the producer's next sequence is read from it.
   std::vector<Offset> producer_ends;
+  /// Producers of which the log knows a marker alone: it stays, because its epoch fences older
+  /// ones.
+  std::map<ProducerId, ProducerEpoch> marked_alone;
+  /// Aborted transactions of the sources. Every transaction in them is decided: they end at or
+  /// below the last stable offset.
+  AbortedSearch aborted;
   /// The wall clock, if it is believed: tombstones are timed by it.
   std::optional<std::int64_t> now_ms;
   std::int64_t delete_retention_ms = 86'400'000;
@@ -53,6 +63,8 @@ struct CleanCounters {
   std::uint64_t records_dropped = 0;
   std::uint64_t tombstones_dropped = 0;
   std::uint64_t keyless_dropped = 0;
+  std::uint64_t aborted_dropped = 0;
+  std::uint64_t markers_dropped = 0;
 };
 
 /// One output segment, complete and synced as `.log.swap`, that stands for one or more sources.
@@ -115,9 +127,13 @@ class Cleaning {
   };
   enum class Phase : std::uint8_t { mapping, copying };
 
+  Result<void> load_aborted();
+  const AbortedTransaction* aborting(const kafka::BatchView& batch) const;
   Result<void> map_batch(const kafka::BatchView& batch);
   bool next_joins_group() const;
   Result<void> copy_batch(const kafka::BatchView& batch);
+  Result<void> copy_marker(const kafka::BatchView& batch);
+  Result<void> drop_all(const kafka::BatchView& batch, std::uint64_t& counter);
   Result<void> put(std::string_view batch);
   Result<void> check_stop() const;
   Result<void> begin_group();
@@ -129,6 +145,10 @@ class Cleaning {
   io::FileSystem& files_;
   CleanPlan plan_;
   KeyMap keys_;
+  /// By producer, in the order of their offsets.
+  std::unordered_map<ProducerId, std::vector<AbortedTransaction>> aborted_;
+  bool aborted_loaded_ = false;
+  std::set<ProducerId> data_seen_;  // of transactions whose marker has not come yet
   Phase phase_ = Phase::mapping;
   std::size_t source_ = 0;  // of plan_.segments
   std::optional<Batches> input_;

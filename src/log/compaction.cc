@@ -41,7 +41,7 @@ Result<std::vector<std::string>> exchange_files(io::FileSystem& files, const std
                                                 const CleanedGroup& group) {
   std::vector<std::string> deleted;
   for (std::size_t i = 1; i < group.replaced.size(); ++i)
-    for (const char* suffix : {".log", ".index", ".timeindex"}) {
+    for (const char* suffix : segment_suffixes) {
       const std::string name = group.replaced[i].stem + suffix;
       auto there = files.exists(name);
       if (!there) return fail(there.error());
@@ -53,6 +53,12 @@ Result<std::vector<std::string>> exchange_files(io::FileSystem& files, const std
   for (const char* suffix : {".index", ".timeindex"})
     if (auto r = files.rename(stem + suffix + ".cleaned", stem + suffix); !r)
       return fail(r.error());
+  const std::string aborted = stem + ".txnindex";
+  if (group.segment.txn_entries > 0) {
+    if (auto r = files.rename(aborted + ".cleaned", aborted); !r) return fail(r.error());
+  } else if (auto there = files.exists(aborted); there && *there) {
+    if (auto r = files.remove(aborted); !r) return fail(r.error());
+  }
   if (auto r = files.sync_directory(folder); !r) return fail(r.error());
   if (auto r = files.rename(stem + ".log.swap", stem + ".log"); !r) return fail(r.error());
   if (auto r = files.sync_directory(folder); !r) return fail(r.error());
@@ -68,6 +74,7 @@ std::optional<LogStore::Dirty> LogStore::dirty_part(const PartitionLog& partitio
   Dirty dirty;
   dirty.from = std::max(partition.clean_end_, partition.log_start_);
   if (dirty.from > partition.next_offset_) dirty.from = partition.log_start_;  // not of this log
+  const Offset last_stable = partition.last_stable_offset();
   std::uint64_t clean_bytes = 0;
   std::uint64_t dirty_bytes = 0;
   std::int64_t oldest = -1;
@@ -76,7 +83,8 @@ std::optional<LogStore::Dirty> LogStore::dirty_part(const PartitionLog& partitio
     const bool settled = segment.log == nullptr && segment.made &&
                          segment.synced_bytes == segment.assigned_bytes &&
                          segment.readable_bytes == segment.assigned_bytes;
-    if (!settled) break;
+    // What a transaction has not decided is not compacted.
+    if (!settled || segments[i + 1].base > last_stable) break;
     const bool clean = segment.next <= dirty.from;
     if (!clean && settings.min_compaction_lag_ms > 0 &&
         (!now_ms || segment.max_timestamp > *now_ms - settings.min_compaction_lag_ms))
@@ -165,6 +173,9 @@ void LogStore::start_compaction(const std::shared_ptr<PartitionLog>& partition,
   plan.dirty_from = dirty.from;
   plan.end = plan.segments.back().next;
   plan.producer_ends = partition->producers_.last_offsets();
+  plan.marked_alone = partition->producers_.marked_alone();
+  plan.aborted = partition->aborted_from(0, Offset(0));
+  plan.aborted.to = plan.end;
   plan.now_ms = believed_wall_ms();
   plan.delete_retention_ms = settings.delete_retention_ms;
   plan.segment_bytes = settings.segment_bytes;
@@ -227,6 +238,7 @@ void LogStore::compaction_stepped() {
       counters_.compacted_bytes_written += done.bytes_written;
       counters_.compacted_records += done.records_dropped + done.tombstones_dropped;
       counters_.keyless_records_dropped += done.keyless_dropped;
+      counters_.aborted_records_dropped += done.aborted_dropped;
       log_info("log",
                fmt::format("{}: compacted up to offset {}: {} records kept, {} dropped, {} "
                            "of them without a key",

@@ -46,6 +46,7 @@ bool must_roll(const Segment& segment, const PartitionSettings& settings, std::u
   if ((segment.index_entries + 1) * index_entry_bytes > settings.segment_index_bytes) return true;
   if ((segment.time_index_entries + 1) * time_index_entry_bytes > settings.segment_index_bytes)
     return true;
+  if ((segment.txn_entries + 1) * txn_index_entry_bytes > settings.segment_index_bytes) return true;
   if (segment.first_timestamp < 0) return false;
   // Segments that were begun together need not all be closed together.
   const std::int64_t jitter =
@@ -76,6 +77,14 @@ void index_batch(Segment& segment, SegmentWrite& write, std::uint64_t at, Offset
   }
 }
 
+void index_aborted(Segment& segment, SegmentWrite& write, const AbortedTransaction& aborted) {
+  std::string entry;
+  append_entry(entry, aborted);
+  segment.txn_crc = crc32c_extend(segment.txn_crc, entry);
+  ++segment.txn_entries;
+  write.txn_index_bytes += entry;
+}
+
 SegmentWrite begin_write(const std::string& folder, const Segment& segment) {
   SegmentWrite write;
   write.folder = folder;
@@ -84,9 +93,11 @@ SegmentWrite begin_write(const std::string& folder, const Segment& segment) {
   write.log = segment.log;
   write.index = segment.index;
   write.time_index = segment.time_index;
+  write.txn_index = segment.txn_index;
   write.log_at = segment.assigned_bytes;
   write.index_at = segment.index_entries * index_entry_bytes;
   write.time_index_at = segment.time_index_entries * time_index_entry_bytes;
+  write.txn_index_at = segment.txn_entries * txn_index_entry_bytes;
   return write;
 }
 
@@ -126,6 +137,12 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
     part.writes.push_back(std::move(*write));
     write.reset();
   };
+  auto aborted = partition->aborted_.begin();
+  if (partition->unflushed() > 0)
+    aborted = std::lower_bound(
+        partition->aborted_.begin(), partition->aborted_.end(),
+        partition->tail_[partition->flushed_in_tail_].base,
+        [](const AbortedTransaction& entry, Offset offset) { return entry.marker < offset; });
   for (std::size_t i = partition->flushed_in_tail_; i < partition->tail_.size(); ++i) {
     const auto& batch = partition->tail_[i];
     const bool roll =
@@ -147,6 +164,8 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
     if (segment.bytes_since_index > partition->spec_.settings.index_interval_bytes)
       index_batch(segment, *write, segment.assigned_bytes, batch.last, false);
     segment.bytes_since_index += batch.bytes.size();
+    while (aborted != partition->aborted_.end() && aborted->marker <= batch.last)
+      index_aborted(segment, *write, *aborted++);
     segment.assigned_bytes += batch.bytes.size();
     segment.next = batch.last + 1;
     write->pieces.push_back(batch.bytes.view());
@@ -214,11 +233,14 @@ Result<void> LogStore::finish_flush(FlushJob& job) {
                                         [&](const Segment& s) { return s.stem == write.stem; });
       check(segment != partition.segments_.rend(), "a flushed segment is there");
       segment->readable_bytes = segment->assigned_bytes;
-      if (!segment->made) partition.names_unsynced_ = true;
+      segment->txn_entries_written = segment->txn_entries;
+      const bool first_aborted = segment->txn_index == nullptr && write.txn_index != nullptr;
+      if (!segment->made || first_aborted) partition.names_unsynced_ = true;
       segment->made = true;
       segment->log = std::move(write.log);
       segment->index = std::move(write.index);
       segment->time_index = std::move(write.time_index);
+      segment->txn_index = std::move(write.txn_index);
     }
     partition.folder_made_ = true;
     partition.flushed_in_tail_ += part.batch_count;

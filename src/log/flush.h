@@ -18,6 +18,9 @@ bool must_roll(const Segment& segment, const PartitionSettings& settings, std::u
 void index_batch(Segment& segment, SegmentWrite& write, std::uint64_t at, Offset last,
                  bool force_time);
 
+/// Notes an aborted transaction whose marker is among the batches of `write`.
+void index_aborted(Segment& segment, SegmentWrite& write, const AbortedTransaction& aborted);
+
 /// What a folder's partition.metadata says.
 std::string partition_metadata(const PartitionSpec& spec);
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "log/aborted.h"
 #include "log/batch.h"
 #include "log/checkpoint_file.h"
 #include "log/leader_epochs.h"
@@ -47,6 +48,15 @@ void read_snapshot(std::string_view bytes) {
   }
 }
 
+void read_transactions(std::string_view bytes) {
+  if (auto entries = decode_txn_index(bytes)) {
+    std::string again;
+    for (const auto& entry : *entries) append_entry(again, entry);
+    check(again == bytes, "a transaction index is read back as it was written");
+  }
+  (void)end_in(bytes);
+}
+
 }  // namespace
 }  // namespace weir::log
 
@@ -55,6 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   weir::log::read_wal(bytes);
   weir::log::read_texts(bytes);
   weir::log::read_snapshot(bytes);
+  weir::log::read_transactions(bytes);
   (void)weir::log::whole_batch(bytes);
   return 0;
 }

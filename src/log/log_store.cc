@@ -182,9 +182,7 @@ void LogStore::undo(std::vector<Append>& failed, const Error& error) {
   std::vector<std::shared_ptr<PartitionLog>> touched;
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
     PartitionLog& partition = *it->partition;
-    partition.next_offset_ = it->base;
-    partition.epochs_.cut(it->base);
-    if (it->idempotent) partition.producers_.restore(it->sequence, it->producer_before);
+    partition.undo(*it);
     if (std::find(touched.begin(), touched.end(), it->partition) == touched.end())
       touched.push_back(it->partition);
   }

@@ -82,6 +82,7 @@ struct LogCounters {
   std::uint64_t compacted_bytes_written = 0;
   std::uint64_t compacted_records = 0;  // dropped because a newer one of the key is there
   std::uint64_t keyless_records_dropped = 0;
+  std::uint64_t aborted_records_dropped = 0;
   Duration last_checkpoint{};
   metrics::Histogram cycle_duration;  // one write and one sync of the write-ahead log
   metrics::Histogram checkpoint_duration;
@@ -148,16 +149,7 @@ class LogStore {
   friend class PartitionLog;
   friend class Recovery;
 
-  struct Append {
-    std::shared_ptr<PartitionLog> partition;
-    Offset base;
-    Offset last;
-    std::int64_t max_timestamp = -1;
-    Slice bytes;
-    bool idempotent = false;
-    ProducedSequence sequence;
-    std::optional<ProducerEntry> producer_before;
-  };
+  using Append = PendingAppend;
   /// A file that is not needed once a checkpoint is durable, and how long readers may have it.
   struct Removal {
     std::string path;

@@ -125,7 +125,8 @@ class LogMachine {
   /// The bytes of one read.
   Result<std::string> read(int p, Offset offset, std::uint64_t max_bytes = 1000) {
     std::optional<Result<ReadData>> out;
-    partition(p).read(offset, max_bytes, true, [&](Result<ReadData> r) { out = std::move(r); });
+    partition(p).read(offset, {.max_bytes = max_bytes, .at_least_one = true},
+                      [&](Result<ReadData> r) { out = std::move(r); });
     until([&] { return out.has_value(); });
     if (!*out) return fail(out->error());
     std::string bytes;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mutant.h"
+#include "kafka/batch_builder.h"
 #include "log/batch.h"
 #include "log/log_store.h"
 
@@ -30,18 +31,18 @@ std::uint64_t PartitionLog::size_bytes() const {
   return total;
 }
 
-void PartitionLog::append(Slice batch, AppendDone done) {
+void PartitionLog::append(Slice batch, AppendDone done, bool epoch_a_transaction) {
   if (fenced_) return done(fail(*fenced_));
   if (deleted_)
     return done(fail(Errc::unknown_topic_or_partition, spec_.folder_name() + ": deleted"));
   const BatchHeader header(batch.view());
-  ProducedSequence sequence{.producer = header.producer_id(),
-                            .epoch = header.producer_epoch(),
-                            .first_sequence = header.base_sequence(),
-                            .record_count = header.last_offset_delta() + 1};
-  const bool idempotent = sequence.producer.value >= 0;
-  if (idempotent) {
-    auto checked = producers_.check(sequence);
+  check(!header.is_control(), "markers have a way of their own");
+  PendingAppend append;
+  if (header.producer_id().value >= 0) {
+    append.kind = PendingAppend::Kind::idempotent;
+    append.sequence = sequence_of(header);
+    append.sequence.epoch_a_transaction = epoch_a_transaction;
+    auto checked = producers_.check(append.sequence);
     if (!checked)
       return done(
           fail(checked.error().code(), spec_.folder_name() + ": " + checked.error().message()));
@@ -54,9 +55,35 @@ void PartitionLog::append(Slice batch, AppendDone done) {
                       std::move(done));
     }
   }
-  if (auto refused = store_.refuse_append()) return done(fail(std::move(*refused)));
+  put(std::move(append), std::move(batch), std::move(done));
+}
 
-  LogStore::Append append;
+void PartitionLog::append_end(const TransactionEnd& end, AppendDone done) {
+  if (fenced_) return done(fail(*fenced_));
+  if (deleted_)
+    return done(fail(Errc::unknown_topic_or_partition, spec_.folder_name() + ": deleted"));
+  auto checked = producers_.check_end(end);
+  if (!checked)
+    return done(
+        fail(checked.error().code(), spec_.folder_name() + ": " + checked.error().message()));
+  if (*checked == ProducerStates::Verdict::duplicate) {
+    const Offset at = producers_.entries().at(end.producer).last_marker;
+    return wait_for(at, {.base_offset = at, .duplicate = true}, std::move(done));
+  }
+  PendingAppend append;
+  append.kind = PendingAppend::Kind::end_of_transaction;
+  append.sequence.producer = end.producer;
+  Slice marker = kafka::make_end_marker(
+      {.marker = {.commit = end.commit, .coordinator_epoch = end.coordinator_epoch},
+       .timestamp = store_.runtime().loop().clock().wall_ms(),
+       .producer_id = end.producer.value,
+       .producer_epoch = end.epoch.value});
+  put(std::move(append), std::move(marker), std::move(done));
+}
+
+void PartitionLog::put(PendingAppend append, Slice batch, AppendDone done) {
+  if (auto refused = store_.refuse_append()) return done(fail(std::move(*refused)));
+  const BatchHeader header(batch.view());
   append.partition = store_.shared(spec_.id);
   append.base = next_offset_;
   append.last = next_offset_ + header.last_offset_delta();
@@ -65,17 +92,61 @@ void PartitionLog::append(Slice batch, AppendDone done) {
   store_be<std::int64_t>(bytes, append.base.value);
   store_be<std::int32_t>(bytes + 12, store_.leader_epoch().value);
   epochs_.add(store_.leader_epoch(), append.base);
-  if (idempotent) {
-    append.idempotent = true;
-    append.sequence = sequence;
-    append.producer_before = producers_.saved(sequence.producer);
-    producers_.apply(sequence, append.last, append.max_timestamp, store_.runtime().loop().now());
-  }
+  if (append.kind != PendingAppend::Kind::plain)
+    append.producer_before = producers_.saved(append.sequence.producer);
+  const MonoTime now = store_.runtime().loop().now();
+  if (append.kind == PendingAppend::Kind::idempotent)
+    producers_.apply(append.sequence, append.last, append.max_timestamp, now);
+  if (append.kind == PendingAppend::Kind::end_of_transaction)
+    note_end(end_in(batch.view()).value(), append.base, now);
   next_offset_ = append.last + 1;
   append.bytes = std::move(batch);
   wait_for(append.last, {.base_offset = append.base, .timestamp = append.max_timestamp},
            std::move(done));
   store_.gather(std::move(append));
+}
+
+void PartitionLog::note_end(const TransactionEnd& end, Offset marker, MonoTime now) {
+  const auto ended = producers_.apply_end(end, marker, now);
+  if (!ended || !ended->aborted) return;
+  aborted_.push_back({.producer = ended->producer,
+                      .first = ended->first,
+                      .marker = marker,
+                      .last_stable = std::min(producers_.first_open(), marker + 1)});
+}
+
+void PartitionLog::undo(const PendingAppend& append) {
+  next_offset_ = append.base;
+  epochs_.cut(append.base);
+  if (append.kind == PendingAppend::Kind::idempotent)
+    producers_.restore(append.sequence, append.producer_before);
+  if (append.kind == PendingAppend::Kind::end_of_transaction)
+    producers_.restore_end(append.sequence.producer, append.base, append.producer_before);
+  while (!aborted_.empty() && aborted_.back().marker >= append.base) aborted_.pop_back();
+}
+
+// What the files of synced segments say need not be kept in memory, but for the tail: it is served
+// without files.
+void PartitionLog::forget_aborted(Offset below) {
+  if (!tail_.empty()) below = std::min(below, tail_.front().base);
+  if (below <= aborted_from_) return;
+  aborted_from_ = below;
+  while (!aborted_.empty() && aborted_.front().marker < below) aborted_.pop_front();
+}
+
+AbortedSearch PartitionLog::aborted_from(std::size_t index, Offset from) const {
+  AbortedSearch search;
+  search.from = from;
+  if (from < aborted_from_) {
+    for (std::size_t i = index; i < segments_.size() && segments_[i].base < aborted_from_; ++i) {
+      const Segment& segment = segments_[i];
+      if (segment.txn_entries_written > 0)
+        search.files.push_back(
+            {.path = segment.stem + ".txnindex", .entries = segment.txn_entries_written});
+    }
+  }
+  search.recent.assign(aborted_.begin(), aborted_.end());
+  return search;
 }
 
 void PartitionLog::wait_for(Offset last, const Appended& answer, AppendDone done) {
@@ -109,87 +180,122 @@ void PartitionLog::fail_waiters(const Error& error) {
   }
 }
 
-Segment* PartitionLog::segment_for(Offset offset) {
-  auto after = std::upper_bound(segments_.begin(), segments_.end(), offset,
-                                [](Offset o, const Segment& s) { return o < s.base; });
-  return after == segments_.begin() ? nullptr : &*std::prev(after);
+std::optional<std::size_t> PartitionLog::segment_for(Offset offset) const {
+  const auto after = std::upper_bound(segments_.begin(), segments_.end(), offset,
+                                      [](Offset o, const Segment& s) { return o < s.base; });
+  if (after == segments_.begin()) return std::nullopt;
+  return static_cast<std::size_t>(after - segments_.begin()) - 1;
 }
 
-std::uint64_t PartitionLog::readable_bytes(Offset offset, std::uint64_t enough) const {
-  if (offset >= high_watermark_) return 0;
+std::uint64_t PartitionLog::readable_bytes(Offset offset, std::uint64_t enough,
+                                           Isolation isolation) const {
+  const Offset end = end_for(isolation);
+  if (offset >= end) return 0;
   if (tail_.empty() || offset < tail_.front().base) return enough;
   std::uint64_t total = 0;
   for (auto it = tail_.rbegin(); it != tail_.rend() && it->last >= offset && total < enough; ++it)
-    total += it->bytes.size();
+    if (it->base < end) total += it->bytes.size();
   return std::min(total, enough);
 }
 
-void PartitionLog::read(Offset offset, std::uint64_t max_bytes, bool at_least_one, ReadDone done) {
-  if (fenced_) return done(fail(*fenced_));
+std::optional<Error> PartitionLog::read_fault(Offset offset) const {
+  if (fenced_) return fenced_;
   if (offset < log_start_ || offset > next_offset_)
-    return done(fail(Errc::offset_out_of_range,
-                     fmt::format("{}: offset {} is outside [{}, {}]", spec_.folder_name(),
-                                 offset.value, log_start_.value, next_offset_.value)));
+    return Error(Errc::offset_out_of_range,
+                 fmt::format("{}: offset {} is outside [{}, {}]", spec_.folder_name(), offset.value,
+                             log_start_.value, next_offset_.value));
   if (repairing_)
-    return done(fail(Errc::kafka_storage_error,
-                     spec_.folder_name() + ": being repaired after a failed sync; try again"));
+    return Error(Errc::kafka_storage_error,
+                 spec_.folder_name() + ": being repaired after a failed sync; try again");
   for (const auto& [from, to] : lost_)
     if (offset >= from && offset < to)
-      return done(fail(Errc::corrupt_message,
-                       fmt::format("{}: offsets {} to {} were lost to damage; read on from {}",
-                                   spec_.folder_name(), from.value, to.value - 1, to.value)));
-  if (offset >= high_watermark_) return done(ReadData{});
-  if (swapping_ && (tail_.empty() || offset < tail_.front().base)) {
-    after_swap_.emplace_back([this, self = store_.shared(spec_.id), offset, max_bytes, at_least_one,
-                              done = std::move(done)]() mutable {
-      read(offset, max_bytes, at_least_one, std::move(done));
-    });
-    return;
-  }
-  if (!tail_.empty() && offset >= tail_.front().base) {
-    ReadData data;
-    auto at = std::lower_bound(tail_.begin(), tail_.end(), offset,
-                               [](const TailBatch& b, Offset o) { return b.last < o; });
-    for (; at != tail_.end(); ++at) {
-      if (data.bytes + at->bytes.size() > max_bytes && !(at_least_one && data.bytes == 0)) break;
-      data.bytes += at->bytes.size();
-      data.pieces.emplace_back(at->bytes);
-    }
-    return done(std::move(data));
-  }
-  Segment* segment = segment_for(offset);
-  check(segment != nullptr, "a readable offset without a segment");
-  // Gaps are legal: the offset may lie between this segment's end and the next one's start.
-  if (offset >= segment->next && segment != &segments_.back()) ++segment;
-  read_segment(*segment, offset, max_bytes, at_least_one, std::move(done));
+      return Error(Errc::corrupt_message,
+                   fmt::format("{}: offsets {} to {} were lost to damage; read on from {}",
+                               spec_.folder_name(), from.value, to.value - 1, to.value));
+  return std::nullopt;
 }
 
-void PartitionLog::read_segment(Segment& segment, Offset offset, std::uint64_t max_bytes,
-                                bool at_least_one, ReadDone done) {
+void PartitionLog::read(Offset offset, const ReadLimits& limits, ReadDone done) {
+  if (auto fault = read_fault(offset)) return done(fail(std::move(*fault)));
+  if (offset >= end_for(limits.isolation)) return done(ReadData{});
+  const bool in_tail = !tail_.empty() && offset >= tail_.front().base;
+  if (swapping_ && !in_tail) {
+    after_swap_.emplace_back(
+        [this, self = store_.shared(spec_.id), offset, limits, done = std::move(done)]() mutable {
+          read(offset, limits, std::move(done));
+        });
+    return;
+  }
+  if (in_tail) return done(read_tail(offset, limits));
+  const auto index = segment_for(offset);
+  check(index.has_value(), "a readable offset without a segment");
+  // Gaps are legal: the offset may lie between this segment's end and the next one's start.
+  const bool in_gap = offset >= segments_[*index].next && *index + 1 < segments_.size();
+  read_segment(in_gap ? *index + 1 : *index, offset, limits, std::move(done));
+}
+
+ReadData PartitionLog::read_tail(Offset offset, const ReadLimits& limits) const {
+  ReadData data;
+  const Offset end = end_for(limits.isolation);
+  Offset reached = offset;
+  auto at = std::lower_bound(tail_.begin(), tail_.end(), offset,
+                             [](const TailBatch& b, Offset o) { return b.last < o; });
+  for (; at != tail_.end() && at->base < end; ++at) {
+    if (data.bytes + at->bytes.size() > limits.max_bytes &&
+        !(limits.at_least_one && data.bytes == 0))
+      break;
+    data.bytes += at->bytes.size();
+    data.pieces.emplace_back(at->bytes);
+    reached = at->last + 1;
+  }
+  if (limits.isolation == Isolation::uncommitted || aborted_.empty()) return data;
+  AbortedSearch search = aborted_from(segments_.size(), offset);
+  search.to = reached;
+  data.aborted = search.run(store_.runtime().files()).value();  // no file is asked
+  return data;
+}
+
+void PartitionLog::read_segment(std::size_t index, Offset offset, const ReadLimits& limits,
+                                ReadDone done) {
   struct Search {
     SegmentView view;
+    RangeLimits limits;
+    std::optional<AbortedSearch> aborted;
     Result<SegmentRange> found = SegmentRange{};
+    Result<std::vector<AbortedTransaction>> transactions = std::vector<AbortedTransaction>();
+    void run(io::FileSystem& files, Offset offset) {
+      found = find_range(files, view, offset, limits);
+      if (!found || !aborted) return;
+      aborted->to = found->next;
+      transactions = aborted->run(files);
+    }
   };
+  const Segment& segment = segments_[index];
   auto search = std::make_shared<Search>();
   search->view = segment.view();
+  search->limits = {.max_bytes = limits.max_bytes,
+                    .at_least_one = limits.at_least_one,
+                    .end = end_for(limits.isolation)};
+  if (limits.isolation == Isolation::committed) search->aborted = aborted_from(index, offset);
   auto& files = store_.runtime().files();
-  store_.reader_->run(
-      [search, &files, offset, max_bytes, at_least_one] {
-        search->found = find_range(files, search->view, offset, max_bytes, at_least_one);
-      },
-      [search, self = store_.shared(spec_.id), next = segment.next, max_bytes, at_least_one,
-       done = std::move(done)]() mutable {
-        if (!search->found) return done(fail(search->found.error()));
-        auto& range = search->found->range;
-        // Compaction may have taken all that was left of the segment: what is next follows it.
-        if (search->found->first.value < 0 && self != nullptr && next < self->high_watermark_)
-          return self->read(std::max(next, self->log_start_), max_bytes, at_least_one,
-                            std::move(done));
-        ReadData data;
-        data.bytes = range.size;
-        if (range.size > 0) data.pieces.emplace_back(std::move(range));
-        done(std::move(data));
-      });
+  store_.reader_->run([search, &files, offset] { search->run(files, offset); },
+                      [search, self = store_.shared(spec_.id), next = segment.next, limits,
+                       done = std::move(done)]() mutable {
+                        if (!search->found) return done(fail(search->found.error()));
+                        if (!search->transactions) return done(fail(search->transactions.error()));
+                        auto& range = search->found->range;
+                        // Compaction may have taken all that was left of the segment: what is next
+                        // follows it.
+                        if (search->found->first.value < 0 && self != nullptr &&
+                            next < self->end_for(limits.isolation))
+                          return self->read(std::max(next, self->log_start_), limits,
+                                            std::move(done));
+                        ReadData data;
+                        data.bytes = range.size;
+                        if (range.size > 0) data.pieces.emplace_back(std::move(range));
+                        data.aborted = std::move(*search->transactions);
+                        done(std::move(data));
+                      });
 }
 
 void PartitionLog::find_by_time(std::int64_t timestamp, RecordByTime in_batch, TimeDone done) {

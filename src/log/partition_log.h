@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "io/net.h"
+#include "log/aborted.h"
 #include "log/leader_epochs.h"
 #include "log/producer_state.h"
 #include "log/segment.h"
@@ -56,10 +57,20 @@ struct Appended {
 };
 using AppendDone = std::move_only_function<void(Result<Appended>)>;
 
+/// What a reader wants to see: everything that is durable, or only what is decided. Of the latter,
+/// what was aborted is handed out too, with the list of it.
+enum class Isolation : std::uint8_t { uncommitted, committed };
+
+struct ReadLimits {
+  std::uint64_t max_bytes = 0;
+  bool at_least_one = false;  // one batch, whatever its size
+  Isolation isolation = Isolation::uncommitted;
+};
 /// Whole batches, in order, to be sent as they are.
 struct ReadData {
   std::vector<io::OutPiece> pieces;
   std::uint64_t bytes = 0;
+  std::vector<AbortedTransaction> aborted;  // Isolation::committed: those that overlap it
 };
 using ReadDone = std::move_only_function<void(Result<ReadData>)>;
 
@@ -73,10 +84,27 @@ using RecordByTime =
     std::function<Result<std::optional<TimeMatch>>(std::string_view batch, std::int64_t timestamp)>;
 using TimeDone = std::move_only_function<void(Result<std::optional<TimeMatch>>)>;
 
+class PartitionLog;
+
+/// A batch on its way to the disk, and what to go back to if it does not get there.
+struct PendingAppend {
+  std::shared_ptr<PartitionLog> partition;
+  Offset base{0};
+  Offset last{0};
+  std::int64_t max_timestamp = -1;
+  Slice bytes;
+  enum class Kind : std::uint8_t { plain, idempotent, end_of_transaction };
+  Kind kind = Kind::plain;
+  ProducedSequence sequence;  // of a marker: the producer alone
+  std::optional<ProducerEntry> producer_before;
+};
+
 /// Owner: its LogStore. Threads: the loop.
 ///
 /// Offsets: log_start() <= high_watermark() <= next_offset(). Below the high watermark everything
-/// is synced; [high_watermark, next_offset) is on its way to the disk and invisible.
+/// is synced; [high_watermark, next_offset) is on its way to the disk and invisible. Below
+/// last_stable_offset() <= high_watermark() every transaction is decided, by a marker that is
+/// synced.
 class PartitionLog {
  public:
   PartitionLog(LogStore& store, PartitionSpec spec);
@@ -85,6 +113,15 @@ class PartitionLog {
   Offset log_start() const { return log_start_; }
   Offset high_watermark() const { return high_watermark_; }
   Offset next_offset() const { return next_offset_; }
+  Offset last_stable_offset() const {
+    return std::max(log_start_,
+                    std::min(high_watermark_, producers_.first_undecided(high_watermark_)));
+  }
+  /// The end of what a reader may see.
+  Offset end_for(Isolation isolation) const {
+    return isolation == Isolation::committed ? last_stable_offset() : high_watermark_;
+  }
+  const ProducerStates& producers() const { return producers_; }
   const LeaderEpochs& leader_epochs() const { return epochs_; }
   /// The epoch that appends are written in: the folder's.
   LeaderEpoch leader_epoch() const;
@@ -100,15 +137,17 @@ class PartitionLog {
   /// Appends one batch that has been validated. Its base offset and leader epoch are written into
   /// it; nobody else may read the bytes before `done`. `done` is called when it is synced, or with
   /// kafka_storage_error, or at once with the verdict on its sequence (see ProducerStates). A
-  /// duplicate is answered when the original is synced.
-  void append(Slice batch, AppendDone done);
+  /// duplicate is answered when the original is synced. `epoch_a_transaction`: see there.
+  void append(Slice batch, AppendDone done, bool epoch_a_transaction = false);
+  /// Appends the marker that ends a transaction. One that stands here already is answered like a
+  /// duplicate. What was appended before it, to any partition of the store, is durable before it.
+  void append_end(const TransactionEnd& end, AppendDone done);
 
-  /// Batches from the one that holds `offset` on, below the high watermark; at most `max_bytes`,
-  /// but one batch whatever its size if `at_least_one`. offset_out_of_range outside [log_start,
-  /// next_offset]. `done` at once when the tail serves it.
-  void read(Offset offset, std::uint64_t max_bytes, bool at_least_one, ReadDone done);
+  /// Batches from the one that holds `offset` on, below end_for(limits.isolation).
+  /// offset_out_of_range outside [log_start, next_offset]. `done` at once when the tail serves it.
+  void read(Offset offset, const ReadLimits& limits, ReadDone done);
   /// Bytes a reader at `offset` would get, counted up to `enough`.
-  std::uint64_t readable_bytes(Offset offset, std::uint64_t enough) const;
+  std::uint64_t readable_bytes(Offset offset, std::uint64_t enough, Isolation isolation) const;
 
   /// The first record with a timestamp of at least `timestamp`.
   void find_by_time(std::int64_t timestamp, RecordByTime in_batch, TimeDone done);
@@ -137,9 +176,17 @@ class PartitionLog {
   void answer_waiters();
   void fail_waiters(const Error& error);
   std::size_t unflushed() const { return tail_.size() - flushed_in_tail_; }
-  Segment* segment_for(Offset offset);
-  void read_segment(Segment& segment, Offset offset, std::uint64_t max_bytes, bool at_least_one,
-                    ReadDone done);
+  /// The last segment that begins at or before `offset`.
+  std::optional<std::size_t> segment_for(Offset offset) const;
+  void undo(const PendingAppend& append);
+  std::optional<Error> read_fault(Offset offset) const;
+  void read_segment(std::size_t index, Offset offset, const ReadLimits& limits, ReadDone done);
+  ReadData read_tail(Offset offset, const ReadLimits& limits) const;
+  void put(PendingAppend append, Slice batch, AppendDone done);
+  /// The aborted transactions of segments from `index` on, and of the tail.
+  AbortedSearch aborted_from(std::size_t index, Offset from) const;
+  void note_end(const TransactionEnd& end, Offset marker, MonoTime now);
+  void forget_aborted(Offset below);
   std::string stem(Offset base) const;
 
   LogStore& store_;
@@ -154,6 +201,10 @@ class PartitionLog {
   std::deque<Waiter> waiters_;       // by offset
   LeaderEpochs epochs_;
   ProducerStates producers_;
+  /// Aborted transactions whose marker is at or behind aborted_from_, in memory; the `.txnindex` of
+  /// the segments has those before it, too.
+  std::deque<AbortedTransaction> aborted_;
+  Offset aborted_from_{0};
   std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took
   std::optional<Error> fenced_;
   bool folder_made_ = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/mutant.h"
 #include "log/batch.h"
@@ -124,7 +125,9 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
   partition_.next_offset_ = partition_.high_watermark_ = end;
   if (auto r = load_lost(); !r) return r;
   if (auto r = load_epochs(end); !r) return r;
-  return load_producers(end);
+  if (auto r = load_producers(end); !r) return r;
+  partition_.aborted_from_ = end;
+  return aborted_damage_.empty() ? Result<void>() : rebuild_aborted();
 }
 
 Result<void> Recovery::list() {
@@ -189,7 +192,7 @@ Result<void> Recovery::finish_exchange(Offset base) {
     if (!covered || *covered <= base || *covered >= end) continue;
     if (auto r = remove_segment(*covered); !r) return r;
   }
-  for (const char* suffix : {".index", ".timeindex"}) {
+  for (const char* suffix : {".index", ".timeindex", ".txnindex"}) {
     auto there = files_.exists(stem(base) + suffix);
     if (!there) return fail(there.error());
     if (*there)
@@ -203,7 +206,7 @@ Result<void> Recovery::finish_exchange(Offset base) {
 
 // Behind the recovery point everything stands in the WAL.
 Result<void> Recovery::remove_segment(Offset base) {
-  for (const char* suffix : {".log", ".index", ".timeindex"}) {
+  for (const char* suffix : segment_suffixes) {
     auto there = files_.exists(stem(base) + suffix);
     if (!there) return fail(there.error());
     if (*there)
@@ -229,6 +232,7 @@ Result<void> Recovery::load_rolled(Offset base, Offset next) {
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = *size;
   segment.synced_next = next;
   segment.made = true;
+  if (auto r = load_aborted(segment); !r) return r;
   auto index = index_file(base, ".index", index_entry_bytes);
   auto times = index_file(base, ".timeindex", time_index_entry_bytes);
   if (!index || !times) return fail(index ? times.error() : index.error());
@@ -317,6 +321,13 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
     if (auto r = (*opened)->truncate(bytes); !r) return r;
     *file = std::move(*opened);
   }
+  if (auto r = load_aborted(segment); !r) return r;
+  if (segment.txn_entries > 0) {
+    auto opened = files_.open(segment.stem + ".txnindex", io::OpenMode::create);
+    if (!opened) return fail(opened.error());
+    if (auto r = (*opened)->truncate(segment.txn_entries * txn_index_entry_bytes); !r) return r;
+    segment.txn_index = std::move(*opened);
+  }
   partition_.segments_.push_back(std::move(segment));
   return {};
 }
@@ -392,27 +403,107 @@ Result<void> Recovery::load_producers(Offset end) {
     auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
     if (!log) return fail(log.error());
     auto range = find_range(files_, segment.view(), std::max(from, segment.base),
-                            segment.readable_bytes, true);
+                            {.max_bytes = segment.readable_bytes, .at_least_one = true});
     if (!range) return fail(range.error());
     SegmentScanner scanner(**log, range->range.offset, segment.readable_bytes);
     for (;;) {
       auto found = scanner.next(false);
       if (!found) return fail(found.error());
       if (!*found) break;
-      const BatchHeader header((*found)->bytes);
-      if (header.base_offset() >= from && header.producer_id().value >= 0)
-        apply_producer(partition_, header, now);
+      if (BatchHeader((*found)->bytes).base_offset() < from) continue;
+      if (auto r = apply_producer(partition_.producers_, **log, **found, segment.readable_bytes,
+                                  nullptr);
+          !r)
+        return r;
     }
   }
   return {};
 }
 
-void Recovery::apply_producer(PartitionLog& partition, const BatchHeader& header, MonoTime now) {
-  partition.producers_.apply({.producer = header.producer_id(),
-                              .epoch = header.producer_epoch(),
-                              .first_sequence = header.base_sequence(),
-                              .record_count = header.last_offset_delta() + 1},
-                             header.last_offset(), header.max_timestamp(), now);
+Result<void> Recovery::apply_producer(ProducerStates& producers, const io::File& log,
+                                      const SegmentScanner::Found& batch, std::uint64_t end,
+                                      std::optional<EndedTransaction>* ended) const {
+  const BatchHeader header(batch.bytes);
+  if (header.producer_id().value < 0) return {};
+  const MonoTime now = store_.runtime().loop().now();
+  if (!header.is_control()) {
+    producers.apply(sequence_of(header), header.last_offset(), header.max_timestamp(), now);
+    return {};
+  }
+  SegmentScanner again(log, batch.at, end);
+  auto whole = again.next(true);
+  if (!whole) return fail(whole.error());
+  auto said = *whole ? end_in((*whole)->bytes)
+                     : Result<TransactionEnd>(fail(Errc::malformed, "wrong checksum"));
+  if (!said)
+    return fail(Errc::corrupt_message,
+                fmt::format("{}: the marker at offset {} cannot be read: {}", partition_.folder_,
+                            header.base_offset().value, said.error().message()));
+  auto transaction = producers.apply_end(*said, header.base_offset(), now);
+  if (ended != nullptr) *ended = transaction;
+  return {};
+}
+
+// What the checkpoint knew to be in it must be there; what is behind comes again from the WAL.
+Result<void> Recovery::load_aborted(Segment& segment) {
+  const std::string path = segment.stem + ".txnindex";
+  const auto known = row_.aborted.find(segment.base);
+  if (known == row_.aborted.end()) {
+    auto there = files_.exists(path);
+    if (!there) return fail(there.error());
+    return *there ? files_.remove(path) : Result<void>();
+  }
+  auto bytes = read_if_there(files_, path);
+  if (!bytes) return fail(bytes.error());
+  const auto size = static_cast<std::size_t>(known->second.entries) * txn_index_entry_bytes;
+  if (bytes->size() < size ||
+      crc32c(std::string_view(*bytes).substr(0, size)) != known->second.crc) {
+    aborted_damage_ = path;
+    return {};
+  }
+  segment.txn_entries = segment.txn_entries_written = segment.txn_entries_synced =
+      known->second.entries;
+  segment.txn_crc = segment.txn_crc_synced = known->second.crc;
+  return {};
+}
+
+// The batches know which transactions were aborted; they are read from the log's first on.
+Result<void> Recovery::rebuild_aborted() {
+  log_warn("log", fmt::format("{}: missing or damaged; transaction indexes of {} are made again",
+                              aborted_damage_, partition_.spec_.folder_name()));
+  ProducerStates producers;
+  for (auto& segment : partition_.segments_) {
+    auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
+    if (!log) return fail(log.error());
+    std::string index;
+    SegmentScanner scanner(**log, 0, segment.readable_bytes);
+    for (;;) {
+      auto found = scanner.next(false);
+      if (!found) return fail(found.error());
+      if (!*found) break;
+      std::optional<EndedTransaction> ended;
+      if (auto r = apply_producer(producers, **log, **found, segment.readable_bytes, &ended); !r)
+        return r;
+      if (ended && ended->aborted)
+        append_entry(index, {.producer = ended->producer,
+                             .first = ended->first,
+                             .marker = ended->marker,
+                             .last_stable = std::min(producers.first_open(), ended->marker + 1)});
+      producers.forget_ended(Offset(INT64_MAX));
+    }
+    const std::string path = segment.stem + ".txnindex";
+    segment.txn_entries = segment.txn_entries_written = segment.txn_entries_synced =
+        index.size() / txn_index_entry_bytes;
+    segment.txn_crc = segment.txn_crc_synced = crc32c(index);
+    segment.txn_index.reset();
+    if (index.empty()) continue;
+    if (auto r = io::write_file_durably(files_, path, index); !r) return r;
+    if (segment.log == nullptr) continue;
+    auto opened = files_.open(path, io::OpenMode::read_write);
+    if (!opened) return fail(opened.error());
+    segment.txn_index = std::move(*opened);
+  }
+  return {};
 }
 
 Result<void> Recovery::replay(const WalEntry& entry) {
@@ -427,8 +518,15 @@ Result<void> Recovery::replay(const WalEntry& entry) {
     if (auto r = save_lost(); !r) return r;
   }
   partition_.epochs_.add(header.leader_epoch(), base);
-  if (header.producer_id().value >= 0)
-    apply_producer(partition_, header, store_.runtime().loop().now());
+  const MonoTime now = store_.runtime().loop().now();
+  if (header.is_control()) {
+    auto end = end_in(entry.bytes);
+    if (!end) return fail(Errc::damaged, partition_.folder_ + ": " + end.error().message());
+    partition_.note_end(*end, base, now);
+  } else if (header.producer_id().value >= 0) {
+    partition_.producers_.apply(sequence_of(header), header.last_offset(), header.max_timestamp(),
+                                now);
+  }
   partition_.next_offset_ = header.last_offset() + 1;
   partition_.make_readable(base, header.last_offset(), header.max_timestamp(),
                            Slice::copy_of(entry.bytes));

@@ -4,6 +4,7 @@
 #include <weir/result.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,11 @@ class Recovery {
   Result<void> save_lost();
   Result<void> load_epochs(Offset end);
   Result<void> load_producers(Offset end);
-  static void apply_producer(PartitionLog& partition, const BatchHeader& header, MonoTime now);
+  Result<void> load_aborted(Segment& segment);
+  Result<void> rebuild_aborted();
+  Result<void> apply_producer(ProducerStates& producers, const io::File& log,
+                              const SegmentScanner::Found& batch, std::uint64_t end,
+                              std::optional<EndedTransaction>* ended) const;
 
   LogStore& store_;
   io::FileSystem& files_;
@@ -53,6 +58,7 @@ class Recovery {
   Checkpoint::Row row_;
   std::vector<Offset> bases_;
   std::vector<Offset> snapshots_;
+  std::string aborted_damage_;  // what is wrong with a `.txnindex`
 };
 
 }  // namespace weir::log

@@ -114,7 +114,7 @@ Result<void> LogStore::read_checkpoints() {
     leader_epoch_ = last_checkpoint_.epoch;
   }
   // After an unclean stop a cut end may be written anew: a new epoch tells the two apart.
-  if (!report_.clean && !first_start) ++leader_epoch_;
+  if (!report_.clean && !first_start && !mutant(Mutant::leader_epoch_not_raised)) ++leader_epoch_;
   last_checkpoint_.epoch = leader_epoch_;
   if (auto r = io::write_file_durably(files, path("weir-checkpoint"), encode(last_checkpoint_)); !r)
     return r;

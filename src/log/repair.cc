@@ -29,7 +29,7 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
         job->cut.emplace_back(segment.stem + ".log", segment.synced_bytes);
       continue;
     }
-    for (const char* suffix : {".log", ".index", ".timeindex"})
+    for (const char* suffix : segment_suffixes)
       job->aside.emplace_back(segment.stem + suffix, fmt::format("{}{}.unsynced-{}", segment.stem,
                                                                  suffix, counters_.repairs));
   }
@@ -103,6 +103,8 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
           Segment& last = segments.back();
           last.assigned_bytes = last.readable_bytes = last.synced_bytes;
           last.next = last.synced_next;
+          last.txn_entries = last.txn_entries_written = last.txn_entries_synced;
+          last.txn_crc = last.txn_crc_synced;
         }
         if (!segments.empty()) segments.back().sealed = true;
         note_unflushed(*partition);

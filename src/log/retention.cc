@@ -93,7 +93,7 @@ void LogStore::drop_front(PartitionLog& partition, std::size_t count) {
   auto& segments = partition.segments_;
   const Duration delay = std::chrono::milliseconds(partition.spec_.settings.file_delete_delay_ms);
   for (std::size_t i = 0; i < count; ++i)
-    for (const char* suffix : {".log", ".index", ".timeindex"})
+    for (const char* suffix : segment_suffixes)
       removals_.push_back({.path = segments[i].stem + suffix, .delay = delay});
   const Offset start = std::max(partition.log_start_, segments[count].base);
   segments.erase(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(count));

@@ -31,6 +31,7 @@ Segment Segment::empty(Offset base, std::string stem) {
 
 SegmentView Segment::view() const {
   return {.base = base,
+          .next = next,
           .stem = stem,
           .readable_bytes = readable_bytes,
           .index_entries = index_entries,
@@ -73,6 +74,10 @@ void SegmentWrite::run(io::FileSystem& files, const std::string& partition_metad
       if (auto r = index->write_at(index_at, index_bytes); !r) return r;
     if (!time_index_bytes.empty())
       if (auto r = time_index->write_at(time_index_at, time_index_bytes); !r) return r;
+    if (!txn_index_bytes.empty()) {
+      if (auto r = open(txn_index, ".txnindex"); !r) return r;
+      if (auto r = txn_index->write_at(txn_index_at, txn_index_bytes); !r) return r;
+    }
     return {};
   }();
 }
@@ -172,10 +177,30 @@ Result<std::uint64_t> checked_position(const io::File& log, const SegmentView& s
   return position;
 }
 
-/// The end of the last whole batch at or before `limit`; `from` is a batch boundary before it.
-Result<std::uint64_t> end_of_batches(io::FileSystem& files, const io::File& log,
-                                     const SegmentView& segment, std::uint64_t from,
-                                     std::uint64_t limit) {
+/// Where the first batch begins whose base is at or behind `end`, or the end of the segment.
+Result<std::uint64_t> position_of(io::FileSystem& files, const io::File& log,
+                                  const SegmentView& segment, Offset end) {
+  if (end >= segment.next) return segment.readable_bytes;
+  auto entry = last_entry<index_entry_bytes>(
+      files, segment.stem + ".index", segment.index_entries,
+      [&](const std::string& e) { return segment.base + load_be<std::int32_t>(e.data()) < end; });
+  if (!entry) return fail(entry.error());
+  auto position = checked_position(log, segment, *entry, end - 1);
+  if (!position) return fail(position.error());
+  SegmentScanner scanner(log, *position, segment.readable_bytes);
+  for (;;) {
+    auto found = scanner.next(false);
+    if (!found) return fail(found.error());
+    if (!*found) return scanner.position();
+    if (BatchHeader((*found)->bytes).base_offset() >= end) return (*found)->at;
+  }
+}
+
+/// Extends `range`, which holds one batch, to the last whole batch at or before `limit`.
+Result<void> extend_range(io::FileSystem& files, const SegmentView& segment, std::uint64_t limit,
+                          SegmentRange& range) {
+  const io::File& log = *range.range.file;
+  const std::uint64_t from = range.range.offset + range.range.size;
   auto entry = last_entry<index_entry_bytes>(
       files, segment.stem + ".index", segment.index_entries,
       [&](const std::string& e) { return load_be<std::uint32_t>(e.data() + 4) <= limit; });
@@ -190,7 +215,9 @@ Result<std::uint64_t> end_of_batches(io::FileSystem& files, const io::File& log,
     if (!*found && scanner.position() < segment.readable_bytes)
       return fail(Errc::corrupt_message,
                   fmt::format("{}.log: no batch at {}", segment.stem, scanner.position()));
-    if (!*found || scanner.position() > limit) return end;
+    range.range.size = end - range.range.offset;
+    range.next = *found ? BatchHeader((*found)->bytes).base_offset() : segment.next;
+    if (!*found || scanner.position() > limit) return {};
     end = scanner.position();
   }
 }
@@ -198,7 +225,7 @@ Result<std::uint64_t> end_of_batches(io::FileSystem& files, const io::File& log,
 }  // namespace
 
 Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segment, Offset offset,
-                                std::uint64_t max_bytes, bool at_least_one) {
+                                const RangeLimits& limits) {
   auto log = open_log(files, segment);
   if (!log) return fail(log.error());
   auto entry = last_entry<index_entry_bytes>(
@@ -221,18 +248,21 @@ Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segmen
     const BatchHeader header((*found)->bytes);
     if (header.last_offset() < offset) continue;
     const std::uint64_t at = (*found)->at;
-    const std::uint64_t first_end = scanner.position();
+    const std::uint64_t first_bytes = scanner.position() - at;
     SegmentRange out{.range = {.file = *log, .offset = at, .size = 0},
                      .first = header.base_offset(),
-                     .first_batch_bytes = first_end - at};
-    if (first_end - at > max_bytes) {
-      if (at_least_one) out.range.size = first_end - at;
-      return out;
-    }
-    const std::uint64_t limit = std::min(segment.readable_bytes, at + max_bytes);
-    auto end = end_of_batches(files, **log, segment, first_end, limit);
+                     .next = header.base_offset(),
+                     .first_batch_bytes = first_bytes};
+    const bool fits = first_bytes <= limits.max_bytes;
+    if (header.base_offset() >= limits.end || !(fits || limits.at_least_one)) return out;
+    out.range.size = first_bytes;
+    out.next = header.last_offset() + 1;
+    if (!fits) return out;
+    auto end = position_of(files, **log, segment, limits.end);
     if (!end) return fail(end.error());
-    out.range.size = *end - at;
+    const std::uint64_t most = segment.readable_bytes - at;
+    const std::uint64_t limit = std::min(*end, at + std::min(most, limits.max_bytes));
+    if (auto r = extend_range(files, segment, limit, out); !r) return fail(r.error());
     return out;
   }
 }

@@ -22,6 +22,9 @@ namespace weir::log {
 inline constexpr std::size_t index_entry_bytes = 8;  // int32 relative last offset, int32 position
 inline constexpr std::size_t time_index_entry_bytes = 12;  // int64 timestamp, int32 relative offset
 
+/// What may stand beside each other under a segment's name.
+inline constexpr const char* segment_suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
+
 /// "00000000000000000042"
 std::string segment_name(Offset base);
 /// The base offset that a file name of 20 digits and `suffix` says, if it is one.
@@ -30,6 +33,7 @@ std::optional<Offset> segment_base(std::string_view name, std::string_view suffi
 /// What a reader needs of a segment.
 struct SegmentView {
   Offset base;
+  Offset next;
   std::string stem;  // path without suffix
   std::uint64_t readable_bytes = 0;
   std::uint64_t index_entries = 0;
@@ -53,12 +57,18 @@ struct Segment {
   std::uint64_t bytes_since_index = 0;
   std::uint64_t index_entries = 0;
   std::uint64_t time_index_entries = 0;
+  std::uint64_t txn_entries = 0;          // aborted transactions, with what is being written
+  std::uint64_t txn_entries_written = 0;  // of them, in its `.txnindex`
+  std::uint64_t txn_entries_synced = 0;
+  std::uint32_t txn_crc = 0;         // of txn_entries; a start compares it
+  std::uint32_t txn_crc_synced = 0;  // of txn_entries_synced
   std::int64_t last_indexed_timestamp = -1;
   bool made = false;              // its files exist
   bool sealed = false;            // never written again: a sync of it failed
   std::shared_ptr<io::File> log;  // held open while it is the active one
   std::shared_ptr<io::File> index;
   std::shared_ptr<io::File> time_index;
+  std::shared_ptr<io::File> txn_index;  // null while it has no aborted transaction
 
   static Segment empty(Offset base, std::string stem);
   SegmentView view() const;
@@ -69,26 +79,32 @@ struct SegmentWrite {
   std::string folder;  // made if `make`, with its partition.metadata
   std::string stem;
   bool make = false;
-  std::shared_ptr<io::File> log, index, time_index;
+  std::shared_ptr<io::File> log, index, time_index, txn_index;
   std::uint64_t log_at = 0;
   std::vector<std::string_view> pieces;  // borrow from the batches that the flush holds
-  std::string index_bytes, time_index_bytes;
-  std::uint64_t index_at = 0, time_index_at = 0;
+  std::string index_bytes, time_index_bytes, txn_index_bytes;
+  std::uint64_t index_at = 0, time_index_at = 0, txn_index_at = 0;
   Result<void> result;
 
   /// On a worker: makes and opens what is missing, writes; no sync.
   void run(io::FileSystem& files, const std::string& partition_metadata);
 };
 
-/// Whole batches from the one that holds `offset` (or the first after it) on: at most `max_bytes`,
-/// but at least one batch if `at_least_one`. Empty range: nothing there. For workers.
+struct RangeLimits {
+  std::uint64_t max_bytes = 0;
+  bool at_least_one = false;  // one batch, whatever its size
+  Offset end{INT64_MAX};      // no batch that begins at it or behind
+};
+/// Whole batches from the one that holds `offset` (or the first after it) on. Empty range: nothing
+/// there. For workers.
 struct SegmentRange {
   io::FileRange range;
   Offset first{-1};  // base offset of the first batch
+  Offset next{-1};   // nothing of the range is at or behind it
   std::uint64_t first_batch_bytes = 0;
 };
 Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segment, Offset offset,
-                                std::uint64_t max_bytes, bool at_least_one);
+                                const RangeLimits& limits);
 
 /// The first batch whose largest timestamp is at least `timestamp`, at or after `from`.
 Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,

@@ -42,6 +42,7 @@ struct WalWriter::Job {
       file = std::move(*made);
     }
     if (auto r = file->write_at(write_at, assemble()); !r) return r;
+    if (mutant(Mutant::no_sync)) return {};
     if (auto r = file->sync(); !r) return r;
     if (make_file && !mutant(Mutant::no_directory_sync))
       return files.sync_directory(io::parent_of(path));

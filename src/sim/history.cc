@@ -23,6 +23,7 @@ class Checker {
     check_duplicates_and_order();
     check_real_time_order();
     check_watermarks();
+    check_epochs();
     return std::move(lines_);
   }
 
@@ -132,6 +133,31 @@ class Checker {
         say(fmt::format("watermark: {} showed {} and ends at {}", shown.partition, shown.offset,
                         end));
         return;
+      }
+    }
+  }
+
+  // What was acknowledged in a life was written in it or before; what was first sent in a later one
+  // cannot have been.
+  void check_epochs() {
+    std::map<PartitionName, std::vector<const Send*>> by_partition;
+    for (const auto& send : history_.sends)
+      if (send.outcome == Outcome::ok && history_.epochs.contains(send.values.front()))
+        by_partition[send.partition].push_back(&send);
+    for (const auto& [partition, sends] : by_partition) {
+      std::map<std::uint64_t, std::int32_t> highest;  // by the life of the acknowledgement
+      for (const Send* send : sends) {
+        auto& epoch = highest.try_emplace(send->completed_life, -1).first->second;
+        epoch = std::max(epoch, history_.epochs.at(send->values.front()));
+      }
+      for (const Send* send : sends) {
+        const std::int32_t epoch = history_.epochs.at(send->values.front());
+        for (const auto& [life, before] : highest)
+          if (life < send->invoked_life && before >= epoch)
+            return say(
+                fmt::format("leader-epoch: {} of {} was written after a crash in epoch {}, "
+                            "not above {}",
+                            send->values.front(), partition, epoch, before));
       }
     }
   }

@@ -29,6 +29,8 @@ struct Send {
   MonoTime completed{};
   Outcome outcome = Outcome::unknown;
   std::int64_t base_offset = -1;
+  std::uint64_t invoked_life = 0;  // of the broker, which ends with each crash
+  std::uint64_t completed_life = 0;
 };
 
 /// One record that a consumer saw.
@@ -51,6 +53,8 @@ struct History {
   std::vector<Watermark> watermarks;
   /// Every partition read from its start when all faults were over.
   std::map<PartitionName, std::map<std::int64_t, std::string>> final_read;
+  /// The leader epoch that the values of that were written in.
+  std::map<std::string, std::int32_t> epochs;
 };
 
 /// One line for each broken promise; empty: none is. The names are those of Jepsen's Kafka tests
@@ -65,6 +69,7 @@ struct History {
 /// | producer-order | values of an idempotent producer stand in another order than they were sent |
 /// | real-time-order | B was sent after A was acknowledged, and stands before it |
 /// | aborted-read | a value whose send was refused for good was seen |
+/// | leader-epoch | what was written after a crash has no higher epoch than what was before it |
 /// | watermark | a high watermark was shown that the log does not reach in the end |
 std::vector<std::string> check_history(const History& history);
 

@@ -46,6 +46,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{Mutant::believe_failed_sync, "believe_failed_sync"},
                       Planted{Mutant::no_directory_sync, "no_directory_sync"},
                       Planted{Mutant::forget_last_batches, "forget_last_batches"},
+                      Planted{Mutant::no_sync, "no_sync"},
+                      Planted{Mutant::leader_epoch_not_raised, "leader_epoch_not_raised"},
                       Planted{Mutant::tombstones_not_mapped, "tombstones_not_mapped", true},
                       Planted{Mutant::believe_jumped_clock, "believe_jumped_clock", true}),
     [](const auto& planted) { return std::string(planted.param.name); });
