@@ -1,5 +1,6 @@
-"""Transactions of the native client on Apache Kafka, in both protocols: nothing torn, nothing doubled, zombies fenced."""
+"""Transactions of the native client on Apache Kafka, in both protocols, and on weir: nothing torn or doubled, zombies fenced."""
 import re
+import tempfile
 import unittest
 
 from lib import broker, kafka, proc
@@ -8,29 +9,18 @@ PROBE = broker.ROOT / "build" / "dev" / "tests" / "client_transactions_probe"
 
 
 class Transactions:
-    """Once for each level of the feature transaction.version."""
-    level = None
+    """Against the broker at `address`."""
     time_out = ""  # what a commit says after the coordinator has aborted
 
-    @classmethod
-    def setUpClass(cls):
-        cls.kafka = kafka.Kafka(heap="512m", features={"transaction.version": cls.level}, settings={
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500})
-        cls.addClassCleanup(cls.kafka.stop)
-
     def probe(self, scenario):
-        return proc.run([PROBE, scenario, self.kafka.address, scenario], deadline_s=180).out
-
-    def epochs(self, topic):
-        """The producer epochs of all data batches of a topic's partition 0."""
-        log = self.kafka.folder / "broker-1" / f"{topic}-0" / "00000000000000000000.log"
-        dump = kafka.tool("DumpLogSegments", "--files", str(log)).out
-        return set(re.findall(r"producerEpoch: (\d+) .*isControl: false", dump))
+        return proc.run([PROBE, scenario, self.address, scenario], deadline_s=180).out
 
     def test_committed_records_are_read_and_aborted_ones_are_not(self):
         self.assertEqual(self.probe("commit-and-abort"), "400 of 600 records are committed\n")
-        # The second protocol gives each transaction an epoch of its own, the first one keeps it.
-        self.assertEqual(len(self.epochs("commit-and-abort")) > 10, self.level == 2)
+        self.check_epochs("commit-and-abort")
+
+    def check_epochs(self, topic):
+        """That the transactions of the topic spoke the protocol that they should."""
 
     def test_a_second_producer_of_an_id_fences_the_first(self):
         self.assertEqual(self.probe("fencing"), "fenced twice\n")
@@ -45,11 +35,52 @@ class Transactions:
         self.assertEqual(self.probe("time-out"), f"aborted by the coordinator: {self.time_out}\n")
 
 
-class FirstProtocol(Transactions, unittest.TestCase):
+class OnKafka(Transactions):
+    """Once for each level of the feature transaction.version."""
+    level = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = kafka.Kafka(heap="512m", features={"transaction.version": cls.level}, settings={
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500})
+        cls.addClassCleanup(cls.kafka.stop)
+        cls.address = cls.kafka.address
+
+    def check_epochs(self, topic):
+        log = self.kafka.folder / "broker-1" / f"{topic}-0" / "00000000000000000000.log"
+        dump = kafka.tool("DumpLogSegments", "--files", str(log)).out
+        epochs = set(re.findall(r"producerEpoch: (\d+) .*isControl: false", dump))
+        # The second protocol gives each transaction an epoch of its own, the first one keeps it.
+        self.assertEqual(len(epochs) > 10, self.level == 2)
+
+
+class FirstProtocol(OnKafka, unittest.TestCase):
     level = 1
     time_out = "producer_fenced"
 
 
-class SecondProtocol(Transactions, unittest.TestCase):
+class SecondProtocol(OnKafka, unittest.TestCase):
+    level = 2
+    time_out = "transaction_abortable"
+
+
+class OnWeir(Transactions):
+    level = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        weir = broker.WeirBroker(folder.name, ["--set", f"weir.transaction.version={cls.level}"])
+        cls.addClassCleanup(weir.process.stop)
+        cls.address = weir.address
+
+
+class FirstProtocolOnWeir(OnWeir, unittest.TestCase):
+    level = 1
+    time_out = "producer_fenced"
+
+
+class SecondProtocolOnWeir(OnWeir, unittest.TestCase):
     level = 2
     time_out = "transaction_abortable"

@@ -35,13 +35,15 @@ class Signal {
 /// The one end of it: what waits. Copies wait for the same result. Threads: any.
 template <class T>
 class Pending {
+  struct State;
+
  public:
   /// Nothing is on its way: never ready.
   Pending() = default;
 
   bool ready() const { return state_ != nullptr && state_->signal.is_set(); }
-  /// The result. Errc::timed_out after `timeout` (then it is still on its way, and may be waited
-  /// for again), invalid_argument inside a callback of a client.
+  /// The result. Errc::timed_out after `timeout`, or at once inside a callback of a client, which
+  /// would wait for itself; then it is still on its way, and may be waited for again.
   Result<T> wait(std::chrono::milliseconds timeout) const {
     if (state_ == nullptr) return fail(Errc::invalid_argument, "pending: nothing is on its way");
     if (!state_->signal.wait(timeout))
@@ -58,13 +60,13 @@ class Pending {
    private:
     friend class Pending;
     struct Last {
-      explicit Last(std::shared_ptr<typename Pending::State> s) : state(std::move(s)) {}
+      explicit Last(std::shared_ptr<State> s) : state(std::move(s)) {}
       ~Last() { state->tell(fail(Errc::cancelled, "pending: it was never told")); }
       Last(const Last&) = delete;
       void tell(Result<T> result) { state->tell(std::move(result)); }
-      std::shared_ptr<typename Pending::State> state;
+      std::shared_ptr<State> state;
     };
-    explicit Teller(std::shared_ptr<typename Pending::State> state)
+    explicit Teller(std::shared_ptr<State> state)
         : state_(std::make_shared<Last>(std::move(state))) {}
     std::shared_ptr<Last> state_;
   };

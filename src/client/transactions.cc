@@ -49,9 +49,12 @@ void Transactions::wait(std::optional<Wait>& slot, MonoTime deadline, Done done)
   slot = Wait{deadline, std::move(done), io::TimerId::none};
   slot->timer = producer_.loop_.call_at(deadline, [this, &slot] {
     slot->timer = io::TimerId::none;
-    tell(slot,
-         fail(Errc::timed_out, fmt::format("transactional id {}: still {} when the time was over",
-                                           id(), name_of(core_.state()))));
+    const Error late(Errc::timed_out,
+                     fmt::format("transactional id {}: still {} when the time was over", id(),
+                                 name_of(core_.state())));
+    // Whether the group's coordinator has got the offsets is not known, and nobody will ask again.
+    if (&slot == &committing_offsets_) delivery_failed(late, false);
+    tell(slot, fail(late));
   });
 }
 

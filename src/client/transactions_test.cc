@@ -153,6 +153,27 @@ TEST_P(TransactionsTest, offsets_of_one_who_is_no_member_any_more_must_be_aborte
   EXPECT_EQ(writer.state(), State::ready);
 }
 
+TEST_P(TransactionsTest, offsets_that_are_not_answered_in_time_must_be_aborted) {
+  Writer writer(world, cluster);
+  ASSERT_TRUE(writer.start());
+  ASSERT_TRUE(writer.begin());
+  cluster.on_request = [](ApiKey key, int) {
+    return key == ApiKey::txn_offset_commit ? Fault{.kind = Kind::silence} : Fault{};
+  };
+  const auto late = writer.run(
+      [](auto& t, MonoTime deadline, auto done) {
+        t.commit_offsets({{.group = "g"}, {{{"in", 0}, {.offset = 5}}}}, deadline, std::move(done));
+      },
+      3s);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(writer.state(), State::must_abort);
+  EXPECT_EQ(writer.commit().error().code(), Errc::transaction_abortable);
+  cluster.on_request = nullptr;
+  EXPECT_TRUE(writer.abort());
+  world.run_for(50ms);
+  EXPECT_FALSE(cluster.group("g").offsets.contains({"in", 0}));
+}
+
 TEST_P(TransactionsTest, a_second_producer_fences_the_first_and_aborts_what_it_has_open) {
   Writer first(world, cluster);
   ASSERT_TRUE(first.start());

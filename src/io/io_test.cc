@@ -1,5 +1,6 @@
 // io: loops, workers, sockets, frames; each claim on the real machine and on its twin.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -319,6 +320,39 @@ TEST(frame_pipe, joins_two_threads) {
   two->stop();
   other.join();
   EXPECT_EQ(client.frames.size(), 1000U);
+}
+
+TEST(driven_loop, is_readable_when_there_is_something_to_do_and_never_else) {
+  auto runtime = RealRuntime::create();
+  const int descriptor = runtime->descriptor();
+  ASSERT_GE(descriptor, 0);
+  EXPECT_EQ(runtime->descriptor(), descriptor);
+  const auto readable = [&](int timeout_ms) {
+    pollfd ready{.fd = descriptor, .events = POLLIN, .revents = 0};
+    return ::poll(&ready, 1, timeout_ms) == 1;
+  };
+  for (int turns = 0; readable(0) && turns < 10; ++turns) runtime->drive();
+  EXPECT_FALSE(readable(0));
+  int ran = 0;
+  std::thread other([&] { runtime->loop().post([&] { ++ran; }); });
+  other.join();
+  EXPECT_TRUE(readable(10'000));
+  runtime->drive();
+  EXPECT_EQ(ran, 1);
+  EXPECT_FALSE(readable(0));
+  runtime->loop().call_after(20ms, [&] { ++ran; });
+  for (int turns = 0; ran < 2 && turns < 100; ++turns) {
+    EXPECT_TRUE(readable(10'000));
+    runtime->drive();
+  }
+  EXPECT_EQ(ran, 2);
+  // More than one drive() does at once: the rest is not forgotten.
+  for (int i = 0; i < 5000; ++i) runtime->loop().post([&] { ++ran; });
+  for (int turns = 0; ran < 5002 && turns < 100; ++turns) {
+    ASSERT_TRUE(readable(10'000));
+    runtime->drive();
+  }
+  EXPECT_EQ(ran, 5002);
 }
 
 TEST(endpoint, parses_hosts_ports_and_brackets) {

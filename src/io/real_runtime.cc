@@ -547,6 +547,8 @@ class AsioRuntime final : public RealRuntime {
   void drive() override {
     loop_.take_wake();
     context_.restart();
+    // Without work asio does not look at its reactor, whose descriptor then stays readable.
+    const auto keep_looking = asio::make_work_guard(context_);
     std::size_t done = 0;
     while (done < drive_tasks && context_.poll_one() > 0) ++done;
     if (done == drive_tasks) loop_.post([] {});  // there may be more

@@ -70,12 +70,12 @@ class Kafka:
     """Kafka brokers (each its own controller too), started and answering. Use it in `with`.
 
     settings: further lines of server.properties, as a dictionary. folder: where the data goes, kept; else temporary.
-    features: levels that differ from the release's own, as {"transaction.version": 1}.
+    features: levels to begin with, such as {"transaction.version": 1}; else Kafka's own.
     """
 
     def __init__(self, brokers=1, settings=None, heap="1G", folder=None, features=None):
+        self._features = [word for name, level in (features or {}).items() for word in ("--feature", f"{name}={level}")]
         self._temporary = folder is None
-        self._features = [part for name, level in (features or {}).items() for part in ("--feature", f"{name}={level}")]
         self.folder = Path(folder or tempfile.mkdtemp(prefix="weir-kafka-"))
         picked = ports.free_ports(2 * brokers)
         self.ports, controllers = picked[:brokers], picked[brokers:]
@@ -130,7 +130,7 @@ class Kafka:
         file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         if not data.exists():
             how = ["--initial-controllers", quorum] if quorum else ["--standalone"]
-            tool("StorageTool", "format", *how, "-t", CLUSTER_ID, "-c", str(file), *self._features)
+            tool("StorageTool", "format", *how, *self._features, "-t", CLUSTER_ID, "-c", str(file))
         self.processes.append(proc.Process(java("kafka.Kafka", str(file), heap=heap)))
 
     def __enter__(self):
