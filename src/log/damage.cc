@@ -140,6 +140,7 @@ Result<VerifiedSegment> verify_segment(const io::File& log, Offset base, Offset 
     if (run.at > out.bytes || (run.base > out.next && !gaps))
       out.damage.push_back({.at = out.bytes, .end = run.at, .from = out.next, .to = run.base});
     out.next = run.last + 1;
+    out.batches += run.batches;
     out.bytes = run.end;
   }
   return out;

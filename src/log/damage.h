@@ -26,8 +26,9 @@ struct DamagedBytes {
 /// What a walk over a whole segment found, checksums included.
 struct VerifiedSegment {
   std::vector<DamagedBytes> damage;
-  Offset next{0};           // after the last whole batch
-  std::uint64_t bytes = 0;  // where that ends
+  Offset next{0};             // after the last whole batch
+  std::uint64_t batches = 0;  // whole ones
+  std::uint64_t bytes = 0;    // where that ends
 };
 /// Reads `bytes` of the log. Behind damage it goes on with the first bytes that are a batch which
 /// belongs here: its checksum is right and its offsets fit in. `end`: offsets from there on belong
