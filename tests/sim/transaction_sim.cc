@@ -51,7 +51,8 @@ struct Run {
   TransactionHistory history;
   TransactionCounters counters;
   std::map<std::string, int> last_number;  // of each transactional id
-  std::deque<std::string> frames;          // of ended or open transactions, to be sent again
+  std::vector<std::shared_ptr<void>> readers;
+  std::deque<std::string> frames;  // of ended or open transactions, to be sent again
 };
 
 class Admin final : public Actor {
@@ -478,6 +479,7 @@ class Reader final : public Actor {
   enum class Kind : std::uint8_t { passing, last_committed, last_uncommitted };
   Reader(Run& run, int number, Kind kind)
       : Actor(run.world), run_(run), number_(number), kind_(kind) {}
+  void finish() { ending_ = true; }
   /// Everything is read, and every transaction is decided.
   bool at_end() const {
     if (ends_.size() < topics * partitions_of_topic) return false;
@@ -521,7 +523,7 @@ class Reader final : public Actor {
   }
 
   void fetch() {
-    if (client_ == nullptr || !client_->open()) return;
+    if (ending_ || client_ == nullptr || !client_->open()) return;
     expect_progress();
     kafka::FetchRequest request;
     request.max_wait_ms =
@@ -641,6 +643,7 @@ class Reader final : public Actor {
   Run& run_;
   int number_;
   Kind kind_;
+  bool ending_ = false;
   std::uint64_t connection_ = 0;
   const bool uses_session_ = world_.rng.one_in(2);
   std::int32_t session_id_ = 0;
@@ -691,14 +694,23 @@ bool read_all(Run& run, const std::set<std::string>& ids, int number) {
   run.history.committed.clear();
   run.history.uncommitted.clear();
   run.history.offsets.clear();
-  Reader committed(run, number, Reader::Kind::last_committed);
-  Reader uncommitted(run, number + 1, Reader::Kind::last_uncommitted);
-  OffsetReader offsets(run, ids);
+  // What they have planned may come after they are done: they live as long as the run.
+  const auto keep = [&run]<class T>(std::shared_ptr<T> actor) -> T& {
+    run.readers.push_back(actor);
+    return *actor;
+  };
+  auto& committed = keep(std::make_shared<Reader>(run, number, Reader::Kind::last_committed));
+  auto& uncommitted =
+      keep(std::make_shared<Reader>(run, number + 1, Reader::Kind::last_uncommitted));
+  auto& offsets = keep(std::make_shared<OffsetReader>(run, ids));
   committed.start();
   uncommitted.start();
   offsets.start();
-  return run.world.sim.run_until(
+  const bool done = run.world.sim.run_until(
       [&] { return committed.at_end() && uncommitted.at_end() && offsets.done(); }, 60s);
+  committed.finish();
+  uncommitted.finish();
+  return done;
 }
 
 std::vector<std::unique_ptr<Owner>> make_owners(Run& run, std::set<std::string>& ids) {
