@@ -61,8 +61,8 @@ Result<std::vector<AbortedTransaction>> AbortedSearch::run(io::FileSystem& file_
     if (!entries)
       return fail(Errc::kafka_storage_error, index.path + ": " + entries.error().message());
     for (const auto& entry : *entries) {
+      if (complete || entry.marker >= files_below) break;
       look_at(entry);
-      if (complete) break;
     }
   }
   for (const auto& entry : recent) {

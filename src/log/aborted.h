@@ -34,12 +34,14 @@ struct AbortedSearch {
     std::string path;
     std::uint64_t entries = 0;
   };
-  std::vector<IndexFile> files;  // in order
-  std::vector<AbortedTransaction> recent;
+  std::vector<IndexFile> files;            // in order
+  Offset files_below{0};                   // of what has its marker behind it: `recent`
+  std::vector<AbortedTransaction> recent;  // in order
   Offset from{0};
   Offset to{0};
 
-  /// By first offset. An index that is missing or damaged fails: its aborted records would be taken
+  /// By first offset, each once: Kafka's clients take one off their list for each marker they meet.
+  /// An index that is missing or damaged fails: its aborted records would be taken
   /// for committed ones.
   Result<std::vector<AbortedTransaction>> run(io::FileSystem& file_system) const;
 };

@@ -174,8 +174,7 @@ void LogStore::start_compaction(const std::shared_ptr<PartitionLog>& partition,
   plan.end = plan.segments.back().next;
   plan.producer_ends = partition->producers_.last_offsets();
   plan.marked_alone = partition->producers_.marked_alone();
-  plan.aborted = partition->aborted_from(0, Offset(0));
-  plan.aborted.to = plan.end;
+  plan.aborted = partition->aborted_between(0, Offset(0), plan.end);
   plan.now_ms = believed_wall_ms();
   plan.delete_retention_ms = settings.delete_retention_ms;
   plan.segment_bytes = settings.segment_bytes;

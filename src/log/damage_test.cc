@@ -57,6 +57,7 @@ class DamageRun {
     SCOPED_TRACE(path_ + ": " + what_);
     for (int start = 0; start < 2; ++start) {  // the second must be no worse than the first
       ASSERT_TRUE(machine_.try_open()) << "start " << start;
+      check_epoch(start > 0 || !stopped_);
       for (int p = 0; p < partitions; ++p) check_partition(p, counters);
       if (start == 0) machine_.kill();
     }
@@ -85,9 +86,11 @@ class DamageRun {
     }
     ASSERT_TRUE(machine_.checkpoint());
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(machine_.append(1, "late" + std::to_string(i)));
+    epoch_ = machine_.store().leader_epoch();
     for (int p = 0; p < partitions; ++p) original_[p] = read_batches(p, nullptr);
     for (int p = 0; p < partitions; ++p) ends_[p] = machine_.partition(p).next_offset();
-    if (rng_.one_in(2))
+    stopped_ = rng_.one_in(2);
+    if (stopped_)
       machine_.close();
     else
       machine_.kill();
@@ -235,6 +238,16 @@ class DamageRun {
     return out;
   }
 
+  // A start that does not follow a clean stop has an epoch of its own, whatever was damaged.
+  void check_epoch(bool after_a_kill) {
+    const LeaderEpoch now = machine_.store().leader_epoch();
+    EXPECT_GE(now, epoch_);
+    if (after_a_kill) {
+      EXPECT_GT(now, epoch_);
+    }
+    epoch_ = now;
+  }
+
   void check_partition(int p, DamageCounters& counters) {
     if (machine_.partition(p).fenced())
       ADD_FAILURE() << "partition " << p
@@ -283,6 +296,8 @@ class DamageRun {
   std::map<int, Offset> ends_;
   std::map<int, std::set<std::int64_t>> may_be_gone_;
   bool wal_hurt_ = false;
+  bool stopped_ = false;  // and not killed
+  LeaderEpoch epoch_{0};
   std::string path_;
   std::string what_;
 };

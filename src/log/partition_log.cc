@@ -78,10 +78,11 @@ void PartitionLog::append_end(const TransactionEnd& end, AppendDone done) {
        .timestamp = store_.runtime().loop().clock().wall_ms(),
        .producer_id = end.producer.value,
        .producer_epoch = end.epoch.value});
-  put(std::move(append), std::move(marker), std::move(done));
+  put(std::move(append), std::move(marker), std::move(done), &end);
 }
 
-void PartitionLog::put(PendingAppend append, Slice batch, AppendDone done) {
+void PartitionLog::put(PendingAppend append, Slice batch, AppendDone done,
+                       const TransactionEnd* end) {
   if (auto refused = store_.refuse_append()) return done(fail(std::move(*refused)));
   const BatchHeader header(batch.view());
   append.partition = store_.shared(spec_.id);
@@ -97,8 +98,7 @@ void PartitionLog::put(PendingAppend append, Slice batch, AppendDone done) {
   const MonoTime now = store_.runtime().loop().now();
   if (append.kind == PendingAppend::Kind::idempotent)
     producers_.apply(append.sequence, append.last, append.max_timestamp, now);
-  if (append.kind == PendingAppend::Kind::end_of_transaction)
-    note_end(end_in(batch.view()).value(), append.base, now);
+  if (append.kind == PendingAppend::Kind::end_of_transaction) note_end(*end, append.base, now);
   next_offset_ = append.last + 1;
   append.bytes = std::move(batch);
   wait_for(append.last, {.base_offset = append.base, .timestamp = append.max_timestamp},
@@ -134,9 +134,11 @@ void PartitionLog::forget_aborted(Offset below) {
   while (!aborted_.empty() && aborted_.front().marker < below) aborted_.pop_front();
 }
 
-AbortedSearch PartitionLog::aborted_from(std::size_t index, Offset from) const {
+AbortedSearch PartitionLog::aborted_between(std::size_t index, Offset from, Offset to) const {
   AbortedSearch search;
   search.from = from;
+  search.to = to;
+  search.files_below = aborted_from_;
   if (from < aborted_from_) {
     for (std::size_t i = index; i < segments_.size() && segments_[i].base < aborted_from_; ++i) {
       const Segment& segment = segments_[i];
@@ -145,7 +147,12 @@ AbortedSearch PartitionLog::aborted_from(std::size_t index, Offset from) const {
             {.path = segment.stem + ".txnindex", .entries = segment.txn_entries_written});
     }
   }
-  search.recent.assign(aborted_.begin(), aborted_.end());
+  auto entry = std::lower_bound(aborted_.begin(), aborted_.end(), from,
+                                [](const auto& a, Offset o) { return a.marker < o; });
+  for (; entry != aborted_.end(); ++entry) {
+    if (entry->first < to) search.recent.push_back(*entry);
+    if (entry->last_stable >= to) break;
+  }
   return search;
 }
 
@@ -249,9 +256,9 @@ ReadData PartitionLog::read_tail(Offset offset, const ReadLimits& limits) const 
     reached = at->last + 1;
   }
   if (limits.isolation == Isolation::uncommitted || aborted_.empty()) return data;
-  AbortedSearch search = aborted_from(segments_.size(), offset);
-  search.to = reached;
-  data.aborted = search.run(store_.runtime().files()).value();  // no file is asked
+  data.aborted = aborted_between(segments_.size(), offset, reached)
+                     .run(store_.runtime().files())
+                     .value();  // no file is asked
   return data;
 }
 
@@ -338,7 +345,8 @@ void PartitionLog::read_segment(std::size_t index, Offset offset, const ReadLimi
   search->limits = {.max_bytes = limits.max_bytes,
                     .at_least_one = limits.at_least_one,
                     .end = end_for(limits.isolation)};
-  if (limits.isolation == Isolation::committed) search->aborted = aborted_from(index, offset);
+  if (limits.isolation == Isolation::committed)
+    search->aborted = aborted_between(index, offset, segment.next);
   auto& files = store_.runtime().files();
   store_.reader_->run([search, &files] { search->run(files); },
                       [search, self = store_.shared(spec_.id), next = segment.next, limits, offset,

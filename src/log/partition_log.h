@@ -185,9 +185,11 @@ class PartitionLog {
   void note_damage(const SegmentView& view);
   void read_segment(std::size_t index, Offset offset, const ReadLimits& limits, ReadDone done);
   ReadData read_tail(Offset offset, const ReadLimits& limits) const;
-  void put(PendingAppend append, Slice batch, AppendDone done);
-  /// The aborted transactions of segments from `index` on, and of the tail.
-  AbortedSearch aborted_from(std::size_t index, Offset from) const;
+  /// `end`: of a marker.
+  void put(PendingAppend append, Slice batch, AppendDone done, const TransactionEnd* end = nullptr);
+  /// Of [from, to), or of a part of it: segment `index` is the first with a marker at or behind
+  /// `from`.
+  AbortedSearch aborted_between(std::size_t index, Offset from, Offset to) const;
   void note_end(const TransactionEnd& end, Offset marker, MonoTime now);
   void forget_aborted(Offset below);
   std::string stem(Offset base) const;

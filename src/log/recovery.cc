@@ -122,13 +122,18 @@ Result<void> LogStore::read_checkpoints() {
     if (auto r = files.rename(path("weir-checkpoint"), path("weir-checkpoint.damaged")); !r)
       return r;
   }
-  if (checkpoint_unknown_) return go_on_without_checkpoint();
-  // After an unclean stop a cut end may be written anew: a new epoch tells the two apart.
-  if (!report_.clean && !first_start && !mutant(Mutant::leader_epoch_not_raised)) ++leader_epoch_;
-  last_checkpoint_.epoch = leader_epoch_;
-  if (auto r = io::write_file_durably(files, path("weir-checkpoint"), encode(last_checkpoint_)); !r)
-    return r;
-  if (!report_.clean) return {};
+  if (checkpoint_unknown_) {
+    if (auto r = go_on_without_checkpoint(); !r) return r;
+  } else {
+    // After an unclean stop a cut end may be written anew: a new epoch tells the two apart.
+    if (!report_.clean && !first_start && !mutant(Mutant::leader_epoch_not_raised)) ++leader_epoch_;
+    last_checkpoint_.epoch = leader_epoch_;
+    if (auto r = io::write_file_durably(files, path("weir-checkpoint"), encode(last_checkpoint_));
+        !r)
+      return r;
+  }
+  if (!*clean) return {};
+  // It speaks of the stop before this start, and of no other.
   if (auto r = files.remove(path(".kafka_cleanshutdown")); !r) return r;
   return files.sync_directory(options_.folder);
 }

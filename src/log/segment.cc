@@ -227,10 +227,6 @@ Result<void> extend_range(io::FileSystem& files, const SegmentView& segment, std
   }
 }
 
-}  // namespace
-
-namespace {
-
 /// Where the next damage behind `at` begins.
 std::uint64_t next_damage(const SegmentView& segment, std::uint64_t at) {
   for (const auto& bad : segment.damage)

@@ -96,6 +96,23 @@ struct TransactionalMachine : LogMachine {
     return out;
   }
 
+  /// Each aborted transaction once, in order, and only those that overlap what was read: a client
+  /// takes one off its list at each marker, so another of the same producer would hide what it
+  /// commits next.
+  void expect_exact(const std::vector<AbortedTransaction>& aborted, Offset from,
+                    std::string_view bytes) {
+    kafka::BatchCursor cursor(bytes);
+    kafka::BatchView batch;
+    std::int64_t end = from.value;
+    while (cursor.next(batch).value()) end = batch.next_offset();
+    for (std::size_t i = 0; i < aborted.size(); ++i) {
+      EXPECT_GE(aborted[i].marker, from);
+      // Behind the last batch there may be a gap, which is read with it.
+      EXPECT_TRUE(settings.compact || aborted[i].first.value < end);
+      EXPECT_TRUE(i == 0 || aborted[i - 1].first < aborted[i].first) << "twice, or out of order";
+    }
+  }
+
   /// As Kafka's consumer finds it: aborted data dropped by the list, which each read brings anew.
   std::vector<std::string> committed(Offset from = Offset(0), std::uint64_t max_bytes = 300) {
     std::vector<std::string> out;
@@ -105,6 +122,7 @@ struct TransactionalMachine : LogMachine {
       EXPECT_FALSE(bytes.empty()) << "nothing at " << from.value;
       if (bytes.empty()) break;
       std::deque<AbortedTransaction> aborted(data.aborted.begin(), data.aborted.end());
+      expect_exact(data.aborted, from, bytes);
       std::set<std::int64_t> aborting;
       kafka::BatchCursor cursor(bytes);
       kafka::BatchView batch;
