@@ -18,14 +18,12 @@ default: about 12 minutes. --full: 100 B and 1 KiB at both rates, 1 and 100 part
 after the first, 4 minutes.
 --tiny: proves that this runs; its numbers mean nothing.
 """
-import argparse
 import contextlib
 import os
-import shutil
 import threading
 import time
 
-from common import brokers, machine, results
+from common import brokers, machine, results, script
 from common.results import median
 
 PAGE_CACHE = f"{brokers.KAFKA}, page cache (defaults)"
@@ -217,19 +215,9 @@ def idle_draw(targets, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    size = parser.add_mutually_exclusive_group()
-    for name in ("full", "quick", "tiny"):
-        size.add_argument(f"--{name}", dest="which", action="store_const", const=name)
-    parser.add_argument("--folder", help="where the data goes; must be on a disk (build/bench-data)")
-    results.add_arguments(parser)
-    arguments = parser.parse_args()
-    which = arguments.which or "default"
-    brokers.use_preset(arguments.preset)
-    brokers.end_cleanly()
-    folder = machine.data_folder(arguments.folder) / f"broker-{os.getpid()}"
-    folder.mkdir()
-    try:
+    arguments = script.parse(__doc__, ("full", "quick", "tiny"))
+    which = arguments.which
+    with script.folder(arguments, "broker") as folder:
         kind, options = machine.file_system(folder)
         probe = machine.sync_probe(folder, 100 if which == "tiny" else 1000)
         print(f"{machine.description()}\nfile system {kind} ({options}); write + fdatasync of 4 KiB: p50 {probe['p50_us']} us, "
@@ -240,8 +228,6 @@ def main():
             print("idle, in thousandths of a core: " + ", ".join(f"{name} {draw}" for name, draw in idle.items()), flush=True)
             bench = Bench(SIZES[which], targets)
             run_cases(bench, which)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print()
     results.print_rows(bench.rows)
     settings = {"size": which, **SIZES[which], "partitions": brokers.PARTITIONS, "acks": "all",

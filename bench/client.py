@@ -7,15 +7,13 @@ Each client runs in a process of its own, which warms up and then reports its ow
 medians of five. Keyed records over six partitions, batches of 64 KiB, linger 5 ms, acks=all, idempotent, no compression; CRCs
 are checked by all. consume reads a topic that was read once before. librdkafka consumes one record a call and in batches.
 """
-import argparse
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from common import brokers, machine, results
+from common import brokers, machine, results, script
 from common.results import median
 from lib import kafka, proc
 
@@ -111,24 +109,12 @@ def run_cases(target, clients, scale):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    size = parser.add_mutually_exclusive_group()
-    for name in ("quick", "tiny"):
-        size.add_argument(f"--{name}", dest="which", action="store_const", const=name)
-    parser.add_argument("--folder", help="where the data goes; must be on a disk (build/bench-data)")
-    results.add_arguments(parser)
-    arguments = parser.parse_args()
-    which = arguments.which or "default"
-    brokers.use_preset(arguments.preset)
-    brokers.end_cleanly()
-    folder = machine.data_folder(arguments.folder) / f"client-{os.getpid()}"
-    folder.mkdir()
-    try:
+    arguments = script.parse(__doc__)
+    which = arguments.which
+    with script.folder(arguments, "client") as folder:
         print(machine.description(), flush=True)
         with tempfile.TemporaryDirectory() as classes, brokers.Weir(folder / "weir") as target:
             rows, observed = run_cases(target, Clients(classes), SCALES[which])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print()
     results.print_rows(rows)
     runs, megabytes, seconds = SCALES[which]

@@ -9,12 +9,9 @@ usage: log.py [--quick | --tiny] [--folder DIR] [--out DIR] [--note TEXT] [--pre
 
 The program bench/log_cost does the measuring; the peer of a row is the plainer way, or the smaller load.
 """
-import argparse
 import json
-import os
-import shutil
 
-from common import brokers, machine, results
+from common import brokers, machine, results, script
 from lib import proc
 
 SCALES = {  # share of the writes, most partitions
@@ -73,25 +70,13 @@ def checkpoint_rows(lines):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    size = parser.add_mutually_exclusive_group()
-    for name in ("quick", "tiny"):
-        size.add_argument(f"--{name}", dest="which", action="store_const", const=name)
-    parser.add_argument("--folder", help="where the data goes; must be on a disk (build/bench-data)")
-    results.add_arguments(parser)
-    arguments = parser.parse_args()
-    which = arguments.which or "default"
-    brokers.use_preset(arguments.preset)
-    brokers.end_cleanly()
-    folder = machine.data_folder(arguments.folder) / f"log-{os.getpid()}"
-    folder.mkdir()
-    try:
+    arguments = script.parse(__doc__)
+    which = arguments.which
+    with script.folder(arguments, "log") as folder:
         kind, _ = machine.file_system(folder)
         print(f"{machine.description()}\nfile system {kind} (whether a virtual disk's flush is honest cannot be told from "
               "inside)\n", flush=True)
         done = proc.run([brokers.program("log_cost"), folder, *SCALES[which]], deadline_s=900)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     lines = [json.loads(line) for line in done.out.splitlines()]
     rows = space_rows(lines) + cycle_rows(lines) + checkpoint_rows(lines)
     results.print_rows(rows)

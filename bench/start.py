@@ -10,14 +10,12 @@ The clock begins before the process is made and ends when a client that was alre
 Kafka is started in the same run. Medians. Resident memory: ten idle seconds after the start over the existing folder, and the
 same over a fresh one. Aims: 50 ms, 16 MiB.
 """
-import argparse
-import os
 import shutil
 import threading
 import time
 from pathlib import Path
 
-from common import brokers, machine, results
+from common import brokers, machine, results, script
 from lib import kafka, ports, proc
 
 TOPIC = "start"
@@ -51,10 +49,10 @@ class KafkaStarts:
 
     name = PEER
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=None):
         self.folder = folder
         folder.mkdir()
-        made = kafka.Kafka(folder=folder)
+        made = kafka.Kafka(folder=folder, settings=settings)
         self.port, self.settings = made.ports[0], folder / "broker-1.properties"
         made.stop()
 
@@ -66,10 +64,10 @@ class KafkaStarts:
         return kafka.java("kafka.Kafka", str(self.settings), heap="1G")
 
 
-def start_once(target, create):
+def start_once(target, create, topic=TOPIC, partitions=PARTITIONS):
     """The running process and the milliseconds to its first acknowledged record."""
-    options = ("--create", "--partitions", PARTITIONS) if create else ()
-    client = brokers.start_load("first", f"127.0.0.1:{target.port}", TOPIC, *options)
+    options = ("--create", "--partitions", partitions) if create else ()
+    client = brokers.start_load("first", f"127.0.0.1:{target.port}", topic, *options)
     _pause.wait(0.1)  # the client tries by now; the clock does not run yet
     began = time.monotonic_ns()
     process = proc.Process(target.command())
@@ -134,24 +132,12 @@ CASES = (("start_ms", "empty folder, a topic of 10 partitions is made", "empty")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    size = parser.add_mutually_exclusive_group()
-    for name in ("quick", "tiny"):
-        size.add_argument(f"--{name}", dest="which", action="store_const", const=name)
-    parser.add_argument("--folder", help="where the data goes; must be on a disk (build/bench-data)")
-    results.add_arguments(parser)
-    arguments = parser.parse_args()
-    which = arguments.which or "default"
-    brokers.use_preset(arguments.preset)
-    brokers.end_cleanly()
-    folder = machine.data_folder(arguments.folder) / f"start-{os.getpid()}"
-    folder.mkdir()
-    try:
+    arguments = script.parse(__doc__)
+    which = arguments.which
+    with script.folder(arguments, "start") as folder:
         probe = machine.sync_probe(folder, 100 if which == "tiny" else 1000)
         weir = measure(WeirStarts(folder / "weir"), SIZES[which])
         peer = measure(KafkaStarts(folder / "kafka"), SIZES[which])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     middle = [{k: results.median(v) if isinstance(v, list) else v for k, v in m.items()} for m in (weir, peer)]
     rows = [results.row("start", case, metric, middle[0][key], PEER, middle[1][key]) for metric, case, key in CASES]
     print(f"{machine.description()}\nwrite + fdatasync of 4 KiB: p50 {probe['p50_us']} us, p99 {probe['p99_us']} us")

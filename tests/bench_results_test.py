@@ -80,6 +80,14 @@ class TinyRuns(unittest.TestCase):
         kafka.jars()
         self.assertIn(("idle, 10 empty partitions", "rss_mib"), self.run_tiny("start"))
 
+    def test_transactions_beside_kafka(self):
+        kafka.jars()
+        self.assertIn(("produce transactions of 1, 16 partitions, 1 producers", "p99_us"), self.run_tiny("transactions"))
+
+    def test_restarts_and_connections_beside_kafka(self):
+        kafka.jars()
+        self.assertIn(("50 idle connections", "rss_mib"), self.run_tiny("scale"))
+
     def test_the_broker_beside_kafka(self):
         kafka.jars()
         self.assertTrue({("produce 100 B flat out", "records_per_s"), ("consume 100 B flat out", "records_per_s")} <=

@@ -122,12 +122,12 @@ class Topics:
             gone.result()
 
 
-def producer_performance(address, topic, records, size, rate=-1):
+def producer_performance(address, topic, records, size, rate=-1, deadline_s=600):
     """Kafka's ProducerPerformance with its defaults and acks=all: {"records", "records_per_s", "p50_ms", "p99_ms"}."""
     command = kafka.java("org.apache.kafka.tools.ProducerPerformance", "--topic", topic, "--num-records", records,
                          "--record-size", size, "--throughput", rate, "--bootstrap-server", address,
                          "--command-property", "acks=all", heap=TOOL_HEAP)
-    said = proc.run(command, deadline_s=600).out
+    said = proc.run(command, deadline_s=deadline_s).out
     last = said.strip().splitlines()[-1]
     match = re.search(r"^(\d+) records sent, ([\d.]+) records/sec .*?, ([\d.]+) ms avg latency, ([\d.]+) ms max latency, "
                       r"(\d+) ms 50th, (\d+) ms 95th, (\d+) ms 99th", last)
