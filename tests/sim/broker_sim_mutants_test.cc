@@ -1,16 +1,12 @@
 // Planted bugs in the log: the ordinary runs, which do not know them, must find each.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-
-#include "base/mutant.h"
 #include "broker_sim.h"
 #include "compaction_sim.h"
+#include "planted_bugs.h"
 
 namespace weir::tests {
 namespace {
-
-constexpr std::uint64_t most_seeds = 200;
 
 struct Planted {
   Mutant bug;
@@ -19,23 +15,16 @@ struct Planted {
 };
 
 std::string first_anomaly(std::uint64_t seed, bool in_compaction) {
-  const auto found = in_compaction ? run_compaction_simulation(seed).anomalies
-                                   : run_broker_simulation(seed).anomalies;
-  return found.empty() ? std::string() : found.front();
+  return first_line(in_compaction ? run_compaction_simulation(seed).anomalies
+                                  : run_broker_simulation(seed).anomalies);
 }
 
 class planted_bug : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(planted_bug, is_found_by_the_ordinary_runs) {
-  active_mutant = GetParam().bug;
-  std::uint64_t seed = 1;
-  std::string anomaly;
-  for (; seed <= most_seeds && anomaly.empty(); ++seed)
-    anomaly = first_anomaly(seed, GetParam().in_compaction);
-  active_mutant = Mutant::none;
-  std::printf("%s: seed %llu: %s\n", GetParam().name, static_cast<unsigned long long>(seed - 1),
-              anomaly.c_str());
-  EXPECT_FALSE(anomaly.empty()) << "not found in " << most_seeds << " seeds";
+  const auto [bug, name, in_compaction] = GetParam();
+  expect_found(bug, name, 200,
+               [&](std::uint64_t seed) { return first_anomaly(seed, in_compaction); });
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,43 +1,23 @@
-// The whole broker with scripted clients in one thread: 500 seeds, each with crashes and bad disks.
+// The whole broker with scripted clients in one thread: many seeds, each with crashes and bad disks.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include <algorithm>
 
 #include "broker_sim.h"
+#include "sim_seeds.h"
 
 namespace weir::tests {
 namespace {
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// Under a sanitizer a run takes ten times as long, and looks for other faults.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t usual_seeds = 40;
-#else
-constexpr std::uint64_t usual_seeds = 500;
-#endif
-
-// WEIR_SIM_SEEDS and WEIR_SIM_FIRST_SEED choose others; `./run sim` sets them.
 TEST(broker_sim, no_seed_breaks_a_promise) {
-  const std::uint64_t first = number_from("WEIR_SIM_FIRST_SEED", 1);
-  const std::uint64_t count = number_from("WEIR_SIM_SEEDS", usual_seeds);
-  SimCounters total;
   std::uint64_t fewest_operations = UINT64_MAX;
   std::uint64_t fewest_crashes = UINT64_MAX;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const SimResult result = run_broker_simulation(seed);
-    for (const auto& line : result.anomalies) ADD_FAILURE() << "seed " << seed << ": " << line;
-    if (HasFailure()) break;
-    total.add(result.counters);
-    fewest_operations = std::min(fewest_operations, result.counters.operations);
-    fewest_crashes = std::min(fewest_crashes, result.counters.crashes);
-  }
-  std::printf("%s\n", total.to_string().c_str());
-  if (HasFailure() || count < 100) return;
+  const auto [total, count, telling] = run_seeds(
+      run_broker_simulation, under_sanitizer ? 40 : 500, [&](const SimCounters& counters) {
+        fewest_operations = std::min(fewest_operations, counters.operations);
+        fewest_crashes = std::min(fewest_crashes, counters.crashes);
+      });
+  if (!telling) return;
   // A run that was not hard proves nothing.
   EXPECT_GE(fewest_operations, 200U);
   EXPECT_GE(fewest_crashes, 2U);

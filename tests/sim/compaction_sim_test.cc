@@ -3,29 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include "sim_seeds.h"
 
 namespace weir::tests {
 namespace {
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(compaction_sim, no_seed_breaks_a_promise) {
-  const std::uint64_t first = number_from("WEIR_SIM_FIRST_SEED", 1);
-  const std::uint64_t count = number_from("WEIR_SIM_SEEDS", 400);
-  CompactionCounters total;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const CompactionResult result = run_compaction_simulation(seed);
-    for (const auto& line : result.anomalies) ADD_FAILURE() << "seed " << seed << ": " << line;
-    if (HasFailure()) break;
-    total.add(result.counters);
-  }
-  std::printf("%s\n", total.to_string().c_str());
-  if (HasFailure() || count < 100) return;
+  const auto [total, count, telling] = run_seeds(run_compaction_simulation, 400);
+  if (!telling) return;
   // A run that was not hard proves nothing.
   EXPECT_GE(total.compactions, count * 5);
   EXPECT_GE(total.records_compacted, count * 50);

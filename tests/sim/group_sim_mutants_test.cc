@@ -1,15 +1,11 @@
 // Three planted bugs in the coordinator: the ordinary runs, which do not know them, must find each.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-
-#include "base/mutant.h"
 #include "group_sim.h"
+#include "planted_bugs.h"
 
 namespace weir::tests {
 namespace {
-
-constexpr std::uint64_t most_seeds = 100;
 
 struct Planted {
   Mutant mutant;
@@ -20,16 +16,13 @@ struct Planted {
 class planted_group_bug : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(planted_group_bug, is_found_by_the_ordinary_runs) {
-  active_mutant = GetParam().mutant;
-  std::uint64_t seed = 1;
-  std::string found;
-  for (; seed <= most_seeds && found.empty(); ++seed)
+  const auto& planted = GetParam();
+  expect_found(planted.mutant, planted.name, 100, [&](std::uint64_t seed) {
+    std::string found;
     for (const auto& line : run_group_simulation(seed).anomalies)
-      if (line.starts_with(GetParam().anomaly)) found = line;
-  active_mutant = Mutant::none;
-  std::printf("%s: seed %llu: %s\n", GetParam().name, static_cast<unsigned long long>(seed - 1),
-              found.c_str());
-  EXPECT_FALSE(found.empty()) << "not found in " << most_seeds << " seeds";
+      if (line.starts_with(planted.anomaly)) found = line;
+    return found;
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(all, planted_group_bug,

@@ -3,36 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include "sim_seeds.h"
 
 namespace weir::tests {
 namespace {
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t usual_seeds = 30;
-#else
-constexpr std::uint64_t usual_seeds = 200;
-#endif
-
-// WEIR_SIM_SEEDS and WEIR_SIM_FIRST_SEED choose others.
 TEST(group_sim, no_seed_breaks_a_promise) {
-  const std::uint64_t first = number_from("WEIR_SIM_FIRST_SEED", 1);
-  const std::uint64_t count = number_from("WEIR_SIM_SEEDS", usual_seeds);
-  GroupSimCounters total;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const GroupSimResult result = run_group_simulation(seed);
-    for (const auto& line : result.anomalies) ADD_FAILURE() << "seed " << seed << ": " << line;
-    if (HasFailure()) break;
-    total.add(result.counters);
-  }
-  std::printf("%s\n", total.to_string().c_str());
-  if (HasFailure() || count < 100) return;
+  const auto [total, count, telling] = run_seeds(run_group_simulation, under_sanitizer ? 30 : 200);
+  if (!telling) return;
   // A run that was not hard proves nothing.
   EXPECT_GE(total.operations, count * 200);
   EXPECT_GE(total.generations, count * 5);

@@ -1,15 +1,11 @@
 // Planted bugs in transactions: the ordinary runs, which do not know them, must find each.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-
-#include "base/mutant.h"
+#include "planted_bugs.h"
 #include "transaction_sim.h"
 
 namespace weir::tests {
 namespace {
-
-constexpr std::uint64_t most_seeds = 200;
 
 struct Planted {
   Mutant bug;
@@ -19,16 +15,9 @@ struct Planted {
 class planted_transaction_bug : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(planted_transaction_bug, is_found_by_the_ordinary_runs) {
-  active_mutant = GetParam().bug;
-  std::uint64_t seed = 1;
-  std::string found;
-  for (; seed <= most_seeds && found.empty(); ++seed)
-    if (const auto lines = run_transaction_simulation(seed).anomalies; !lines.empty())
-      found = lines.front();
-  active_mutant = Mutant::none;
-  std::printf("%s: seed %llu: %s\n", GetParam().name, static_cast<unsigned long long>(seed - 1),
-              found.c_str());
-  EXPECT_FALSE(found.empty()) << "not found in " << most_seeds << " seeds";
+  expect_found(GetParam().bug, GetParam().name, 200, [](std::uint64_t seed) {
+    return first_line(run_transaction_simulation(seed).anomalies);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(
