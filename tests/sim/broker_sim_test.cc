@@ -1,4 +1,5 @@
-// The whole broker with scripted clients in one thread: many seeds, each with crashes and bad disks.
+// The whole broker with scripted clients in one thread: many seeds, each with crashes and bad
+// disks.
 #include <gtest/gtest.h>
 
 #include <algorithm>
