@@ -74,7 +74,7 @@ class Checker {
                         seen.offset, at->second, seen.value));
       const std::string* there = final_value(seen.partition, seen.offset);
       if (fresh && (there == nullptr || *there != seen.value))
-        say(fmt::format("unseen-again: {} was read at {}/{}, which now holds {}", seen.value,
+        say(fmt::format("HW: {} was read at {}/{}, which now holds {}", seen.value,
                         seen.partition, seen.offset, there == nullptr ? "nothing" : *there));
     }
   }
@@ -130,7 +130,7 @@ class Checker {
                                    ? 0
                                    : found->second.rbegin()->first + 1;
       if (shown.offset > end) {
-        say(fmt::format("watermark: {} showed {} and ends at {}", shown.partition, shown.offset,
+        say(fmt::format("HW: {} showed {} and ends at {}", shown.partition, shown.offset,
                         end));
         return;
       }
@@ -155,7 +155,7 @@ class Checker {
         for (const auto& [life, before] : highest)
           if (life < send->invoked_life && before >= epoch)
             return say(
-                fmt::format("leader-epoch: {} of {} was written after a crash in epoch {}, "
+                fmt::format("epoch: {} of {} was written after a crash in epoch {}, "
                             "not above {}",
                             send->values.front(), partition, epoch, before));
       }

@@ -64,13 +64,12 @@ struct History {
 /// |---|---|
 /// | lost-write | an acknowledged value is not at its offset in the end |
 /// | inconsistent-offsets | one offset ever meant two values |
-/// | unseen-again | a value that a reader saw is not there in the end: a power cut took it back |
+/// | HW | a value that a reader saw, or a high watermark, is not reached by the log in the end |
 /// | duplicate | a value of an idempotent producer stands at two offsets |
 /// | producer-order | values of an idempotent producer stand in another order than they were sent |
 /// | real-time-order | B was sent after A was acknowledged, and stands before it |
 /// | aborted-read | a value whose send was refused for good was seen |
-/// | leader-epoch | what was written after a crash has no higher epoch than what was before it |
-/// | watermark | a high watermark was shown that the log does not reach in the end |
+/// | epoch | what was written after a crash has no higher epoch than what was before it |
 std::vector<std::string> check_history(const History& history);
 
 }  // namespace weir::sim
