@@ -1,36 +1,29 @@
-// Planted bugs: ordinary runs, which do not know them, must find each.
+// Planted bugs: what the ordinary runs, which do not know them, must find.
 #pragma once
 
-#include <gtest/gtest.h>
-
+#include <array>
 #include <cstdint>
-#include <cstdio>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/mutant.h"
 
 namespace weir::tests {
 
-inline std::string first_line(const std::vector<std::string>& lines) {
-  return lines.empty() ? std::string() : lines.front();
-}
+struct PlantedBug {
+  Mutant bug{};
+  std::string_view name;
+};
+std::span<const PlantedBug> planted_bugs();
 
-#ifdef WEIR_MUTANTS  // else there are none
+inline constexpr std::uint64_t most_seeds_for_a_bug = 2000;
 
-/// Runs the seeds [1, most_seeds] with `bug` planted, up to the first in which it shows; prints
-/// which, and fails the test if there is none. `anomaly_of` gives a line of a seed's, or "".
-template <class AnomalyOf>
-void expect_found(Mutant bug, const char* name, std::uint64_t most_seeds, AnomalyOf anomaly_of) {
-  active_mutant = bug;
-  std::uint64_t seed = 0;
-  std::string found;
-  while (found.empty() && seed < most_seeds) found = anomaly_of(++seed);
-  active_mutant = Mutant::none;
-  std::printf("%s: seed %llu: %s\n", name, static_cast<unsigned long long>(seed), found.c_str());
-  EXPECT_FALSE(found.empty()) << "not found in " << most_seeds << " seeds";
-}
-
-#endif
+struct FoundBug {
+  std::uint64_t seeds = 0;  // that were run, the last of which found it; 0: none did
+  std::string anomaly;
+};
+/// Runs the seeds from `first` on with the bug planted, up to the first in which it shows.
+FoundBug find_bug(Mutant bug, std::uint64_t first, std::uint64_t most = most_seeds_for_a_bug);
 
 }  // namespace weir::tests
