@@ -58,10 +58,6 @@ Result<std::string_view> batch_at_place(Window& window, std::uint64_t at, std::u
   return whole_batch(*whole);
 }
 
-}  // namespace
-
-namespace {
-
 /// More runs than this come of no damage that could be sorted out: the first ones count.
 constexpr std::size_t most_runs = 4096;
 

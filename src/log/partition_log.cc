@@ -217,8 +217,8 @@ std::optional<Error> PartitionLog::read_fault(Offset offset) const {
   for (const auto& [from, to] : lost_)
     if (offset >= from && offset < to)
       return Error(Errc::corrupt_message,
-                   fmt::format("{}: offsets {} to {} were lost to damage; read on from {}",
-                               spec_.folder_name(), from.value, to.value - 1, to.value));
+                   fmt::format("{}: {} were lost to damage; read on from {}", spec_.folder_name(),
+                               offsets_text(from, to), to.value));
   return std::nullopt;
 }
 
@@ -380,10 +380,10 @@ void PartitionLog::note_damage(const SegmentView& view) {
   segments_[*index].damage = view.damage;
   for (const auto& bad : view.damage) {
     ++store_.counters_.damaged_ranges;
-    if (bad.from < bad.to) lost_.emplace_back(bad.from, bad.to);
-    log_error("log", fmt::format("{}.log: damaged between bytes {} and {}: offsets {} to {} cannot "
-                                 "be read; the file is kept as it is, the rest is served",
-                                 view.stem, bad.at, bad.end, bad.from.value, bad.to.value - 1));
+    add_lost(bad.from, bad.to);
+    log_error("log", fmt::format("{}.log: damaged between bytes {} and {}: {} cannot be read; the "
+                                 "file is kept as it is, the rest is served",
+                                 view.stem, bad.at, bad.end, offsets_text(bad.from, bad.to)));
   }
   auto& files = store_.runtime().files();
   store_.background_->run(
@@ -391,6 +391,26 @@ void PartitionLog::note_damage(const SegmentView& view) {
         (void)io::write_file_durably(files, folder + "/lost-offsets", text);
       },
       {});
+}
+
+// Each start meets the damage again that an earlier one wrote down.
+void PartitionLog::add_lost(Offset from, Offset to) {
+  if (from >= to) return;
+  lost_.emplace_back(from, to);
+  std::sort(lost_.begin(), lost_.end());
+  std::vector<std::pair<Offset, Offset>> apart;
+  for (const auto& range : lost_) {
+    if (!apart.empty() && range.first <= apart.back().second)
+      apart.back().second = std::max(apart.back().second, range.second);
+    else
+      apart.push_back(range);
+  }
+  lost_ = std::move(apart);
+}
+
+std::string offsets_text(Offset from, Offset to) {
+  if (from >= to) return "no offset";
+  return fmt::format("offsets {} to {}", from.value, to.value - 1);
 }
 
 std::string lost_offsets_text(const std::vector<std::pair<Offset, Offset>>& lost) {

@@ -183,6 +183,7 @@ class PartitionLog {
   /// Compaction has been here, or may have.
   bool may_have_gaps() const { return spec_.settings.compact || clean_end_.value > 0; }
   void note_damage(const SegmentView& view);
+  void add_lost(Offset from, Offset to);
   void read_segment(std::size_t index, Offset offset, const ReadLimits& limits, ReadDone done);
   ReadData read_tail(Offset offset, const ReadLimits& limits) const;
   /// `end`: of a marker.
@@ -210,7 +211,7 @@ class PartitionLog {
   /// the segments has those before it, too.
   std::deque<AbortedTransaction> aborted_;
   Offset aborted_from_{0};
-  std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took
+  std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took; apart, in order
   std::optional<Error> fenced_;
   bool folder_made_ = false;
   bool names_unsynced_ = false;  // files were made since the last checkpoint
@@ -227,6 +228,8 @@ class PartitionLog {
   bool epochs_trusted_ = true;               // they are not guessed from the batches
 };
 
+/// "offsets 3 to 5" of [3, 6).
+std::string offsets_text(Offset from, Offset to);
 /// The file that remembers which offsets are gone: rows FROM TO.
 std::string lost_offsets_text(const std::vector<std::pair<Offset, Offset>>& lost);
 

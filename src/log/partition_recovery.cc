@@ -176,13 +176,24 @@ Result<void> Recovery::load_unknown() {
 // A torn end, or damage of what was acknowledged: nobody can tell, so the bytes are kept.
 Result<void> Recovery::keep_aside(const io::File& log, Offset base, std::uint64_t at,
                                   std::uint64_t end) {
-  std::string bytes(static_cast<std::size_t>(end - at), '\0');
-  auto got = log.read_at(at, bytes.data(), bytes.size());
-  if (!got) return fail(got.error());
   const std::string path = fmt::format("{}.log.cut-at-{}", stem(base), at);
   log_warn("log", fmt::format("{}.log: {} bytes from {} on are no batches; they are kept in {}",
-                              stem(base), bytes.size(), at, path));
-  return io::write_file_durably(files_, path, bytes);
+                              stem(base), end - at, at, path));
+  auto aside = files_.open(path, io::OpenMode::create);
+  if (!aside) return fail(aside.error());
+  if (auto r = (*aside)->truncate(0); !r) return r;
+  constexpr std::uint64_t chunk = 1U << 20U;
+  std::string bytes;
+  for (std::uint64_t done = 0; at + done < end; done += bytes.size()) {
+    bytes.resize(static_cast<std::size_t>(std::min(chunk, end - at - done)));
+    auto got = log.read_at(at + done, bytes.data(), bytes.size());
+    if (!got) return fail(got.error());
+    bytes.resize(*got);
+    if (bytes.empty()) break;
+    if (auto r = (*aside)->write_at(done, bytes); !r) return r;
+  }
+  if (auto r = (*aside)->sync(); !r) return r;
+  return files_.sync_directory(partition_.folder_);
 }
 
 Result<void> Recovery::list() {
@@ -337,20 +348,25 @@ Result<void> Recovery::contain(const io::File& log, Segment& segment, Offset end
 
 Result<void> Recovery::rebuild(const io::File& log, Segment segment) {
   const std::uint64_t size = segment.readable_bytes;
-  auto built = build_index(log, segment.base, segment.next, size,
-                           partition_.spec_.settings.index_interval_bytes);
+  const auto build = [&] {
+    return build_index(log, segment.base, segment.next, size,
+                       partition_.spec_.settings.index_interval_bytes, segment.damage);
+  };
+  auto built = build();
   if (!built) return fail(built.error());
+  // A segment that was given up after a failed sync may hold more than its batches.
+  segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = built->bytes;
+  if (is_short(segment, built->next, segment.next, size)) {
+    if (auto r = contain(log, segment, segment.next, size); !r) return r;
+    if (built = build(); !built) return fail(built.error());
+  }
   for (const auto& [suffix, bytes] :
        {std::pair(".index", &built->index), std::pair(".timeindex", &built->time_index)})
     if (auto r = io::write_file_durably(files_, segment.stem + suffix, *bytes); !r) return r;
-  // A segment that was given up after a failed sync may hold more than its batches.
-  segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = built->bytes;
   segment.index_entries = built->index.size() / index_entry_bytes;
   segment.time_index_entries = built->time_index.size() / time_index_entry_bytes;
   segment.max_timestamp = segment.last_indexed_timestamp = built->max_timestamp;
   segment.max_timestamp_offset = built->max_timestamp_offset;
-  if (is_short(segment, built->next, segment.next, size))
-    if (auto r = contain(log, segment, segment.next, size); !r) return r;
   partition_.segments_.push_back(std::move(segment));
   return {};
 }
@@ -424,10 +440,9 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
 }
 
 void Recovery::note_lost(Offset from, Offset to, const std::string& why) {
-  partition_.lost_.emplace_back(from, to);
-  const std::string text =
-      fmt::format("{}: offsets {} to {} are lost: {}", partition_.spec_.folder_name(), from.value,
-                  to.value - 1, why);
+  partition_.add_lost(from, to);
+  const std::string text = fmt::format("{}: {} are lost: {}", partition_.spec_.folder_name(),
+                                       offsets_text(from, to), why);
   log_error("log", text);
   store_.report_.damage.push_back(text);
 }
@@ -443,7 +458,7 @@ Result<void> Recovery::load_lost() {
     std::int64_t from = 0;
     std::int64_t to = 0;
     if (row.size() == 2 && parse_number(row[0], from) && parse_number(row[1], to))
-      partition_.lost_.emplace_back(Offset(from), Offset(to));
+      partition_.add_lost(Offset(from), Offset(to));
   }
   return {};
 }
@@ -453,9 +468,7 @@ Result<void> Recovery::load_epochs(Offset end) {
   if (!text) return fail(text.error());
   auto epochs = LeaderEpochs::decode(*text);
   const bool changed = row_.epochs_crc && *row_.epochs_crc != crc32c(*text);
-  if (text->empty() || !epochs || changed) {
-    return epochs_from_batches();
-  }
+  if (text->empty() || !epochs || changed) return epochs_from_batches();
   partition_.epochs_ = std::move(*epochs);
   partition_.epochs_.cut(end);
   partition_.epochs_crc_ = row_.epochs_crc;
@@ -498,50 +511,62 @@ Result<void> Recovery::load_producers(Offset end) {
     }
     if (auto r = files_.remove(file); !r) return r;  // a cache that cannot be used
   }
-  for (const auto& segment : partition_.segments_) {
+  for (auto& segment : partition_.segments_) {
     if (segment.next <= from || segment.readable_bytes == 0) continue;
-    auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
-    if (!log) return fail(log.error());
-    auto range = find_range(files_, segment.view(), std::max(from, segment.base),
-                            {.max_bytes = segment.readable_bytes, .at_least_one = true});
-    if (!range) return fail(range.error());
-    SegmentScanner scanner(**log, range->range.offset, segment.readable_bytes);
-    for (;;) {
-      auto found = scanner.next(false);
-      if (!found) return fail(found.error());
-      if (!*found) break;
-      if (BatchHeader((*found)->bytes).base_offset() < from) continue;
-      if (auto r = apply_producer(partition_.producers_, **log, **found, segment.readable_bytes,
-                                  nullptr);
-          !r)
-        return r;
-    }
+    auto walked = for_each(segment, position_of(segment, from),
+                           [&](const SegmentScanner::Found& batch) -> Result<void> {
+                             if (BatchHeader(batch.bytes).base_offset() < from) return {};
+                             auto applied = apply_producer(partition_.producers_, batch.bytes);
+                             return applied ? Result<void>() : fail(applied.error());
+                           });
+    if (!walked) return walked;
   }
   return {};
 }
 
-Result<void> Recovery::apply_producer(ProducerStates& producers, const io::File& log,
-                                      const SegmentScanner::Found& batch, std::uint64_t end,
-                                      std::optional<EndedTransaction>* ended) const {
-  const BatchHeader header(batch.bytes);
-  if (header.producer_id().value < 0) return {};
-  const MonoTime now = store_.runtime().loop().now();
-  if (!header.is_control()) {
-    producers.apply(sequence_of(header), header.last_offset(), header.max_timestamp(), now);
-    return {};
+// From there on is everything at or behind `offset`; what the index cannot say costs time alone.
+std::uint64_t Recovery::position_of(const Segment& segment, Offset offset) const {
+  if (offset <= segment.base) return 0;
+  auto found = find_range(files_, segment.view(), offset, {.max_bytes = 0, .at_least_one = true});
+  return found ? found->range.offset : 0;
+}
+
+Result<void> Recovery::for_each(Segment& segment, std::uint64_t at, const EachBatch& each) {
+  auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
+  if (!log) return fail(log.error());
+  for (bool contained = false;; contained = true) {
+    SegmentScanner scanner(**log, at, segment.readable_bytes, &segment.damage);
+    for (;;) {
+      auto found = scanner.next(false);
+      if (!found) return fail(found.error());
+      at = *found ? (*found)->at : scanner.position();
+      if (*found && BatchHeader((*found)->bytes).is_control()) {
+        found = SegmentScanner(**log, at, segment.readable_bytes).next(true);
+        if (!found) return fail(found.error());
+      }
+      if (!*found) break;
+      if (auto r = each(**found); !r) return r;
+    }
+    if (at >= segment.readable_bytes) return {};
+    if (contained)
+      return fail(Errc::corrupt_message, fmt::format("{}.log: no batch at {}", segment.stem, at));
+    if (auto r = contain(**log, segment, segment.next, segment.readable_bytes); !r) return r;
   }
-  SegmentScanner again(log, batch.at, end);
-  auto whole = again.next(true);
-  if (!whole) return fail(whole.error());
-  auto said = *whole ? end_in((*whole)->bytes)
-                     : Result<TransactionEnd>(fail(Errc::malformed, "wrong checksum"));
-  if (!said)
-    return fail(Errc::corrupt_message,
-                fmt::format("{}: the marker at offset {} cannot be read: {}", partition_.folder_,
-                            header.base_offset().value, said.error().message()));
-  auto transaction = producers.apply_end(*said, header.base_offset(), now);
-  if (ended != nullptr) *ended = transaction;
-  return {};
+}
+
+/// `batch`: of data its header, of a marker all.
+Result<std::optional<EndedTransaction>> Recovery::apply_producer(ProducerStates& producers,
+                                                                 std::string_view batch) const {
+  const BatchHeader header(batch);
+  const MonoTime now = store_.runtime().loop().now();
+  if (header.is_control()) {
+    auto end = end_in(batch);
+    if (!end) return fail(Errc::damaged, partition_.folder_ + ": " + end.error().message());
+    return producers.apply_end(*end, header.base_offset(), now);
+  }
+  if (header.producer_id().value >= 0)
+    producers.apply(sequence_of(header), header.last_offset(), header.max_timestamp(), now);
+  return std::optional<EndedTransaction>();
 }
 
 // What the checkpoint knew to be in it must be there; what is behind comes again from the WAL.
@@ -573,24 +598,20 @@ Result<void> Recovery::rebuild_aborted() {
                               aborted_damage_, partition_.spec_.folder_name()));
   ProducerStates producers;
   for (auto& segment : partition_.segments_) {
-    auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
-    if (!log) return fail(log.error());
     std::string index;
-    SegmentScanner scanner(**log, 0, segment.readable_bytes);
-    for (;;) {
-      auto found = scanner.next(false);
-      if (!found) return fail(found.error());
-      if (!*found) break;
-      std::optional<EndedTransaction> ended;
-      if (auto r = apply_producer(producers, **log, **found, segment.readable_bytes, &ended); !r)
-        return r;
-      if (ended && ended->aborted)
-        append_entry(index, {.producer = ended->producer,
-                             .first = ended->first,
-                             .marker = ended->marker,
-                             .last_stable = std::min(producers.first_open(), ended->marker + 1)});
+    auto walked = for_each(segment, 0, [&](const SegmentScanner::Found& batch) -> Result<void> {
+      auto ended = apply_producer(producers, batch.bytes);
+      if (!ended) return fail(ended.error());
+      if (*ended && (*ended)->aborted)
+        append_entry(index,
+                     {.producer = (*ended)->producer,
+                      .first = (*ended)->first,
+                      .marker = (*ended)->marker,
+                      .last_stable = std::min(producers.first_open(), (*ended)->marker + 1)});
       producers.forget_ended(Offset(INT64_MAX));
-    }
+      return {};
+    });
+    if (!walked) return walked;
     const std::string path = segment.stem + ".txnindex";
     segment.txn_entries = segment.txn_entries_written = segment.txn_entries_synced =
         index.size() / txn_index_entry_bytes;

@@ -4,8 +4,10 @@
 #include <weir/result.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "log/batch.h"
@@ -53,9 +55,13 @@ class Recovery {
   Result<void> load_producers(Offset end);
   Result<void> load_aborted(Segment& segment);
   Result<void> rebuild_aborted();
-  Result<void> apply_producer(ProducerStates& producers, const io::File& log,
-                              const SegmentScanner::Found& batch, std::uint64_t end,
-                              std::optional<EndedTransaction>* ended) const;
+  using EachBatch = std::function<Result<void>(const SegmentScanner::Found& batch)>;
+  /// Every batch from byte `at` on: of data its header, a marker whole. Damage that stands in the
+  /// way is contained, and what is behind it follows.
+  Result<void> for_each(Segment& segment, std::uint64_t at, const EachBatch& each);
+  std::uint64_t position_of(const Segment& segment, Offset offset) const;
+  Result<std::optional<EndedTransaction>> apply_producer(ProducerStates& producers,
+                                                         std::string_view batch) const;
 
   LogStore& store_;
   io::FileSystem& files_;
