@@ -106,15 +106,20 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
   if (!found) return found;
   if (row.unknown) return load_unknown();
   const Offset end = std::max(recovery_point, log_start);
+  bool removed = false;
   for (std::size_t i = 0; i < bases_.size(); ++i) {
     if (bases_[i] >= end) {
       if (auto r = remove_segment(bases_[i]); !r) return r;
+      removed = true;
       continue;
     }
     const bool last = i + 1 == bases_.size() || bases_[i + 1] >= end;
     if (auto r = last ? load_active(bases_[i], end) : load_rolled(bases_[i], bases_[i + 1]); !r)
       return r;
   }
+  // One that comes back after a later checkpoint would hide what stands in its place by then.
+  if (removed)
+    if (auto r = files_.sync_directory(partition_.folder_); !r) return r;
   auto& segments = partition_.segments_;
   // The start is durable before a file in front of it goes: one that is missing was damaged.
   if (!segments.empty() && segments.front().base > log_start)
