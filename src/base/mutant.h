@@ -27,6 +27,7 @@ enum class Mutant : std::uint8_t {
   no_sync,                     // the write-ahead log is never synced
   pending_offset_lost,         // offsets of a committed transaction are dropped
   late_end_accepted,           // EndTxn of an earlier epoch ends the present transaction
+  cut_at_damage,               // a log is cut where a batch in its middle is damaged
   member_not_checked,          // offsets in a transaction count whoever commits them
 };
 

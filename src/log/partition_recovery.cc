@@ -406,7 +406,7 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
     note_batch(segment, header, scanner.position() - (*found)->at);
     cut = scanner.position();
   }
-  const bool damaged = segment.next < end && cut < *size;
+  const bool damaged = segment.next < end && cut < *size && !mutant(Mutant::cut_at_damage);
   if (!damaged && cut < *size) {
     if (auto r = (*log)->truncate(cut); !r) return r;
   }

@@ -26,6 +26,7 @@ constexpr std::string_view names[] = {
     "calls failed",
     "segments repaired",
     "clock jumps",
+    "batches damaged",
     "answers in fetch sessions",
     "transactions committed",
     "transactions aborted",

@@ -29,6 +29,7 @@ enum class Count : std::uint8_t {
   failed_calls,
   repairs,
   clock_jumps,
+  damaged_batches,
   fetch_session_answers,
   // Transactions.
   commits,
@@ -64,7 +65,7 @@ enum class Count : std::uint8_t {
   records_compacted,
   keys_gone,
 };
-inline constexpr std::size_t counts = 49;
+inline constexpr std::size_t counts = 50;
 
 std::string_view name_of(Count count);
 

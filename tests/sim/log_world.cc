@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <map>
+#include <optional>
 
 #include "base/check.h"
 #include "kafka/batch_builder.h"
@@ -76,6 +77,11 @@ class Consumer final : public Actor {
     if (data.error_code != 0) {
       const Errc code = errc_from_wire(data.error_code);
       const bool before_creation = code == Errc::unknown_topic_or_partition;
+      if (code == Errc::corrupt_message && world_.loss &&
+          world_.loss->holds(name, offset_of(key))) {
+        offsets_[key] = world_.loss->last + 1;  // as the log tells a person to
+        return;
+      }
       if (!before_creation && code != Errc::kafka_storage_error)
         world_.anomaly(fmt::format("lawful-answer: a fetch of {} at {} got {}", name,
                                    offset_of(key), name_of(code)));
@@ -177,6 +183,57 @@ class Meddler final : public Actor {
   bool ending_ = false;
 };
 
+/// A bit of a batch in the middle of a segment flips, while no process runs. Nothing: there is no
+/// batch with others behind it.
+std::optional<Loss> damage_a_batch(World& world) {
+  const std::string partition =
+      name_of_partition({static_cast<int>(world.rng.below(topics)),
+                         static_cast<std::int32_t>(world.rng.below(partitions_of_topic))});
+  const std::string folder = "data/" + partition;
+  std::vector<std::string> logs;
+  const auto entries = world.sim.files().list(folder);
+  if (!entries) return std::nullopt;
+  for (const auto& entry : *entries)
+    if (entry.name.ends_with(".log")) logs.push_back(folder + "/" + entry.name);
+  if (logs.empty()) return std::nullopt;
+  const std::string& path = logs[world.rng.below(logs.size())];
+  const std::string content = world.sim.files().durable_content(path);
+  struct Found {
+    Loss loss;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  std::vector<Found> batches;
+  kafka::BatchCursor cursor(content);
+  kafka::BatchView batch;
+  std::uint64_t at = 0;
+  while (cursor.next(batch).value_or(false) && batch.crc_is_right()) {
+    const std::uint64_t end = at + batch.bytes().size();
+    batches.push_back({{partition, batch.base_offset(), batch.last_offset()}, at, end});
+    at = end;
+  }
+  if (batches.size() < 2) return std::nullopt;
+  batches.pop_back();
+  const Found& chosen =
+      batches[batches.size() - 1 - world.rng.below(std::min<std::size_t>(8, batches.size()))];
+  const std::uint64_t where = chosen.begin + world.rng.below(chosen.end - chosen.begin);
+  const char changed = static_cast<char>(content[where] ^ (1 << world.rng.below(8)));
+  world.sim.files().damage(path, where, std::string_view(&changed, 1));
+  if (world.traced())
+    world.trace(fmt::format("fault: a bit of {} flips at {}, in {} to {}", path, where,
+                            chosen.loss.first, chosen.loss.last));
+  return chosen.loss;
+}
+
+/// What the damaged batch held may be gone, and nothing else.
+void forgive(sim::History& history, const Loss& loss) {
+  std::erase_if(history.sends, [&](const sim::Send& send) {
+    return send.outcome == sim::Outcome::ok && loss.holds(send.partition, send.base_offset);
+  });
+  std::erase_if(history.seen,
+                [&](const sim::Seen& seen) { return loss.holds(seen.partition, seen.offset); });
+}
+
 SimResult run(World& world) {
   sim::History history;
   world.start_broker();
@@ -212,7 +269,13 @@ SimResult run(World& world) {
   if (!world.run_until([&] { return reader.at_end(); }))
     world.anomaly("unseen: the log cannot be read to its end");
   // Everything once more after a power cut: what readers saw must not depend on the page cache.
+  // With damage in the middle of a segment, what stands around it must be there.
   world.power_cut();
+  if (world.rng.one_in(2)) world.loss = damage_a_batch(world);
+  if (world.loss) {
+    ++world.counters[Count::damaged_batches];
+    forgive(history, *world.loss);
+  }
   world.start_broker();
   history.final_read.clear();
   Consumer last(world, history, 100, true);

@@ -20,6 +20,7 @@ std::span<const PlantedBug> planted_bugs() {
       {no_marker_before_fence, "no_marker_before_fence"},
       {late_end_accepted, "late_end_accepted"},
       {reply_before_state, "reply_before_state"},
+      {cut_at_damage, "cut_at_damage"},
       {believe_failed_sync, "believe_failed_sync"},
       {no_directory_sync, "no_directory_sync"},
       {recovery_without_sync, "recovery_without_sync"},

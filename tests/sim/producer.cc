@@ -54,7 +54,8 @@ void Producer::produce() {
       static_cast<int>(world_.rng.below(static_cast<std::uint64_t>(options_.topics))),
       static_cast<std::int32_t>(world_.rng.below(static_cast<std::uint64_t>(options_.partitions)))};
   auto& queue = in_flight_[key];
-  if (queue.size() >= most_in_flight) return;
+  const bool alone = options_.waits_for_first && !known_.contains(key);
+  if (queue.size() >= (alone ? 1 : most_in_flight)) return;
   queue.push_back(make_batch(key));
   transmit(queue.back());
 }
@@ -119,9 +120,12 @@ void Producer::note(std::size_t send, const Key& key, Errc code, std::int64_t ba
     entry.completed = now();
     entry.completed_life = world_.counters[Count::crashes];
     ++world_.counters[Count::acknowledged];
+    known_.insert(key);
     queue.erase(found);
     return;
   }
+  if (world_.traced())
+    trace(fmt::format("{} is refused: {}", entry.values.front().substr(0, 20), name_of(code)));
   if (!options_.idempotent) {
     queue.erase(found);
     return;

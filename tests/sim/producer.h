@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 #include "actor.h"
 #include "sim/history.h"
@@ -19,6 +20,9 @@ class Producer final : public Actor {
     int topics = 2;  // it writes to
     std::int32_t partitions = 2;
     std::int64_t pause_max_ms = 60;
+    /// A log that does not know a producer takes any sequence: with requests that come late the
+    /// second batch may be the first. So the first is waited for.
+    bool waits_for_first = false;
   };
   Producer(World& world, sim::History& history, const Options& options)
       : Actor(world, "producer " + std::to_string(options.number)),
@@ -53,6 +57,7 @@ class Producer final : public Actor {
   std::int16_t version_ = 9;
   std::uint64_t values_ = 0;
   std::map<Key, std::int32_t> sequences_;
+  std::set<Key> known_;  // where a batch was acknowledged
   std::map<Key, std::deque<Batch>> in_flight_;
   bool planned_ = false;
   bool ending_ = false;

@@ -38,7 +38,7 @@ class Cast {
       members_.push_back(std::make_unique<StreamMember>(run, static_cast<int>(i)));
     producers_.push_back(std::make_unique<Producer>(
         run.world, run.sends,
-        Producer::Options{.number = 0, .topics = plain_topics, .pause_max_ms = 200}));
+        Producer::Options{.topics = plain_topics, .pause_max_ms = 200, .waits_for_first = true}));
   }
 
   void start() {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,17 @@ namespace weir::tests {
 using namespace std::chrono_literals;
 
 inline constexpr std::uint16_t sim_port = 9092;
+
+/// Offsets that damage has cost, [first, last].
+struct Loss {
+  std::string partition;
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+
+  bool holds(std::string_view of, std::int64_t offset) const {
+    return partition == of && offset >= first && offset <= last;
+  }
+};
 
 /// Owner: a run. Threads: one.
 class World {
@@ -60,7 +72,8 @@ class World {
   broker::BrokerOptions options;
   Counters counters;
   std::vector<std::string> anomalies;
-  Duration patience = 2s;  // of a client that is not answered
+  std::optional<Loss> loss;  // that may be found: nothing else
+  Duration patience = 2s;    // of a client that is not answered
 
  private:
   void crash_again_soon();
@@ -72,6 +85,7 @@ class World {
   void jump_clock();
   void note_start();
   void note_end();
+  bool is_expected(std::string_view damage) const;
 
   TraceSink trace_;
   std::uint64_t crashes_in_recovery_left_ = 0;
