@@ -53,6 +53,8 @@ struct History {
   std::vector<Watermark> watermarks;
   /// Every partition read from its start when all faults were over.
   std::map<PartitionName, std::map<std::int64_t, std::string>> final_read;
+  /// Offsets of the final read follow each other: no markers, no compaction.
+  bool gapless = false;
   /// The leader epoch that the values of that were written in.
   std::map<std::string, std::int32_t> epochs;
 };
@@ -63,6 +65,7 @@ struct History {
 /// | name | broken when |
 /// |---|---|
 /// | lost-write | an acknowledged value is not at its offset in the end |
+/// | durable-prefix | what was written behind it survived, and it did not |
 /// | inconsistent-offsets | one offset ever meant two values |
 /// | HW | a value that a reader saw, or a high watermark, is not reached by the log in the end |
 /// | duplicate | a value of an idempotent producer stands at two offsets |

@@ -282,6 +282,7 @@ SimResult run(World& world) {
   last.start();
   if (!world.run_until([&] { return last.at_end(); }))
     world.anomaly("unseen: the log cannot be read after the last power cut");
+  history.gapless = !world.loss;
   return world.result(sim::check_history(history));
 }
 

@@ -27,6 +27,7 @@ class Checker {
     check_order();
     check_sequences();
     check_stream();
+    check_bank();
   }
 
  private:
@@ -260,6 +261,20 @@ class Checker {
           lines_.add(fmt::format("EOS-pipeline: {}/{} is committed, up to {}, and has no output",
                                  partition, offset, end));
     }
+  }
+
+  // Of transactions all of whose values were acknowledged: the others may be short by right.
+  void check_bank() {
+    std::int64_t sum = 0;
+    for (const auto& one : history_.runs) {
+      if (!std::all_of(one.sends.begin(), one.sends.end(),
+                       [](const auto& send) { return send.acknowledged; }))
+        continue;
+      for (const auto& send : one.sends)
+        for (std::size_t i = 0; i < send.amounts.size(); ++i)
+          if (places_.contains(send.values[i])) sum += send.amounts[i];
+    }
+    if (sum != 0) lines_.add(fmt::format("bank: the accounts add up to {}, not to 0", sum));
   }
 
   const TransactionHistory& history_;

@@ -18,9 +18,10 @@ using Records = std::vector<std::pair<std::int64_t, std::string>>;
 /// One batch of a transaction.
 struct TransactionalSend {
   PartitionName partition;
-  std::vector<std::string> values;  // each unique in the run
-  std::vector<std::string> keys;    // of the values, if they have some: then compaction may come
-  std::vector<Place> inputs;        // that the values were made from, if there are some
+  std::vector<std::string> values;    // each unique in the run
+  std::vector<std::string> keys;      // of the values, if they have some: then compaction may come
+  std::vector<std::int64_t> amounts;  // that the values book; those of a transaction add up to 0
+  std::vector<Place> inputs;          // that the values were made from, if there are some
   bool acknowledged = false;
   std::int64_t base_offset = -1;  // then
 };

@@ -270,6 +270,17 @@ TEST(transaction_checker, finds_keys_that_compaction_has_hurt) {
   EXPECT_EQ(found(history), "compaction");
 }
 
+TEST(transaction_checker, finds_accounts_that_do_not_add_up) {
+  auto history = good();
+  history.runs[0].sends[0].amounts = {5, -7};
+  history.runs[0].sends[1].amounts = {2};
+  EXPECT_EQ(found(history), "");
+  history.runs[0].sends[1].amounts = {3};
+  EXPECT_EQ(found(history), "bank");
+  history.runs[0].sends[0].acknowledged = false;  // nobody promised that it is whole
+  EXPECT_EQ(found(history), "");
+}
+
 /// Inputs at t-0/0 and t-0/1, both committed, with their outputs.
 TransactionHistory good_stream() {
   auto history = good();

@@ -114,6 +114,7 @@ void TransactionOwner::begin() {
   hasty_now_ = options_.is_hasty && world_.rng.one_in(2);
   const auto count = world_.rng.below(4) + (with_offset_ ? 0 : 1);
   for (std::uint64_t i = 0; i < count; ++i) make_batch();
+  book();
   to(options_.raises_epochs ? Phase::sending : Phase::adding);
 }
 
@@ -144,6 +145,21 @@ void TransactionOwner::make_batch() {
                       .bytes = std::string(batch.value().view()),
                       .answered = false});
   present().sends.push_back(std::move(send));
+}
+
+/// Moves something from one account to another; compaction may delete what has a key.
+void TransactionOwner::book() {
+  std::int64_t sum = 0;
+  std::int64_t* last = nullptr;
+  for (auto& send : present().sends) {
+    if (!send.keys.empty()) continue;
+    for (std::size_t i = 0; i < send.values.size(); ++i) {
+      send.amounts.push_back(world_.rng.between(-100, 100));
+      sum += send.amounts.back();
+    }
+    last = &send.amounts.back();
+  }
+  if (last != nullptr) *last -= sum;
 }
 
 void TransactionOwner::add_partitions() {

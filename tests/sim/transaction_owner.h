@@ -45,6 +45,7 @@ class TransactionOwner final : public Actor {
   void own();
   void begin();
   void make_batch();
+  void book();
   void add_partitions();
   void add_offsets();
   void fall_silent();
