@@ -25,10 +25,11 @@ bool print_row(const PlantedBug& bug, std::uint64_t starts) {
   std::vector<std::uint64_t> seeds;
   std::map<std::string, int> invariants;
   for (std::uint64_t start = 0; start < starts; ++start) {
-    const auto found = find_bug(bug.bug, 1 + start * apart);
+    const std::uint64_t first = 1 + start * apart;
+    const auto found = find_bug(bug.bug, first);
     if (found.seeds == 0) {
-      std::printf("| %s | not found from seed %llu on | | |\n", std::string(bug.name).c_str(),
-                  static_cast<unsigned long long>(1 + start * apart));
+      std::printf("| `%s` | not found from seed %llu on | | |\n", std::string(bug.name).c_str(),
+                  static_cast<unsigned long long>(first));
       return false;
     }
     seeds.push_back(found.seeds);

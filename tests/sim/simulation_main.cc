@@ -1,11 +1,11 @@
 // simulation: the worlds over as many seeds as asked for, with progress; `./run sim`.
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "base/clock.h"
 #include "simulation.h"
 
 namespace weir::tests {
@@ -54,8 +54,8 @@ class Progress {
   explicit Progress(std::uint64_t seeds) : seeds_(seeds) {}
 
   void show(std::uint64_t done) {
-    const auto now = std::chrono::steady_clock::now();
-    const auto step = std::chrono::milliseconds(terminal_ ? 100 : 1000);
+    const MonoTime now = clock_.now();
+    const Duration step = std::chrono::milliseconds(terminal_ ? 100 : 1000);
     if (now < next_ && (!terminal_ || done < seeds_)) return;
     next_ = now + step;
     const double seconds = std::chrono::duration<double>(now - begin_).count();
@@ -77,8 +77,9 @@ class Progress {
  private:
   const std::uint64_t seeds_;
   const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
-  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point next_ = begin_ + std::chrono::milliseconds(1000);
+  const SystemClock clock_;
+  const MonoTime begin_ = clock_.now();
+  MonoTime next_ = begin_ + std::chrono::milliseconds(1000);
 };
 
 void write_line(std::string_view line) {

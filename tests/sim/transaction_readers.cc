@@ -59,7 +59,8 @@ Reader::Reader(WholeRun& run, int number, Kind kind)
       uses_session_(run.world.rng.one_in(2)) {}
 
 bool Reader::at_end() const {
-  if (ends_.size() < static_cast<std::size_t>(whole_topics * whole_partitions)) return false;
+  constexpr std::size_t all = std::size_t{whole_topics} * std::size_t{whole_partitions};
+  if (ends_.size() < all) return false;
   return std::all_of(ends_.begin(), ends_.end(), [&](const auto& end) {
     return offset_of(end.first) >= end.second.first && end.second.first == end.second.second;
   });
@@ -186,27 +187,27 @@ OffsetReader::OffsetReader(WholeRun& run, std::set<std::string> ids)
 
 void OffsetReader::ask_next() {
   if (left_.empty()) return;
-  const auto [group, partition] = *left_.begin();
+  const auto next = *left_.begin();
   kafka::OffsetFetchRequest request;
-  request.group_id = group;
+  request.group_id = next.first;
   request.require_stable = true;
   const std::string name = topic_name(0);
   auto& topic = request.topics.emplace().emplace_back();
   topic.name = name;
-  topic.partition_indexes.push_back(partition);
-  ask<kafka::OffsetFetchResponse>(
-      request, 7, [this, group = group, partition = partition](const auto& response) {
-        const auto& row = response.topics.at(0).partitions.at(0);
-        if (response.error_code == 0 && row.error_code == 0) {
-          if (group == stream_group)
-            run_.history.stream_ends[name_of_partition({0, partition})] =
-                std::max<std::int64_t>(0, row.committed_offset);
-          else
-            run_.history.offsets[group] = row.committed_offset;
-          left_.erase({group, partition});
-        }
-        later(10ms, [this] { ask_next(); });
-      });
+  topic.partition_indexes.push_back(next.second);
+  ask<kafka::OffsetFetchResponse>(request, 7, [this, next](const auto& response) {
+    const auto& [group, partition] = next;
+    const auto& row = response.topics.at(0).partitions.at(0);
+    if (response.error_code == 0 && row.error_code == 0) {
+      if (group == stream_group)
+        run_.history.stream_ends[name_of_partition({0, partition})] =
+            std::max<std::int64_t>(0, row.committed_offset);
+      else
+        run_.history.offsets[group] = row.committed_offset;
+      left_.erase(next);
+    }
+    later(10ms, [this] { ask_next(); });
+  });
 }
 
 void Lister::list() {

@@ -74,7 +74,9 @@ class Cast {
   void add_owners(const std::string& id) {
     ids_.insert(id);
     Rng& rng = run_.world.rng;
-    const bool raises_epochs = !rng.one_in(3);
+    // Of a client with the old protocol a late EndTxn ends the next transaction (KAFKA-17754).
+    const bool late = run_.world.sim.options().stall_one_in > 0;
+    const bool raises_epochs = !rng.one_in(3) || late;
     const bool is_hasty = rng.one_in(3);
     const auto rivals = 1 + rng.below(2);
     for (std::uint64_t n = 0; n < rivals; ++n)
