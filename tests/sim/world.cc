@@ -23,7 +23,7 @@ std::string_view name_of(sim::Fault fault) {
     case crash_at_sync: return "crash at a sync";
     case failed_wal_sync: return "failing sync of the write-ahead log";
     case failed_segment_sync: return "failing sync of a segment";
-    case failed_write: return "failing write";
+    case failed_write: return "failing call";
     case cut_connections: return "connections cut";
     case disk_full: return "disk full";
   }
@@ -97,11 +97,18 @@ void World::note_start() {
   counters[Count::found_prepared] += transactions.state().counters().resumed;
   for (const auto& line : broker->log().recovery().damage)
     if (!is_expected(line)) anomaly("durable-prefix: " + line);
-  if (broker->groups().unavailable())
-    anomaly("no-crash-loop: groups cannot be loaded: " + broker->groups().unavailable()->message());
-  if (transactions.unavailable())
-    anomaly("no-crash-loop: transactions cannot be loaded: " +
-            transactions.unavailable()->message());
+  for (const auto& fault : {broker->groups().unavailable(), transactions.unavailable()})
+    if (fault && fault->code() != Errc::io_error && fault->code() != Errc::disk_full)
+      anomaly("no-crash-loop: a coordinator cannot be loaded: " + fault->message());
+}
+
+bool World::needs_restart() const {
+  if (broker == nullptr) return false;
+  if (broker->groups().unavailable() || broker->transactions().unavailable()) return true;
+  for (const auto& [name, topic] : broker->metadata().topics())
+    for (const auto* log : topic.logs)
+      if (log != nullptr && log->fenced()) return true;
+  return false;
 }
 
 // "t0-1: offsets 3 to 7 are lost: why", or "t0-1: offset 3 is lost"
@@ -229,13 +236,20 @@ void World::inject(const sim::PlannedFault& fault) {
     case sim::Fault::failed_segment_sync:
       files.add_fault({.op = io::FileOp::sync, .path = ".log", .skip = rng.below(2), .count = 1});
       break;
-    case sim::Fault::failed_write:
-      files.add_fault({.op = io::FileOp::write,
+    case sim::Fault::failed_write: {
+      // The Nth call of a kind from now on, mostly a write.
+      constexpr io::FileOp ops[] = {
+          io::FileOp::write,  io::FileOp::write,  io::FileOp::write,
+          io::FileOp::open,   io::FileOp::read,   io::FileOp::truncate,
+          io::FileOp::rename, io::FileOp::remove, io::FileOp::sync_directory};
+      const auto op = ops[rng.below(std::size(ops))];
+      files.add_fault({.op = op,
                        .path = "",
-                       .skip = rng.below(5),
+                       .skip = rng.below(op == io::FileOp::read ? 200 : 5),
                        .count = 1,
-                       .error = Errc::io_error});
+                       .error = rng.one_in(2) ? Errc::io_error : Errc::disk_full});
       break;
+    }
     case sim::Fault::cut_connections: sim.cut_all_connections(); break;
     case sim::Fault::disk_full:
       files.set_capacity(1);
@@ -278,6 +292,11 @@ bool World::settle(const std::function<bool()>& done) {
   auto calm = sim.options();
   calm.stall_one_in = 0;
   sim.set_options(calm);
+  if (needs_restart()) {
+    trace("the broker is started anew");
+    die();
+    restart_soon();
+  }
   return sim.run_until(
       [&] {
         watch_for_crash();

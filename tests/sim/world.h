@@ -84,6 +84,8 @@ class World {
   void inject(const sim::PlannedFault& fault);
   void jump_clock();
   void note_start();
+  /// Something was given up for a failing disk: an operator starts the broker anew.
+  bool needs_restart() const;
   void note_end();
   bool is_expected(std::string_view damage) const;
 
