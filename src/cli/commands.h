@@ -34,6 +34,8 @@ extern const Command group_reset_command;
 extern const Command group_delete_command;
 extern const Command lag_command;
 extern const Command log_verify_command;
+extern const Command log_dump_command;
+extern const Command log_repair_command;
 extern const Command produce_command;
 extern const Command consume_command;
 extern const Command help_command;

@@ -46,6 +46,9 @@ struct PartitionSpec {
   PartitionId id;
   std::string topic;
   PartitionSettings settings;
+  /// It is state that somebody reads at every start: all of it is checked before that, and damage
+  /// is mended or known (see lost()) when it is read.
+  bool read_whole = false;
   /// "topic-3": the folder's name.
   std::string folder_name() const;
 };
@@ -122,6 +125,8 @@ class PartitionLog {
     return isolation == Isolation::committed ? last_stable_offset() : high_watermark_;
   }
   const ProducerStates& producers() const { return producers_; }
+  /// Offsets [from, to) that damage took, apart and in order.
+  const std::vector<std::pair<Offset, Offset>>& lost() const { return lost_; }
   const LeaderEpochs& leader_epochs() const { return epochs_; }
   /// The epoch that appends are written in: the folder's.
   LeaderEpoch leader_epoch() const;
@@ -184,6 +189,8 @@ class PartitionLog {
   bool may_have_gaps() const { return spec_.settings.compact || clean_end_.value > 0; }
   void note_damage(const SegmentView& view);
   void add_lost(Offset from, Offset to);
+  void remove_lost(Offset from, Offset to);
+  void save_lost();
   void read_segment(std::size_t index, Offset offset, const ReadLimits& limits, ReadDone done);
   ReadData read_tail(Offset offset, const ReadLimits& limits) const;
   /// `end`: of a marker.

@@ -552,7 +552,8 @@ void remove_files(TransactionalMachine& machine, std::string_view suffix) {
   }
 }
 
-/// Two segments: plain 0, aborted 1, its marker 2, plain 3, committed 4, its marker 5, and so on.
+/// Two segments, and no write-ahead log that has them, too: plain 0, aborted 1, its marker 2, plain
+/// 3, committed 4, its marker 5, and so on.
 void write_ended_transactions(TransactionalMachine& machine) {
   machine.settings.segment_bytes = 500;
   machine.options.flush_bytes = 1;
@@ -565,6 +566,7 @@ void write_ended_transactions(TransactionalMachine& machine) {
   }
   ASSERT_TRUE(machine.checkpoint());
   machine.close();
+  machine.lose_wal();
 }
 
 const Strings behind_the_damage{"3:plain", "4:of a transaction", "6:plain", "9:plain",
