@@ -176,6 +176,24 @@ TEST(log_store, a_segment_whose_sync_failed_is_written_again_from_the_wal) {
   }
 }
 
+TEST(log_store, a_read_that_fails_once_while_a_segment_is_repaired_loses_nothing) {
+  LogMachine machine(1);
+  machine.options.flush_bytes = 1;
+  machine.options.tail_cache_bytes = 0;
+  machine.open();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(machine.append(0, "v" + std::to_string(i)));
+  machine.world().files().add_fault({.op = io::FileOp::sync, .path = ".log"});
+  machine.world().files().add_fault({.op = io::FileOp::read, .path = ".wal"});
+  EXPECT_FALSE(machine.checkpoint());
+  machine.until([&] { return machine.store().counters().checkpoints >= 1; });
+  EXPECT_FALSE(machine.partition(0).fenced());
+  const std::vector<std::string> want{"0:v0", "1:v1", "2:v2", "3:v3"};
+  EXPECT_EQ(machine.read_all(0), want);
+  machine.power_cut();
+  machine.open();
+  EXPECT_EQ(machine.read_all(0), want);
+}
+
 TEST(log_store, a_full_disk_refuses_appends_loses_nothing_and_recovers_by_itself) {
   LogMachine machine(5);
   machine.options.wal_limit_bytes = 64U << 10U;
