@@ -47,7 +47,7 @@ bool print_row(const PlantedBug& bug, std::uint64_t starts) {
 }  // namespace weir::tests
 
 int main(int argc, char** argv) {
-  const std::uint64_t starts = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 9;
+  const std::uint64_t starts = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 5;
   if (starts == 0 || argc > 2) {
     std::fputs("usage: planted_bugs [STARTS]\n", stderr);
     return 2;
