@@ -8,7 +8,7 @@ namespace weir {
 
 enum class Mutant : std::uint8_t {
   none,
-  acknowledge_before_sync,     // replies leave when the write was asked for
+  acknowledge_before_write,    // replies leave when the write is asked for
   high_watermark_before_sync,  // readers see what is not synced
   recovery_without_sync,       // recovery serves what it found without making it durable
   believe_failed_sync,         // a sync that failed counts as done
@@ -27,6 +27,8 @@ enum class Mutant : std::uint8_t {
   no_sync,                     // the write-ahead log is never synced
   pending_offset_lost,         // offsets of a committed transaction are dropped
   late_end_accepted,           // EndTxn of an earlier epoch ends the present transaction
+  cut_at_damage,               // a log is cut where a batch in its middle is damaged
+  member_not_checked,          // offsets in a transaction count whoever commits them
 };
 
 #ifdef WEIR_MUTANTS

@@ -158,6 +158,12 @@ SimFileSystem::SimFileSystem(std::uint64_t seed) : rng_(seed), root_(std::make_s
 SimFileSystem::~SimFileSystem() = default;
 
 Result<void> SimFileSystem::begin(FileOp op, const std::string& path) {
+  auto allowed = allow(op, path);
+  if (witness_) witness_(name_of_op(op), path, !allowed);
+  return allowed;
+}
+
+Result<void> SimFileSystem::allow(FileOp op, const std::string& path) {
   if (crashed_) return fail(Errc::simulated_crash, path + ": the process is dead");
   ++counters_.operations;
   if (crash_in_ > 0 && --crash_in_ == 0) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -93,11 +94,16 @@ class SimFileSystem final : public FileSystem {
 
   const FileCounters& counters() const { return counters_; }
 
+  /// Is told of every call as it begins: "sync", its path, and whether it is made to fail.
+  using Witness = std::function<void(std::string_view op, const std::string& path, bool fails)>;
+  void set_witness(Witness witness) { witness_ = std::move(witness); }
+
  private:
   friend class SimFile;
   friend class SimLock;
 
   Result<void> begin(FileOp op, const std::string& path);
+  Result<void> allow(FileOp op, const std::string& path);
   std::shared_ptr<SimInode> find(const std::string& path) const;
   std::shared_ptr<SimInode> find_parent(const std::string& path, std::string& name) const;
   Result<void> write(SimInode& inode, const std::string& path, std::uint64_t offset,
@@ -111,6 +117,7 @@ class SimFileSystem final : public FileSystem {
   std::vector<FileFault> faults_;
   std::set<std::string> locked_;
   FileCounters counters_;
+  Witness witness_;
   std::uint64_t generation_ = 0;
   std::uint64_t crash_in_ = 0;  // 0: never
   bool crashed_ = false;

@@ -127,7 +127,7 @@ class SimStream final : public Stream {
     }
     mine().queued += bytes.size();
     auto& from = mine();
-    from.last_arrival = std::max(from.last_arrival, world_.clock().now() + delay());
+    from.last_arrival = std::max(from.last_arrival, world_.clock().now() + delay() + stall());
     world_.at(from.last_arrival,
               [&world = world_, link = link_, end = end_, bytes = std::move(bytes)]() mutable {
                 arrive(world, link, end, std::move(bytes));
@@ -160,6 +160,13 @@ class SimStream final : public Stream {
   SimLink::End& other() { return link_->ends[1 - end_]; }
   Duration delay() {
     return Duration(world_.rng().between(1, world_.options().network_delay_max.count()));
+  }
+
+  Duration stall() {
+    const SimOptions& options = world_.options();
+    if (options.stall_one_in == 0 || !world_.rng().one_in(options.stall_one_in)) return {};
+    ++world_.network_counters_.stalls;
+    return Duration(world_.rng().between(1, options.stall_max.count()));
   }
 
   void fail_later() {

@@ -16,6 +16,7 @@ namespace weir::io {
 struct NetworkCounters {
   std::uint64_t connections = 0;
   std::uint64_t cut = 0;          // connections that cut_all or cut_some ended
+  std::uint64_t stalls = 0;       // deliveries that came late
   std::uint64_t split_reads = 0;  // deliveries that were a part of what was written
 };
 
@@ -25,6 +26,10 @@ struct SimOptions {
   Duration network_delay_max = std::chrono::milliseconds(1);
   /// One in this many deliveries is split at a random byte; 0: never.
   std::uint64_t split_one_in = 4;
+  /// One in this many deliveries is late, by up to `stall_max`, and all behind it on its
+  /// connection: what a client asks on its next one overtakes it. 0: never.
+  std::uint64_t stall_one_in = 0;
+  Duration stall_max = std::chrono::seconds(1);
 };
 
 class SimProcess;
@@ -40,6 +45,7 @@ class SimWorld {
   const Clock& clock() const { return clock_; }
   Rng& rng() { return rng_; }
   const SimOptions& options() const { return options_; }
+  void set_options(const SimOptions& options) { options_ = options; }
   SimFileSystem& files() { return files_; }
 
   /// A process of this machine; its tasks and timers die with it.

@@ -253,7 +253,7 @@ std::shared_ptr<LogStore::CheckpointJob> LogStore::plan_checkpoint(std::uint64_t
   OffsetCheckpoint clean_points;
   for (const auto& [id, partition] : partitions_) {
     const auto key = std::pair(partition->spec_.topic, id.partition);
-    if (partition->fenced_) {
+    if (partition->is_shut()) {
       const auto known = last_checkpoint_.partitions.find(id);
       if (known != last_checkpoint_.partitions.end()) job->checkpoint.partitions.insert(*known);
       continue;

@@ -280,6 +280,7 @@ void LogStore::exchange_group() {
         if (partition.deleted_) {
           end_compaction(true);
         } else if (!exchange->deleted) {
+          partition.half_exchanged_ = true;
           fence_partition(partition, fmt::format("{}: compaction was cut short while it exchanged "
                                                  "files; restart the broker to complete it: {}",
                                                  partition.spec_.folder_name(),

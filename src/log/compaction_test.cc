@@ -324,6 +324,23 @@ TEST(compaction, a_full_disk_stops_it_for_a_while_and_loses_nothing) {
   EXPECT_EQ(machine.count("k7"), 1U);
 }
 
+TEST(compaction, an_exchange_that_fails_loses_nothing_of_what_was_acknowledged_meanwhile) {
+  CompactedMachine machine(1);
+  machine.options.flush_bytes = 1U << 20U;
+  machine.open();
+  ASSERT_TRUE(machine.put("k", "old"));
+  ASSERT_TRUE(machine.put("k", "new"));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(machine.put("~filler", std::string(1100, '.')));
+  ASSERT_TRUE(machine.checkpoint());
+  ASSERT_TRUE(machine.put("last", "of the tail"));
+  machine.world().files().add_fault({.op = io::FileOp::rename, .path = ".index", .count = 1});
+  machine.until([&] { return machine.partition(0).fenced().has_value(); });
+  ASSERT_TRUE(machine.checkpoint());
+  machine.power_cut();
+  machine.open();
+  EXPECT_EQ(machine.table(), (Table{{"k", "new"}, {"last", "of the tail"}}));
+}
+
 TEST(compaction, a_power_cut_at_any_moment_of_it_keeps_every_key) {
   std::uint64_t crashes = 0;
   for (std::uint64_t seed = 1; seed <= 120; ++seed) {

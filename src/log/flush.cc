@@ -180,7 +180,7 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
 // A clean stop leaves the active segment as a roll would: its time index knows its largest
 // timestamp.
 void LogStore::plan_last_time(FlushJob& job, const std::shared_ptr<PartitionLog>& partition) {
-  if (partition->fenced_ || partition->repairing_ || partition->segments_.empty()) return;
+  if (partition->is_shut() || partition->repairing_ || partition->segments_.empty()) return;
   Segment& active = partition->segments_.back();
   if (active.time_index == nullptr || active.max_timestamp <= active.last_indexed_timestamp) return;
   const auto planned =
@@ -203,7 +203,7 @@ std::shared_ptr<LogStore::FlushJob> LogStore::plan_flush() {
   auto job = std::make_shared<FlushJob>();
   for (const auto& partition : flush_list_) {
     partition->in_flush_list_ = false;
-    if (!partition->deleted_ && !partition->fenced_ && !partition->repairing_)
+    if (!partition->deleted_ && !partition->is_shut() && !partition->repairing_)
       plan_partition(*job, partition);
   }
   flush_list_.clear();

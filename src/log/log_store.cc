@@ -112,7 +112,7 @@ void LogStore::start_cycle() {
     items.push_back({.partition = append.partition->spec_.id,
                      .base_offset = append.base,
                      .bytes = append.bytes});
-  if (mutant(Mutant::acknowledge_before_sync)) {
+  if (mutant(Mutant::acknowledge_before_write)) {
     for (const auto& append : appends) {
       auto& waiters = append.partition->waiters_;
       while (!waiters.empty() && waiters.front().last <= append.last) {

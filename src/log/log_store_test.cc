@@ -71,6 +71,36 @@ TEST(log_store, segments_roll_and_are_read_across) {
   EXPECT_GT(machine.files_ending(".log"), 5U);
 }
 
+TEST(log_store, a_segment_that_a_start_has_removed_does_not_come_back_after_a_checkpoint) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    LogMachine machine(seed);
+    machine.settings.segment_bytes = 700;
+    machine.options.flush_bytes = 100;
+    machine.options.checkpoint_interval = 1h;
+    machine.open();
+    std::vector<std::string> want;
+    const auto append = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        ASSERT_TRUE(machine.append(0, std::string(150, '.')));
+        want.push_back(std::to_string(want.size()) + ":" + std::string(150, '.'));
+      }
+    };
+    append(1);
+    ASSERT_TRUE(machine.checkpoint());
+    append(6);  // into segments that no checkpoint knows
+    machine.world().run_for(1s);
+    ASSERT_GT(machine.files_ending(".log"), 1U);
+    machine.kill();
+    machine.settings.segment_bytes = 1 << 20;  // now all go into the first
+    machine.open();
+    ASSERT_TRUE(machine.checkpoint());
+    machine.power_cut();
+    machine.open();
+    ASSERT_EQ(machine.read_all(0), want) << "seed " << seed;
+    EXPECT_TRUE(machine.store().recovery().damage.empty()) << "seed " << seed;
+  }
+}
+
 TEST(log_store, a_repeated_batch_is_answered_with_its_first_offset_also_after_a_crash) {
   LogMachine machine(3);
   machine.open();
@@ -144,6 +174,24 @@ TEST(log_store, a_segment_whose_sync_failed_is_written_again_from_the_wal) {
     machine.open();
     EXPECT_EQ(machine.read_all(0), want) << seed;
   }
+}
+
+TEST(log_store, a_read_that_fails_once_while_a_segment_is_repaired_loses_nothing) {
+  LogMachine machine(1);
+  machine.options.flush_bytes = 1;
+  machine.options.tail_cache_bytes = 0;
+  machine.open();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(machine.append(0, "v" + std::to_string(i)));
+  machine.world().files().add_fault({.op = io::FileOp::sync, .path = ".log"});
+  machine.world().files().add_fault({.op = io::FileOp::read, .path = ".wal"});
+  EXPECT_FALSE(machine.checkpoint());
+  machine.until([&] { return machine.store().counters().checkpoints >= 1; });
+  EXPECT_FALSE(machine.partition(0).fenced());
+  const std::vector<std::string> want{"0:v0", "1:v1", "2:v2", "3:v3"};
+  EXPECT_EQ(machine.read_all(0), want);
+  machine.power_cut();
+  machine.open();
+  EXPECT_EQ(machine.read_all(0), want);
 }
 
 TEST(log_store, a_full_disk_refuses_appends_loses_nothing_and_recovers_by_itself) {

@@ -196,6 +196,7 @@ void LogStore::exchange_mended(const std::shared_ptr<MendJob>& job) {
         mend_job_.reset();
         Segment* segment = job->standing(partition.segments_);
         if (!job->result) {
+          partition.half_exchanged_ = true;
           fence_partition(partition, fmt::format("{}.log: the exchange by a mended one was cut "
                                                  "short; restart the broker to complete it: {}",
                                                  job->segment.stem, job->result.error().message()));

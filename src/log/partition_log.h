@@ -220,6 +220,10 @@ class PartitionLog {
   Offset aborted_from_{0};
   std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took; apart, in order
   std::optional<Error> fenced_;
+  /// Fenced for an exchange by compaction that the next start completes: neither read nor appended
+  /// to, but what was acknowledged still goes to its segment.
+  bool half_exchanged_ = false;
+  bool is_shut() const { return fenced_ && !half_exchanged_; }
   bool folder_made_ = false;
   bool names_unsynced_ = false;  // files were made since the last checkpoint
   bool in_flush_list_ = false;

@@ -108,18 +108,23 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
   if (!found) return found;
   if (row.unknown) return load_unknown();
   const Offset end = std::max(recovery_point, log_start);
+  bool removed = false;
   if (log_start < end)
     if (auto r = mend_front(log_start, bases_.empty() ? end : std::min(bases_.front(), end)); !r)
       return r;
   for (std::size_t i = 0; i < bases_.size(); ++i) {
     if (bases_[i] >= end) {
       if (auto r = remove_segment(bases_[i]); !r) return r;
+      removed = true;
       continue;
     }
     const bool last = i + 1 == bases_.size() || bases_[i + 1] >= end;
     if (auto r = last ? load_active(bases_[i], end) : load_rolled(bases_[i], bases_[i + 1]); !r)
       return r;
   }
+  // One that comes back after a later checkpoint would hide what stands in its place by then.
+  if (removed)
+    if (auto r = files_.sync_directory(partition_.folder_); !r) return r;
   auto& segments = partition_.segments_;
   // The start is durable before a file in front of it goes: one that is missing was damaged.
   if (!segments.empty() && segments.front().base > log_start)
@@ -535,6 +540,7 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
     if (!whole) return fail(whole.error());
     damaged = !*whole;
   }
+  if (mutant(Mutant::cut_at_damage)) damaged = false;
   if (damaged || must_be_read(base)) {
     auto mended = contain(**log, segment, end, damaged ? *size : cut);
     if (!mended) return fail(mended.error());

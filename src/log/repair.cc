@@ -9,6 +9,12 @@
 #include "log/wal_scan.h"
 
 namespace weir::log {
+namespace {
+
+/// A disk that has just failed may fail a read, too, and give what it holds the next time.
+constexpr int most_reads = 3;
+
+}  // namespace
 
 // What a failed sync covered may look fine in the page cache and not be on the disk. The segment
 // ends where its last good sync ended; what follows is taken from the WAL and written to a new
@@ -41,7 +47,8 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
   background_->run(
       [job, &files, id = partition->spec_.id, from, wal = path("wal"), folder_id = directory_id_,
        sequence = last_checkpoint_.sequence + 1] {
-        job->result = [&]() -> Result<void> {
+        const auto read_back = [&]() -> Result<void> {
+          job->batches.clear();
           auto scan = scan_wal(files, wal, folder_id, sequence);
           if (!scan) return fail(scan.error());
           WalReader reader(files, *scan);
@@ -53,6 +60,12 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
                 job->batches.emplace_back(entry.header.base_offset, Slice::copy_of(entry.bytes));
             });
           }
+          return {};
+        };
+        job->result = [&]() -> Result<void> {
+          auto read = read_back();
+          for (int tries = 1; !read && tries < most_reads; ++tries) read = read_back();
+          if (!read) return read;
           // For Kafka's tools; weir itself knows where the batches end.
           for (const auto& [path, size] : job->cut)
             if (auto file = files.open(path, io::OpenMode::read_write))

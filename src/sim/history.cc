@@ -18,6 +18,7 @@ class Checker {
 
   std::vector<std::string> run() {
     index_final_read();
+    if (history_.gapless) check_holes();
     check_sends();
     check_seen();
     check_duplicates_and_order();
@@ -35,6 +36,18 @@ class Checker {
   void index_final_read() {
     for (const auto& [partition, records] : history_.final_read)
       for (const auto& [offset, value] : records) places_[value].push_back({partition, offset});
+  }
+
+  void check_holes() {
+    for (const auto& [partition, records] : history_.final_read) {
+      std::int64_t next = 0;
+      for (const auto& [offset, value] : records) {
+        if (offset != next)
+          say(fmt::format("durable-prefix: {}/{} is missing and {} is there", partition, next,
+                          offset));
+        next = offset + 1;
+      }
+    }
   }
 
   const std::string* final_value(const PartitionName& partition, std::int64_t offset) const {
@@ -74,8 +87,8 @@ class Checker {
                         seen.offset, at->second, seen.value));
       const std::string* there = final_value(seen.partition, seen.offset);
       if (fresh && (there == nullptr || *there != seen.value))
-        say(fmt::format("unseen-again: {} was read at {}/{}, which now holds {}", seen.value,
-                        seen.partition, seen.offset, there == nullptr ? "nothing" : *there));
+        say(fmt::format("HW: {} was read at {}/{}, which now holds {}", seen.value, seen.partition,
+                        seen.offset, there == nullptr ? "nothing" : *there));
     }
   }
 
@@ -130,8 +143,7 @@ class Checker {
                                    ? 0
                                    : found->second.rbegin()->first + 1;
       if (shown.offset > end) {
-        say(fmt::format("watermark: {} showed {} and ends at {}", shown.partition, shown.offset,
-                        end));
+        say(fmt::format("HW: {} showed {} and ends at {}", shown.partition, shown.offset, end));
         return;
       }
     }
@@ -155,7 +167,7 @@ class Checker {
         for (const auto& [life, before] : highest)
           if (life < send->invoked_life && before >= epoch)
             return say(
-                fmt::format("leader-epoch: {} of {} was written after a crash in epoch {}, "
+                fmt::format("epoch: {} of {} was written after a crash in epoch {}, "
                             "not above {}",
                             send->values.front(), partition, epoch, before));
       }

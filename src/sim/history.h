@@ -53,6 +53,8 @@ struct History {
   std::vector<Watermark> watermarks;
   /// Every partition read from its start when all faults were over.
   std::map<PartitionName, std::map<std::int64_t, std::string>> final_read;
+  /// Offsets of the final read follow each other: no markers, no compaction.
+  bool gapless = false;
   /// The leader epoch that the values of that were written in.
   std::map<std::string, std::int32_t> epochs;
 };
@@ -63,14 +65,14 @@ struct History {
 /// | name | broken when |
 /// |---|---|
 /// | lost-write | an acknowledged value is not at its offset in the end |
+/// | durable-prefix | what was written behind it survived, and it did not |
 /// | inconsistent-offsets | one offset ever meant two values |
-/// | unseen-again | a value that a reader saw is not there in the end: a power cut took it back |
+/// | HW | a value that a reader saw, or a high watermark, is not reached by the log in the end |
 /// | duplicate | a value of an idempotent producer stands at two offsets |
 /// | producer-order | values of an idempotent producer stand in another order than they were sent |
 /// | real-time-order | B was sent after A was acknowledged, and stands before it |
 /// | aborted-read | a value whose send was refused for good was seen |
-/// | leader-epoch | what was written after a crash has no higher epoch than what was before it |
-/// | watermark | a high watermark was shown that the log does not reach in the end |
+/// | epoch | what was written after a crash has no higher epoch than what was before it |
 std::vector<std::string> check_history(const History& history);
 
 }  // namespace weir::sim

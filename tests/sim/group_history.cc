@@ -11,9 +11,8 @@ void GroupHistory::owned(const std::string& group, std::int32_t generation, std:
   generations_.emplace(group, generation);
   const auto [at, is_first] = owners_.emplace(std::tuple(group, generation, partition), owner);
   if (!is_first && at->second != owner)
-    anomalies_.push_back(
-        fmt::format("double-owner: {} generation {}: partition {} is {}'s and {}'s", group,
-                    generation, partition, at->second, owner));
+    anomalies_.push_back(fmt::format("one-owner: {} generation {}: partition {} is {}'s and {}'s",
+                                     group, generation, partition, at->second, owner));
 }
 
 std::int64_t GroupHistory::floor_of(const std::string& group, std::int32_t partition) const {
@@ -39,11 +38,11 @@ void GroupHistory::fetched(const std::string& group, std::int32_t partition, std
                            const std::string& text, std::int64_t floor) {
   if (offset < floor)
     anomalies_.push_back(
-        fmt::format("offset-back: {} partition {}: {} is answered, {} was acknowledged or seen",
+        fmt::format("group-offset: {} partition {}: {} is answered, {} was acknowledged or seen",
                     group, partition, offset, floor));
   if (const auto found = refused_.find(text); found != refused_.end())
     anomalies_.push_back(
-        fmt::format("refused-but-applied: {} partition {}: commit {} was answered "
+        fmt::format("group-offset: {} partition {}: commit {} was answered "
                     "with {} and is there",
                     group, partition, text, found->second));
   raise({group, partition}, offset);

@@ -3,57 +3,105 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::tests {
 
-/// "topic-3"
+/// "t0-3"
 using PartitionName = std::string;
+using Place = std::pair<PartitionName, std::int64_t>;
+/// By offset.
+using Records = std::vector<std::pair<std::int64_t, std::string>>;
 
 /// One batch of a transaction.
 struct TransactionalSend {
   PartitionName partition;
-  std::vector<std::string> values;  // each unique in the run
+  std::vector<std::string> values;    // each unique in the run
+  std::vector<std::string> keys;      // of the values, if they have some: then compaction may come
+  std::vector<std::int64_t> amounts;  // that the values book; those of a transaction add up to 0
+  std::vector<Place> inputs;          // that the values were made from, if there are some
   bool acknowledged = false;
+  std::int64_t base_offset = -1;  // then
+};
+
+/// What a transaction read of a partition in one answer.
+struct TransactionalPoll {
+  PartitionName partition;
+  Records records;
 };
 
 /// One transaction, from its begin to what its client knows of its end.
 struct TransactionRun {
-  std::string id;  // transactional
-  int number = 0;  // of that id, rising; also the offset that it commits
+  std::string id;              // transactional
+  int number = 0;              // of that id, rising; also the offset that it commits
+  std::int64_t producer = -1;  // its number
   std::vector<TransactionalSend> sends;
+  std::vector<TransactionalPoll> polls;
   bool offset_acknowledged = false;  // TxnOffsetCommit of `number` was
   bool commit_asked = false;         // an EndTxn that commits has left the client
   bool committed = false;            // and was acknowledged
   bool aborted = false;              // an abort was acknowledged
 };
 
+/// One answer to a reader of committed data, which chooses its offsets itself.
+struct Poll {
+  int reader = 0;
+  int stretch = 0;  // rises when the reader goes elsewhere
+  PartitionName partition;
+  std::int64_t stable_end = 0;
+  std::int64_t high_watermark = 0;
+  std::int64_t log_start = 0;
+  Records records;
+};
+
+/// An answer of ListOffsets; `floor`: the end of what was acknowledged when it was asked.
+struct ListedOffset {
+  PartitionName partition;
+  bool latest = false;  // else earliest
+  std::int64_t offset = 0;
+  std::int64_t floor = 0;
+};
+
+/// A marker in a log.
+struct EndMarker {
+  std::int64_t offset = 0;
+  std::int64_t producer = -1;
+};
+
 struct TransactionHistory {
   std::vector<TransactionRun> runs;
-  /// Values that readers of committed data saw, with where.
-  std::map<std::string, std::pair<PartitionName, std::int64_t>> seen;
-  /// Last stable offsets in the order in which they were shown.
-  std::vector<std::pair<PartitionName, std::int64_t>> stable_ends;
+  std::vector<Poll> polls;
+  std::vector<ListedOffset> listed;
   // Read when all faults were over and every transaction had ended.
   std::map<PartitionName, std::map<std::int64_t, std::string>> committed;
   std::map<PartitionName, std::map<std::int64_t, std::string>> uncommitted;
-  std::map<std::string, std::int64_t> offsets;  // by transactional id; none: -1
+  std::map<PartitionName, std::vector<EndMarker>> markers;
+  std::map<std::string, std::int64_t> offsets;        // by transactional id; none: -1
+  std::map<PartitionName, std::int64_t> stream_ends;  // that the members of a stream committed
 };
 
-/// One line for each broken promise. Names as in Jepsen's Kafka tests where it has one.
+/// One line for each broken promise, "name: what". Names as in Jepsen's Kafka tests where it has
+/// one.
 ///
 /// | name | broken when |
 /// |---|---|
 /// | lost-write | an acknowledged value of a committed transaction is not visible |
 /// | aborted-read | a value of a transaction that was not committed is, or was, visible |
-/// | torn-transaction | of a transaction of unknown outcome a part is visible |
-/// | torn-offset | the committed offset is not that of the last visible transaction with one |
-/// | duplicate | a value stands at two offsets |
-/// | inconsistent-offsets | a value was seen at another offset than it stands at |
-/// | producer-order | values of one id stand in another order than they were sent |
-/// | stable-end | a last stable offset fell |
+/// | torn-transaction | of a transaction of unknown outcome a part is visible, or its offset alone
+/// | | duplicate | a value stands at two offsets | | inconsistent-offsets | a value was seen or
+/// acknowledged elsewhere than it stands | | producer-order | values of one id stand in another
+/// order than they were sent | | producer-sequence | a transaction is seen while the one before it
+/// of its id is not decided | | poll-skip, nonmonotonic-poll | a reader was not shown a record, or
+/// shown it again | | int-poll-skip, int-nonmonotonic-poll | the same inside a transaction | |
+/// int-nonmonotonic-send | values of one transaction stand in another order than sent | |
+/// precommitted-read | a transaction read its own values | | G1c | transactions have read from each
+/// other in a circle | | LSO | a last stable offset fell, is above the high watermark, or is below
+/// what was read | | HW | a high watermark fell | | retention | the start of a log went where
+/// nothing may be deleted | | list-offsets | earliest or latest fell, or latest is below what was
+/// acknowledged | | compaction | the last value of a key was deleted, or an older one is back | |
+/// EOS-pipeline | of an input that is committed there is not exactly one output, or not in order |
 std::vector<std::string> check_transactions(const TransactionHistory& history);
 
 }  // namespace weir::tests

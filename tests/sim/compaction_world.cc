@@ -1,4 +1,8 @@
-#include "compaction_sim.h"
+// Compaction beside appends, crashes, bad disks and a jumping clock, on the log alone.
+//
+// Promises that are checked: of every key the last acknowledged value can be read; a value that was
+// deleted or replaced does not come back; an offset never names another record; the memory of an
+// idempotent producer outlives compaction; a wall clock that jumped deletes nothing.
 
 #include <fmt/core.h>
 
@@ -8,6 +12,7 @@
 
 #include "kafka/batch_builder.h"
 #include "log/log_test_kit.h"
+#include "simulation.h"
 
 namespace weir::tests {
 namespace {
@@ -30,7 +35,13 @@ struct Attempt {
 
 class Run {
  public:
-  explicit Run(std::uint64_t seed) : rng_(seed * 2 + 1), machine_(seed) {
+  Run(std::uint64_t seed, const TraceSink& trace)
+      : rng_(seed * 2 + 1), trace_(trace), machine_(seed) {
+    if (trace_)
+      machine_.world().files().set_witness(
+          [this](std::string_view op, const std::string& path, bool fails) {
+            note(fmt::format("disk: {} {}{}", op, path, fails ? " fails" : ""));
+          });
     machine_.settings.compact = true;
     machine_.settings.remove = false;
     machine_.settings.segment_bytes = 400 + rng_.below(3'000);
@@ -47,7 +58,7 @@ class Run {
     machine_.options.retention_interval = 50ms;
   }
 
-  CompactionResult run() {
+  SimResult run() {
     open();
     const std::uint64_t rounds = 3 + rng_.below(3);
     for (std::uint64_t round = 0; round < rounds && result_.anomalies.empty(); ++round) {
@@ -60,7 +71,7 @@ class Run {
     settle();
     check_tables();
     note_counters();
-    result_.counters.runs = 1;
+    result_.counters[Count::runs] = 1;
     return std::move(result_);
   }
 
@@ -74,14 +85,21 @@ class Run {
       power ? machine_.power_cut() : machine_.kill();
       machine_.world().files().clear_faults();
     }
-    for (const auto& line : machine_.store().recovery().damage) anomaly("damage: " + line);
+    for (const auto& line : machine_.store().recovery().damage) anomaly("durable-prefix: " + line);
     log::PartitionSettings by_time = machine_.settings;
     by_time.compact = false;
     by_time.remove = true;
     machine_.partition(timed).change_settings(by_time);
   }
 
-  void anomaly(const std::string& text) { result_.anomalies.push_back(text); }
+  void anomaly(const std::string& text) {
+    note("anomaly: " + text);
+    result_.anomalies.push_back(text);
+  }
+  void note(std::string_view what) {
+    if (trace_)
+      trace_(fmt::format("{} {}", machine_.world().clock().now().time_since_epoch().count(), what));
+  }
 
   void arm_fault() {
     auto& files = machine_.world().files();
@@ -118,7 +136,9 @@ class Run {
   }
 
   void operate() {
-    switch (rng_.below(12)) {
+    const std::uint64_t kind = rng_.below(12);
+    if (trace_) note(fmt::format("operation of kind {}, {} records sent", kind, attempts_.size()));
+    switch (kind) {
       case 0: machine_.world().run_for(Duration(rng_.between(0, 400'000'000))); break;
       case 1: repeat_batch(); break;
       case 2: jump_clock(); break;
@@ -164,14 +184,15 @@ class Run {
         Slice::copy_of(bytes), [this, first, count, idempotent](Result<log::Appended> r) {
           if (!r) {
             if (idempotent && r.error().code() != Errc::kafka_storage_error)
-              anomaly("a producer in order was refused: " + r.error().message());
+              anomaly("lawful-answer: a producer in order was refused: " + r.error().message());
             return;
           }
           for (std::size_t i = 0; i < count; ++i) {
             auto& known = attempts_[first + i].offset;
             const std::int64_t offset = r->base_offset.value + static_cast<std::int64_t>(i);
-            if (known && *known != offset) anomaly("a repeated batch got another offset");
-            if (!known) ++result_.counters.acknowledged;
+            if (known && *known != offset)
+              anomaly("duplicate: a repeated batch got another offset");
+            if (!known) ++result_.counters[Count::acknowledged];
             known = offset;
           }
           if (idempotent && unsure_ && sent_.first == first) {
@@ -186,7 +207,7 @@ class Run {
   void repeat_batch() {
     const Sent& again = unsure_ ? sent_ : last_;
     if (again.count == 0) return;
-    ++result_.counters.repeated_batches;
+    ++result_.counters[Count::repeated_batches];
     send(again.bytes, again.first, again.count, true);
   }
 
@@ -200,11 +221,11 @@ class Run {
   // A wrong time server for a moment: in this life nothing may be deleted by it.
   void jump_clock() {
     if (!rng_.one_in(3)) return;
-    ++result_.counters.clock_jumps;
+    ++result_.counters[Count::clock_jumps];
     machine_.world().shift_wall_clock(48 * hour_ms);
     machine_.world().run_for(200ms);
     if (alive() && machine_.partition(timed).log_start().value > 0)
-      anomaly("a wall clock that jumped deleted records");
+      anomaly("retention: a wall clock that jumped deleted records");
     machine_.world().shift_wall_clock(-48 * hour_ms);
   }
 
@@ -212,18 +233,19 @@ class Run {
 
   void note_counters() {
     const auto& counters = machine_.store().counters();
-    result_.counters.compactions += counters.compactions;
-    result_.counters.records_compacted += counters.compacted_records;
-    result_.counters.failed_calls += counters.failed_compactions + counters.repairs;
+    result_.counters[Count::compactions] += counters.compactions;
+    result_.counters[Count::records_compacted] += counters.compacted_records;
+    result_.counters[Count::failed_calls] += counters.failed_compactions + counters.repairs;
   }
 
   void crash() {
-    ++result_.counters.crashes;
+    note("fault: a crash");
+    ++result_.counters[Count::crashes];
     note_counters();
     rng_.one_in(3) ? machine_.kill() : machine_.power_cut();
     const std::size_t unfinished =
         machine_.files_ending(".cleaned") + machine_.files_ending(".swap");
-    result_.counters.crashes_in_compaction += unfinished > 0 ? 1U : 0U;
+    result_.counters[Count::crashes_in_compaction] += unfinished > 0 ? 1U : 0U;
     machine_.world().files().clear_faults();
     if (rng_.one_in(3)) machine_.world().files().crash_after(1 + rng_.below(60));
     open();
@@ -235,7 +257,7 @@ class Run {
   };
   std::map<std::int64_t, Read> read_log() {
     if (machine_.partition(compacted).fenced())
-      anomaly("fenced: " + machine_.partition(compacted).fenced()->message());
+      anomaly("durable-prefix: fenced: " + machine_.partition(compacted).fenced()->message());
     std::map<std::int64_t, Read> out;
     Offset from = machine_.partition(compacted).log_start();
     while (from < machine_.partition(compacted).high_watermark()) {
@@ -247,14 +269,14 @@ class Run {
       }
       if (!bytes || bytes->empty()) {
         if (alive())
-          anomaly(fmt::format("nothing can be read at {}: {}", from.value,
+          anomaly(fmt::format("unseen: nothing can be read at {}: {}", from.value,
                               bytes ? "no bytes" : bytes.error().message()));
         return out;
       }
       kafka::BatchCursor cursor(*bytes);
       kafka::BatchView batch;
       while (cursor.next(batch).value_or(false)) {
-        if (!batch.crc_is_right()) anomaly("a checksum is wrong");
+        if (!batch.crc_is_right()) anomaly("durable-prefix: a checksum is wrong");
         auto reader = kafka::RecordReader::open(batch).value();
         kafka::RecordView record;
         while (reader.next(record)) {
@@ -274,7 +296,7 @@ class Run {
       const std::string text = read.key + "=" + read.value.value_or("(deleted)");
       const auto [at, fresh] = seen_.emplace(offset, text);
       if (!fresh && at->second != text)
-        anomaly(fmt::format("offset {} was {} and is {}", offset, at->second, text));
+        anomaly(fmt::format("inconsistent-offsets: {} was {} and is {}", offset, at->second, text));
     }
   }
 
@@ -293,12 +315,12 @@ class Run {
       machine_.world().run_for(2s);
     }
     if (machine_.partition(compacted).uncleanable())
-      anomaly("left alone: " + machine_.partition(compacted).uncleanable()->message());
-    if (unsure_) anomaly("a producer's batch is never answered");
+      anomaly("compaction: left alone: " + machine_.partition(compacted).uncleanable()->message());
+    if (unsure_) anomaly("progress: a producer's batch is never answered");
   }
 
   void crash_quietly() {
-    ++result_.counters.crashes;
+    ++result_.counters[Count::crashes];
     note_counters();
     machine_.power_cut();
     open();
@@ -323,11 +345,12 @@ class Run {
       }
       const auto found = last.find(key);
       if (found == last.end()) {
-        if (!deleted && !maybe_deleted) anomaly(key + ": its last value is gone");
-        result_.counters.tombstones_gone += acknowledged >= 0 ? 1U : 0U;
+        if (!deleted && !maybe_deleted)
+          anomaly("lost-write: the last value of " + key + " is gone");
+        result_.counters[Count::keys_gone] += acknowledged >= 0 ? 1U : 0U;
       } else if (found->second.first < acknowledged) {
-        anomaly(fmt::format("{}: a value of offset {} is back, {} had replaced it", key,
-                            found->second.first, acknowledged));
+        anomaly(fmt::format("compaction: of {} a value of offset {} is back, {} had replaced it",
+                            key, found->second.first, acknowledged));
       }
     }
   }
@@ -339,6 +362,7 @@ class Run {
   };
 
   Rng rng_;
+  const TraceSink& trace_;
   LogMachine machine_;
   std::vector<Attempt> attempts_;
   Sent sent_;
@@ -346,33 +370,13 @@ class Run {
   bool unsure_ = false;
   std::int32_t next_sequence_ = 0;
   std::map<std::int64_t, std::string> seen_;
-  CompactionResult result_;
+  SimResult result_;
 };
 
 }  // namespace
 
-void CompactionCounters::add(const CompactionCounters& other) {
-  runs += other.runs;
-  acknowledged += other.acknowledged;
-  compactions += other.compactions;
-  records_compacted += other.records_compacted;
-  tombstones_gone += other.tombstones_gone;
-  crashes += other.crashes;
-  crashes_in_compaction += other.crashes_in_compaction;
-  failed_calls += other.failed_calls;
-  clock_jumps += other.clock_jumps;
-  repeated_batches += other.repeated_batches;
+SimResult run_compaction_world(std::uint64_t seed, const TraceSink& trace) {
+  return Run(seed, trace).run();
 }
-
-std::string CompactionCounters::to_string() const {
-  return fmt::format(
-      "{} runs: {} records acknowledged, {} compactions, {} records compacted away, {} keys gone "
-      "with their tombstone, {} crashes, {} of them in a compaction, {} failed calls, {} clock "
-      "jumps, {} repeated batches",
-      runs, acknowledged, compactions, records_compacted, tombstones_gone, crashes,
-      crashes_in_compaction, failed_calls, clock_jumps, repeated_batches);
-}
-
-CompactionResult run_compaction_simulation(std::uint64_t seed) { return Run(seed).run(); }
 
 }  // namespace weir::tests

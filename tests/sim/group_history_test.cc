@@ -1,0 +1,54 @@
+// The checker of groups on what it is told by hand: one anomaly each, and what must pass.
+#include "group_history.h"
+
+#include <gtest/gtest.h>
+
+#include "invariants.h"
+
+namespace weir::tests {
+namespace {
+
+struct Told {
+  std::vector<std::string> anomalies;
+  GroupHistory history{anomalies};
+
+  std::string found() const {
+    return anomalies.empty() ? "" : std::string(invariant_of(anomalies.front()));
+  }
+};
+
+TEST(group_checker, finds_two_owners_in_one_generation) {
+  Told told;
+  told.history.owned("g", 1, 0, "a");
+  told.history.owned("g", 1, 1, "b");
+  told.history.owned("g", 2, 0, "b");  // the next one may have another
+  told.history.owned("h", 1, 0, "b");
+  told.history.owned("g", 1, 0, "a");
+  EXPECT_EQ(told.found(), "");
+  EXPECT_EQ(told.history.generations(), 3U);
+  told.history.owned("g", 1, 0, "b");
+  EXPECT_EQ(told.found(), "one-owner");
+}
+
+TEST(group_checker, finds_an_offset_that_goes_back) {
+  Told told;
+  told.history.committed("g", 0, 7);
+  told.history.fetched("g", 0, 3, "x", -1);  // it was asked before that commit
+  told.history.fetched("g", 1, -1, "", told.history.floor_of("g", 1));
+  told.history.fetched("g", 0, 9, "of unknown outcome", told.history.floor_of("g", 0));
+  EXPECT_EQ(told.found(), "");
+  told.history.fetched("g", 0, 8, "x", told.history.floor_of("g", 0));
+  EXPECT_EQ(told.found(), "group-offset");
+}
+
+TEST(group_checker, finds_a_commit_that_was_refused_and_is_there) {
+  Told told;
+  told.history.refused("1-4", "illegal_generation");
+  told.history.fetched("g", 0, 4, "1-3", -1);
+  EXPECT_EQ(told.found(), "");
+  told.history.fetched("g", 0, 5, "1-4", -1);
+  EXPECT_EQ(told.found(), "group-offset");
+}
+
+}  // namespace
+}  // namespace weir::tests
