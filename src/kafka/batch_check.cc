@@ -293,6 +293,10 @@ tl::expected<BatchView, ProduceRefusal> only_batch(std::string_view bytes,
   if (size > checks.max_batch_bytes)
     return refuse(Errc::message_too_large, fmt::format("{} bytes, the topic takes at most {}", size,
                                                        checks.max_batch_bytes));
+  if (size > checks.segment_bytes)
+    return refuse(
+        Errc::record_list_too_large,
+        fmt::format("{} bytes, a segment of the topic takes {}", size, checks.segment_bytes));
   return *BatchView::parse(bytes);
 }
 
