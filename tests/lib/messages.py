@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "src" / "kafka"))
 import schema  # noqa: E402  (the parser of the tables)
+from lib import wire  # noqa: E402
 
 _SCHEMAS = ROOT / "src" / "kafka" / "schemas"
 _NUMBERS = {"int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint16": "H", "uint32": "I", "float64": "d"}
@@ -221,3 +222,16 @@ def decode_response(name, version, frame):
     if reader.at != len(frame):
         raise AssertionError(f"{name} {version}: {len(frame) - reader.at} bytes left over of {frame.hex()}")
     return correlation, out
+
+
+class Client(wire.RawClient):
+    """A connection that speaks in dictionaries."""
+
+    def ask(self, api, version, values=None):
+        """The decoded answer."""
+        self.correlation += 1
+        self.send_frame(encode_request(api, version, values or {}, self.correlation, "messages"))
+        correlation, answer = decode_response(api, version, self.read_frame())
+        if correlation != self.correlation:
+            raise AssertionError(f"{api} {version}: an answer to request {correlation}, want {self.correlation}")
+        return answer
