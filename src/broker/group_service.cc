@@ -68,6 +68,11 @@ Result<void> GroupService::read(log::PartitionLog& log) {
 void GroupService::load() {
   if (const Topic* topic = broker_.metadata().find(offsets_topic)) {
     for (auto* log : topic->logs) {
+      if (!log->lost().empty())
+        log_error("groups",
+                  log->spec().folder_name() +
+                      ": records are lost to damage; the groups in it may go back to offsets that "
+                      "they committed earlier");
       if (auto r = read(*log); !r) {
         unavailable_ = Error(r.error().code(),
                              fmt::format("{}: {}", log->spec().folder_name(), r.error().message()));

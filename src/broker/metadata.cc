@@ -100,6 +100,7 @@ log::PartitionSpec Metadata::log_spec() {
       .id = {.topic = id, .partition = 0}, .topic = "__cluster_metadata", .settings = {}};
   spec.settings.retention_ms = -1;
   spec.settings.segment_bytes = 64U << 20U;
+  spec.read_whole = true;
   return spec;
 }
 
@@ -135,6 +136,7 @@ MetadataRecord Metadata::producer_block(std::int64_t next) {
 }
 
 Result<void> Metadata::load() {
+  damaged_ = !log_.metadata().lost().empty();
   auto r = log_.for_each_batch(log_.metadata(), [this](std::string_view bytes) -> Result<void> {
     auto batch = kafka::BatchView::parse(bytes);
     if (!batch) return fail(batch.error());
@@ -148,8 +150,62 @@ Result<void> Metadata::load() {
     if (reader->error() != nullptr) return fail(*reader->error());
     return {};
   });
+  if (r && damaged_) r = adopt_folders();
+  deleted_.clear();
   next_producer_id_ = producer_block_end_;
   return r;
+}
+
+// Topics whose record is gone are known by their folders, with settings that remove nothing. Every
+// lost record may have been a block of producer ids.
+Result<void> Metadata::adopt_folders() {
+  std::int64_t lost_records = 0;
+  for (const auto& [from, to] : log_.metadata().lost()) lost_records += to.value - from.value;
+  const bool fits = lost_records < std::numeric_limits<std::int32_t>::max();
+  producer_block_end_ +=
+      (fits ? lost_records : std::numeric_limits<std::int32_t>::max()) * producer_block_size;
+  adopted_.push_back(producer_block(producer_block_end_));
+  auto found = log_.find_partitions();
+  if (!found) return fail(found.error());
+  std::map<std::pair<std::string, TopicId>, std::int32_t> partitions;
+  for (const auto& folder : *found)
+    if (topic_name_fault(folder.topic).empty() && folder.topic != log_spec().topic &&
+        folder.id.partition < limits::partitions_per_topic) {
+      auto& count = partitions[{folder.topic, folder.id.topic}];
+      count = std::max(count, folder.id.partition + 1);
+    }
+  for (const auto& [topic, count] : partitions) {
+    const auto& [name, id] = topic;
+    const Topic* known = find(name);
+    if (deleted_.contains(id) ||
+        (known != nullptr && (known->id != id || known->partitions >= count)))
+      continue;
+    const std::size_t first = adopted_.size();
+    adopted_.push_back(topic_record(id, name, adopted_partitions(name, count)));
+    if (known == nullptr) {
+      adopted_.push_back(topic_setting(id, "retention.ms", "-1"));
+      adopted_.push_back(topic_setting(id, "retention.bytes", "-1"));
+      if (is_internal_topic(name))
+        adopted_.push_back(topic_setting(id, "cleanup.policy", "compact"));
+    }
+    for (std::size_t i = first; i < adopted_.size(); ++i)
+      if (auto r = apply(adopted_[i].key, adopted_[i].value); !r) return r;
+    log_error("broker",
+              fmt::format("topic {}: its record in the metadata log is lost to damage; {} "
+                          "partitions are known by their folders, its settings are not, "
+                          "and nothing of it expires until retention is set",
+                          name, find(name)->partitions));
+  }
+  return {};
+}
+
+// Which partition a group belongs to depends on how many there are: those of the broker's own
+// streams were made by a setting.
+std::int32_t Metadata::adopted_partitions(std::string_view name, std::int32_t found) const {
+  std::string_view setting;
+  if (name == "__consumer_offsets") setting = "offsets.topic.num.partitions";
+  if (name == "__transaction_state") setting = "transaction.state.log.num.partitions";
+  return setting.empty() ? found : std::max(found, broker_settings_.get_int32(setting));
 }
 
 Result<void> Metadata::apply(std::string_view key, std::optional<std::string_view> value) {
@@ -207,6 +263,7 @@ Result<void> Metadata::apply(std::string_view key, std::optional<std::string_vie
 Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_view> value) {
   const auto known = names_.find(id);
   if (!value) {
+    if (damaged_ && !attached_) deleted_.insert(id);
     if (known == names_.end()) return {};
     const auto at = topics_.find(known->second);
     if (attached_)
@@ -224,7 +281,14 @@ Result<void> Metadata::apply_topic(const TopicId& id, std::optional<std::string_
   if (partitions < 1 || partitions > limits::partitions_per_topic ||
       !topic_name_fault(name).empty())
     return fail(Errc::damaged, "metadata log: a topic record makes no sense");
-  const auto namesake = topics_.find(name);
+  auto namesake = topics_.find(name);
+  if (damaged_ && known == names_.end() && namesake != topics_.end()) {
+    // That it was deleted is among what is lost: it must have been, before this one was made.
+    deleted_.insert(namesake->second.id);
+    names_.erase(namesake->second.id);
+    topics_.erase(namesake);
+    namesake = topics_.end();
+  }
   if (known == names_.end() ? namesake != topics_.end() : known->second != name)
     return fail(Errc::damaged, fmt::format("metadata log: topic {} and its id do not go together",
                                            escape_for_log(name)));
@@ -255,7 +319,8 @@ std::vector<log::PartitionSpec> Metadata::partition_specs() const {
     for (std::int32_t p = 0; p < topic.partitions; ++p)
       specs.push_back({.id = {.topic = topic.id, .partition = p},
                        .topic = name,
-                       .settings = partition_settings(topic)});
+                       .settings = partition_settings(topic),
+                       .read_whole = is_internal_topic(name)});
   return specs;
 }
 
@@ -267,6 +332,15 @@ void Metadata::attach_logs() {
       check(log != nullptr, "every partition of a topic has a log");
       topic.logs.push_back(log);
     }
+  if (adopted_.empty()) return;
+  mutate([this] { return std::exchange(adopted_, {}); },
+         [](const Result<void>& written) {
+           if (!written)
+             log_error("broker",
+                       "what is known of damaged topics could not be written down, the "
+                       "next start finds it again: " +
+                           written.error().message());
+         });
 }
 
 const Topic* Metadata::find(std::string_view name) const {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -61,10 +62,11 @@ class Metadata {
   Metadata(log::LogStore& log, const config::Settings& broker_settings);
 
   static log::PartitionSpec log_spec();
-  /// Reads the metadata log; before LogStore::start().
+  /// Reads the metadata log; before LogStore::start(). Of what damage took from it, as much as the
+  /// folders of partitions say is taken from them: nothing is removed because it is not known.
   Result<void> load();
   std::vector<log::PartitionSpec> partition_specs() const;
-  /// After LogStore::start().
+  /// After LogStore::start(). What load() took from folders is written to the metadata log.
   void attach_logs();
 
   /// Called on the loop when a topic is gone for good, after its last record.
@@ -109,6 +111,8 @@ class Metadata {
     Done done;
   };
 
+  Result<void> adopt_folders();
+  std::int32_t adopted_partitions(std::string_view name, std::int32_t found) const;
   void run_next();
   Result<void> apply_topic(const TopicId& id, std::optional<std::string_view> value);
   log::PartitionSettings partition_settings(const Topic& topic) const;
@@ -121,6 +125,9 @@ class Metadata {
   std::map<std::string, Topic, std::less<>> topics_;
   std::unordered_map<TopicId, std::string> names_;
   std::function<void(std::string_view, const TopicId&)> on_topic_deleted_;
+  bool damaged_ = false;                 // records are missing
+  std::set<TopicId> deleted_;            // while it is loaded, if damaged_
+  std::vector<MetadataRecord> adopted_;  // to be written
   std::deque<Pending> pending_;
   bool busy_ = false;
   bool attached_ = false;

@@ -230,6 +230,7 @@ void expose_log(Exposition& out, Broker& broker) {
   out.value(Metric::compaction_read, counters.compacted_bytes_read);
   out.value(Metric::compaction_written, counters.compacted_bytes_written);
   out.value(Metric::damaged_ranges, counters.damaged_ranges);
+  out.value(Metric::mended_batches, counters.mended_batches + log.recovery().mended_batches);
   out.value(Metric::aborted_compacted, counters.aborted_records_dropped);
   out.value(Metric::compacted_records, counters.compacted_records);
   out.value(Metric::keyless_records, counters.keyless_records_dropped);

@@ -46,13 +46,16 @@ coordinator::Now TransactionService::now() const {
 void TransactionService::load() {
   if (const Topic* topic = broker_.metadata().find(transactions_topic)) {
     for (auto* log : topic->logs) {
+      // Of a transaction that was about to commit, nobody may guess that it was not.
       auto read =
-          read_stream(broker_.log(), *log,
-                      {.record =
-                           [this](const kafka::BatchView&, const kafka::RecordView& record) {
-                             return coordinator_.load(*record.key, record.value, now());
-                           },
-                       .marker = {}});
+          !log->lost().empty()
+              ? Result<void>(fail(Errc::damaged, "records are lost to damage"))
+              : read_stream(broker_.log(), *log,
+                            {.record =
+                                 [this](const kafka::BatchView&, const kafka::RecordView& record) {
+                                   return coordinator_.load(*record.key, record.value, now());
+                                 },
+                             .marker = {}});
       if (read) continue;
       unavailable_ = Error(read.error().code(), fmt::format("{}: {}", log->spec().folder_name(),
                                                             read.error().message()));

@@ -103,13 +103,16 @@ std::optional<LogStore::Dirty> LogStore::dirty_part(const PartitionLog& partitio
 }
 
 void LogStore::compaction_tick() {
+  mend_next();
   compact_most_dirty();
   compaction_timer_ =
       runtime_.loop().call_after(options_.compaction_interval, [this] { compaction_tick(); });
 }
 
 void LogStore::compact_most_dirty() {
-  if (clean_job_ != nullptr || closing_ || runtime_.loop().now() < compaction_retry_at_) return;
+  if (clean_job_ != nullptr || mend_job_ != nullptr || closing_ ||
+      runtime_.loop().now() < compaction_retry_at_)
+    return;
   const std::optional<std::int64_t> now_ms = believed_wall_ms();
   std::shared_ptr<PartitionLog> chosen;
   Dirty best;

@@ -58,21 +58,8 @@ Result<std::string_view> batch_at_place(Window& window, std::uint64_t at, std::u
   return whole_batch(*whole);
 }
 
-}  // namespace
-
-namespace {
-
 /// More runs than this come of no damage that could be sorted out: the first ones count.
 constexpr std::size_t most_runs = 4096;
-
-/// Batches that stand one behind the other and whose offsets follow each other.
-struct BatchRun {
-  std::uint64_t at = 0;
-  std::uint64_t end = 0;
-  Offset base{0};
-  Offset last{0};
-  std::uint64_t batches = 0;
-};
 
 /// Those runs that are in their place. A block that came from elsewhere in the segment holds whole
 /// batches too; but in its place the most batches rise from run to run.
@@ -136,7 +123,8 @@ Result<VerifiedSegment> verify_segment(const io::File& log, Offset base, Offset 
   if (!runs) return fail(runs.error());
   VerifiedSegment out;
   out.next = base;
-  for (const BatchRun& run : in_place(*runs)) {
+  out.whole = in_place(*runs);
+  for (const BatchRun& run : out.whole) {
     if (run.at > out.bytes || (run.base > out.next && !gaps))
       out.damage.push_back({.at = out.bytes, .end = run.at, .from = out.next, .to = run.base});
     out.next = run.last + 1;

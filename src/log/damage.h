@@ -23,8 +23,18 @@ struct DamagedBytes {
   Offset to{0};
 };
 
+/// Whole batches that stand one behind the other and whose offsets follow each other.
+struct BatchRun {
+  std::uint64_t at = 0;
+  std::uint64_t end = 0;
+  Offset base{0};
+  Offset last{0};
+  std::uint64_t batches = 0;
+};
+
 /// What a walk over a whole segment found, checksums included.
 struct VerifiedSegment {
+  std::vector<BatchRun> whole;  // in order; `damage` is what lies between them
   std::vector<DamagedBytes> damage;
   Offset next{0};             // after the last whole batch
   std::uint64_t batches = 0;  // whole ones

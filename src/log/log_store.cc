@@ -235,7 +235,7 @@ Result<void> LogStore::for_each_batch(PartitionLog& partition,
                     ? Result<std::shared_ptr<io::File>>(segment.log)
                     : runtime_.files().open(segment.stem + ".log", io::OpenMode::read);
     if (!file) return fail(file.error());
-    SegmentScanner scanner(**file, 0, segment.readable_bytes);
+    SegmentScanner scanner(**file, 0, segment.readable_bytes, &segment.damage);
     for (;;) {
       auto found = scanner.next(true);
       if (!found) return fail(found.error());

@@ -57,6 +57,9 @@ struct LogOptions {
   std::uint64_t compaction_step_bytes = 1U << 20U;  // between two looks at what else happened
   /// The wall clock may part from the monotonic one by this much before retention by time stops.
   Duration clock_tolerance = std::chrono::hours(1);
+  /// At the start, every byte of every segment, not only what may be torn: damage is found then,
+  /// and mended while the write-ahead log may still help.
+  bool read_all_segments = false;
 };
 
 /// What opening found out, for the log and for tests.
@@ -65,7 +68,8 @@ struct RecoveryReport {
   std::uint64_t records = 0;  // WAL records read back
   std::uint64_t batches = 0;  // of them, written to segments again
   std::uint64_t torn_bytes = 0;
-  std::vector<std::string> damage;
+  std::uint64_t mended_batches = 0;  // damaged in one place, taken from another
+  std::vector<std::string> damage;   // what is lost, and what was
 };
 
 struct LogCounters {
@@ -77,6 +81,7 @@ struct LogCounters {
   std::uint64_t failed_cycles = 0;
   std::uint64_t repairs = 0;
   std::uint64_t damaged_ranges = 0;  // found while reading
+  std::uint64_t mended_batches = 0;  // of them, found in the write-ahead log
   std::uint64_t compactions = 0;
   std::uint64_t failed_compactions = 0;
   std::uint64_t compacted_bytes_read = 0;
@@ -98,9 +103,17 @@ class LogStore {
                                                 PartitionSpec metadata);
   ~LogStore();
 
-  /// Calls `each` with every batch of the partition, in order. Blocks; before or after start().
+  /// Calls `each` with every batch of the partition, in order; known damage is passed over. Blocks;
+  /// before or after start().
   Result<void> for_each_batch(PartitionLog& partition,
                               const std::function<Result<void>(std::string_view batch)>& each);
+  /// Partitions that have a folder here, as the folder says, in the order of its names; for who has
+  /// lost what he knew of them. Blocks.
+  struct FoundPartition {
+    PartitionId id;
+    std::string topic;
+  };
+  Result<std::vector<FoundPartition>> find_partitions();
   /// Recovers these partitions; folders of others are left alone and named in the log.
   Result<void> start(std::vector<PartitionSpec> partitions);
 
@@ -125,6 +138,8 @@ class LogStore {
   /// Begins to compact the partition that is most in need of it, unless one is under way.
   void compact_most_dirty();
   bool compacting() const { return clean_job_ != nullptr; }
+  /// Damage was found while reading, and the write-ahead log may have what it took.
+  bool mending() const { return searches_ > 0 || !to_mend_.empty() || mend_job_ != nullptr; }
   /// Moves the log start up to `before` (at most the high watermark). `done` with the log start,
   /// once it is durable; offset_out_of_range beyond the high watermark.
   void delete_records(const PartitionId& id, Offset before,
@@ -159,6 +174,7 @@ class LogStore {
   struct FlushJob;
   struct CheckpointJob;
   struct CleanJob;
+  struct MendJob;
   struct Dirty {
     Offset from{0};
     Offset end{0};
@@ -236,6 +252,11 @@ class LogStore {
   void stop_compaction_of(const PartitionLog& partition);
   void fence_partition(PartitionLog& partition, const std::string& why);
 
+  // mending.cc
+  void save_found(PartitionLog& partition, Offset base);
+  void mend_next();
+  void exchange_mended(const std::shared_ptr<MendJob>& job);
+
   std::shared_ptr<PartitionLog> shared(const PartitionId& id);
   std::string path(std::string_view name) const {
     return options_.folder + "/" + std::string(name);
@@ -285,6 +306,9 @@ class LogStore {
   io::TimerId compaction_timer_ = io::TimerId::none;
   io::TimerId compaction_pause_ = io::TimerId::none;
   std::shared_ptr<CleanJob> clean_job_;
+  int searches_ = 0;  // in the write-ahead log, for damage that was found
+  std::deque<std::pair<PartitionId, Offset>> to_mend_;  // segments of which something was found
+  std::shared_ptr<MendJob> mend_job_;  // never beside a compaction: both write `.cleaned` files
   MonoTime compaction_retry_at_{};
   bool closing_ = false;
   std::function<void(Result<void>)> close_done_;

@@ -86,6 +86,13 @@ class LogMachine {
     world_.files().kill();
   }
 
+  /// Of a stopped machine: nothing can be mended from it.
+  void lose_wal() {
+    const auto entries = world_.files().list("data/wal").value();
+    for (const auto& entry : entries)
+      check(world_.files().remove("data/wal/" + entry.name).has_value(), "a file is removed");
+  }
+
   PartitionSpec spec(int p) const {
     return {.id = {.topic = topics_[static_cast<std::size_t>(p)], .partition = p},
             .topic = "t",

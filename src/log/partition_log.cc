@@ -217,8 +217,8 @@ std::optional<Error> PartitionLog::read_fault(Offset offset) const {
   for (const auto& [from, to] : lost_)
     if (offset >= from && offset < to)
       return Error(Errc::corrupt_message,
-                   fmt::format("{}: offsets {} to {} were lost to damage; read on from {}",
-                               spec_.folder_name(), from.value, to.value - 1, to.value));
+                   fmt::format("{}: {} were lost to damage; read on from {}", spec_.folder_name(),
+                               offsets_text(from, to), to.value));
   return std::nullopt;
 }
 
@@ -289,15 +289,19 @@ struct SegmentRead {
  private:
   Result<SegmentRange> checked_range(io::FileSystem& files) {
     auto range = find_range(files, view, offset, limits);
+    if (range && !view.damage.empty() && is_missed(range->first)) {
+      // What damage moved does not stand where the index says.
+      SegmentView unindexed = view;
+      unindexed.index_entries = 0;
+      range = find_range(files, unindexed, offset, limits);
+    }
     if (!range) return range;
     const auto damaged = [&] {
       return fail(Errc::corrupt_message,
                   fmt::format("{}.log: damaged near byte {}", view.stem, range->range.offset));
     };
-    // Offset by offset, but for what compaction took and what is known to be damaged.
     const Offset first = range->first;
-    if (!gaps && (first.value < 0 || (first > offset && !is_behind_damage(first))))
-      return damaged();
+    if (is_missed(first)) return damaged();
     const std::uint64_t at = range->range.offset;
     const std::uint64_t size = range->range.size;
     if (size == 0 || view.checked == nullptr || view.checked->covers(at, at + size)) return range;
@@ -310,9 +314,12 @@ struct SegmentRead {
 
   const LeaderEpochs* known_epochs() const { return epochs ? &*epochs : nullptr; }
 
-  bool is_behind_damage(Offset first) const {
-    return std::any_of(view.damage.begin(), view.damage.end(),
-                       [&](const DamagedBytes& bad) { return bad.to == first; });
+  // Offset by offset, but for what compaction took and what is known to be damaged.
+  bool is_missed(Offset first) const {
+    if (gaps || (first.value >= 0 && first <= offset)) return false;
+    return std::none_of(view.damage.begin(), view.damage.end(), [&](const DamagedBytes& bad) {
+      return bad.from <= offset && bad.to == first;
+    });
   }
 
   bool verify(io::FileSystem& files) {
@@ -322,7 +329,7 @@ struct SegmentRead {
         verify_segment(**log, view.base, view.next, view.readable_bytes, gaps, known_epochs());
     if (!verified) return false;
     view.damage = std::move(verified->damage);
-    if (verified->bytes < view.readable_bytes)
+    if (verified->bytes < view.readable_bytes || (!gaps && verified->next < view.next))
       view.damage.push_back({.at = verified->bytes,
                              .end = view.readable_bytes,
                              .from = verified->next,
@@ -380,17 +387,50 @@ void PartitionLog::note_damage(const SegmentView& view) {
   segments_[*index].damage = view.damage;
   for (const auto& bad : view.damage) {
     ++store_.counters_.damaged_ranges;
-    if (bad.from < bad.to) lost_.emplace_back(bad.from, bad.to);
-    log_error("log", fmt::format("{}.log: damaged between bytes {} and {}: offsets {} to {} cannot "
-                                 "be read; the file is kept as it is, the rest is served",
-                                 view.stem, bad.at, bad.end, bad.from.value, bad.to.value - 1));
+    add_lost(bad.from, bad.to);
+    log_error("log", fmt::format("{}.log: damaged between bytes {} and {}: {} cannot be read; the "
+                                 "file is kept as it is, the rest is served",
+                                 view.stem, bad.at, bad.end, offsets_text(bad.from, bad.to)));
   }
+  store_.save_found(*this, view.base);
+}
+
+void PartitionLog::save_lost() {
   auto& files = store_.runtime().files();
   store_.background_->run(
       [&files, folder = folder_, text = lost_offsets_text(lost_)] {
         (void)io::write_file_durably(files, folder + "/lost-offsets", text);
       },
       {});
+}
+
+// Each start meets the damage again that an earlier one wrote down.
+void PartitionLog::add_lost(Offset from, Offset to) {
+  if (from >= to) return;
+  lost_.emplace_back(from, to);
+  std::sort(lost_.begin(), lost_.end());
+  std::vector<std::pair<Offset, Offset>> apart;
+  for (const auto& range : lost_) {
+    if (!apart.empty() && range.first <= apart.back().second)
+      apart.back().second = std::max(apart.back().second, range.second);
+    else
+      apart.push_back(range);
+  }
+  lost_ = std::move(apart);
+}
+
+void PartitionLog::remove_lost(Offset from, Offset to) {
+  std::vector<std::pair<Offset, Offset>> left;
+  for (const auto& range : lost_) {
+    if (range.first < from) left.emplace_back(range.first, std::min(range.second, from));
+    if (range.second > to) left.emplace_back(std::max(range.first, to), range.second);
+  }
+  lost_ = std::move(left);
+}
+
+std::string offsets_text(Offset from, Offset to) {
+  if (from >= to) return "no offset";
+  return fmt::format("offsets {} to {}", from.value, to.value - 1);
 }
 
 std::string lost_offsets_text(const std::vector<std::pair<Offset, Offset>>& lost) {

@@ -46,6 +46,9 @@ struct PartitionSpec {
   PartitionId id;
   std::string topic;
   PartitionSettings settings;
+  /// It is state that somebody reads at every start: all of it is checked before that, and damage
+  /// is mended or known (see lost()) when it is read.
+  bool read_whole = false;
   /// "topic-3": the folder's name.
   std::string folder_name() const;
 };
@@ -122,6 +125,8 @@ class PartitionLog {
     return isolation == Isolation::committed ? last_stable_offset() : high_watermark_;
   }
   const ProducerStates& producers() const { return producers_; }
+  /// Offsets [from, to) that damage took, apart and in order.
+  const std::vector<std::pair<Offset, Offset>>& lost() const { return lost_; }
   const LeaderEpochs& leader_epochs() const { return epochs_; }
   /// The epoch that appends are written in: the folder's.
   LeaderEpoch leader_epoch() const;
@@ -183,6 +188,9 @@ class PartitionLog {
   /// Compaction has been here, or may have.
   bool may_have_gaps() const { return spec_.settings.compact || clean_end_.value > 0; }
   void note_damage(const SegmentView& view);
+  void add_lost(Offset from, Offset to);
+  void remove_lost(Offset from, Offset to);
+  void save_lost();
   void read_segment(std::size_t index, Offset offset, const ReadLimits& limits, ReadDone done);
   ReadData read_tail(Offset offset, const ReadLimits& limits) const;
   /// `end`: of a marker.
@@ -210,7 +218,7 @@ class PartitionLog {
   /// the segments has those before it, too.
   std::deque<AbortedTransaction> aborted_;
   Offset aborted_from_{0};
-  std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took
+  std::vector<std::pair<Offset, Offset>> lost_;  // [from, to) that damage took; apart, in order
   std::optional<Error> fenced_;
   bool folder_made_ = false;
   bool names_unsynced_ = false;  // files were made since the last checkpoint
@@ -227,6 +235,8 @@ class PartitionLog {
   bool epochs_trusted_ = true;               // they are not guessed from the batches
 };
 
+/// "offsets 3 to 5" of [3, 6).
+std::string offsets_text(Offset from, Offset to);
 /// The file that remembers which offsets are gone: rows FROM TO.
 std::string lost_offsets_text(const std::vector<std::pair<Offset, Offset>>& lost);
 

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/mutant.h"
 #include "log/batch.h"
+#include "log/flush.h"
+#include "log/mend.h"
 
 namespace weir::log {
 namespace {
@@ -22,13 +24,13 @@ bool starts_batch(const io::File& log, std::uint64_t at, std::uint64_t size,
              base + load_be<std::int32_t>(index.data() + index.size() - 8);
 }
 
-// A segment that was given up after a failed sync may hold more than its batches.
-Result<void> find_end(const io::File& log, Segment& segment, const std::string& index,
+// A segment that was given up after a failed sync may hold more than its batches. False: the index
+// does not fit the log.
+Result<bool> find_end(const io::File& log, Segment& segment, const std::string& index,
                       Offset& reached) {
   const std::uint64_t from =
       index.empty() ? 0 : load_be<std::uint32_t>(index.data() + index.size() - 4);
-  reached = segment.next;
-  if (!starts_batch(log, from, segment.readable_bytes, index, segment.base)) return {};
+  if (!starts_batch(log, from, segment.readable_bytes, index, segment.base)) return false;
   reached = segment.base;
   SegmentScanner scanner(log, from, segment.readable_bytes);
   std::uint64_t end = from;
@@ -40,7 +42,7 @@ Result<void> find_end(const io::File& log, Segment& segment, const std::string& 
     end = scanner.position();
   }
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = end;
-  return {};
+  return true;
 }
 
 void note_batch(Segment& segment, const BatchHeader& header, std::uint64_t) {
@@ -106,6 +108,9 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
   if (!found) return found;
   if (row.unknown) return load_unknown();
   const Offset end = std::max(recovery_point, log_start);
+  if (log_start < end)
+    if (auto r = mend_front(log_start, bases_.empty() ? end : std::min(bases_.front(), end)); !r)
+      return r;
   for (std::size_t i = 0; i < bases_.size(); ++i) {
     if (bases_[i] >= end) {
       if (auto r = remove_segment(bases_[i]); !r) return r;
@@ -148,6 +153,14 @@ Result<void> Recovery::load_unknown() {
   Offset expected = bases_.empty() ? Offset(0) : bases_.front();
   partition_.log_start_ = expected;
   row_.active_base = Offset(0);  // no index is believed
+  // What is read may stand in the page cache alone, and the next checkpoint vouches for it.
+  for (const Offset base : bases_) {
+    auto log = files_.open(stem(base) + ".log", io::OpenMode::read_write);
+    if (!log) return fail(log.error());
+    if (auto r = (*log)->sync(); !r) return r;
+  }
+  if (partition_.folder_made_)
+    if (auto r = files_.sync_directory(partition_.folder_); !r) return r;
   for (std::size_t i = 0; i < bases_.size(); ++i) {
     if (i + 1 < bases_.size()) {
       if (auto r = load_rolled(bases_[i], bases_[i + 1]); !r) return r;
@@ -157,7 +170,11 @@ Result<void> Recovery::load_unknown() {
     if (!log) return fail(log.error());
     auto size = (*log)->size();
     if (!size) return fail(size.error());
-    auto verified = verify_segment(**log, bases_[i], Offset(INT64_MAX), *size, gaps);
+    // Base offsets are outside of checksums: behind what the WAL knows there is nothing but torn
+    // writes. Of a partition that it does not know, all was synced.
+    const auto known = store_.scan_.ends.find(partition_.spec_.id);
+    const Offset most = known == store_.scan_.ends.end() ? Offset(INT64_MAX) : known->second;
+    auto verified = verify_segment(**log, bases_[i], most, *size, gaps);
     if (!verified) return fail(verified.error());
     expected = verified->next;
     if (verified->bytes < *size)
@@ -176,13 +193,29 @@ Result<void> Recovery::load_unknown() {
 // A torn end, or damage of what was acknowledged: nobody can tell, so the bytes are kept.
 Result<void> Recovery::keep_aside(const io::File& log, Offset base, std::uint64_t at,
                                   std::uint64_t end) {
-  std::string bytes(static_cast<std::size_t>(end - at), '\0');
-  auto got = log.read_at(at, bytes.data(), bytes.size());
-  if (!got) return fail(got.error());
   const std::string path = fmt::format("{}.log.cut-at-{}", stem(base), at);
+  // An earlier start may have kept more: the same offsets are the same batches.
+  if (auto earlier = files_.open(path, io::OpenMode::read)) {
+    auto kept = (*earlier)->size();
+    if (!kept || *kept >= end - at) return kept ? Result<void>() : fail(kept.error());
+  }
   log_warn("log", fmt::format("{}.log: {} bytes from {} on are no batches; they are kept in {}",
-                              stem(base), bytes.size(), at, path));
-  return io::write_file_durably(files_, path, bytes);
+                              stem(base), end - at, at, path));
+  auto aside = files_.open(path, io::OpenMode::create);
+  if (!aside) return fail(aside.error());
+  if (auto r = (*aside)->truncate(0); !r) return r;
+  constexpr std::uint64_t chunk = 1U << 20U;
+  std::string bytes;
+  for (std::uint64_t done = 0; at + done < end; done += bytes.size()) {
+    bytes.resize(static_cast<std::size_t>(std::min(chunk, end - at - done)));
+    auto got = log.read_at(at + done, bytes.data(), bytes.size());
+    if (!got) return fail(got.error());
+    bytes.resize(*got);
+    if (bytes.empty()) break;
+    if (auto r = (*aside)->write_at(done, bytes); !r) return r;
+  }
+  if (auto r = (*aside)->sync(); !r) return r;
+  return files_.sync_directory(partition_.folder_);
 }
 
 Result<void> Recovery::list() {
@@ -204,6 +237,7 @@ Result<void> Recovery::list() {
   for (const auto& entry : *entries) {
     if (const auto base = segment_base(entry.name, ".log")) bases_.push_back(*base);
     if (const auto base = segment_base(entry.name, ".snapshot")) snapshots_.push_back(*base);
+    if (const auto base = segment_base(entry.name, ".log.found")) found_.insert(*base);
     if (entry.name.ends_with(".deleted") || entry.name.ends_with(".cleaned"))
       if (auto r = files_.remove(partition_.folder_ + "/" + entry.name); !r) return r;
   }
@@ -212,9 +246,9 @@ Result<void> Recovery::list() {
   return {};
 }
 
-// Compaction had written all of B.log.swap when it stopped: it takes the place of the segments that
-// it covers. Their indexes are made anew. Should it not be whole, the segments that it was made
-// from are still better; it is kept for a person to look at.
+// Compaction, or a mend, had written all of B.log.swap when it stopped: it takes the place of the
+// segments that it covers. Their indexes are made anew. Should it not be whole, the segments that
+// it was made from are still better; it is kept for a person to look at.
 Result<void> Recovery::finish_exchange(Offset base) {
   const std::string swap = stem(base) + ".log.swap";
   auto file = files_.open(swap, io::OpenMode::read);
@@ -255,12 +289,23 @@ Result<void> Recovery::finish_exchange(Offset base) {
   }
   if (auto r = files_.sync_directory(partition_.folder_); !r) return r;
   if (auto r = files_.rename(swap, stem(base) + ".log"); !r) return r;
-  log_info("log", fmt::format("{}.log: an exchange by compaction is completed", stem(base)));
+  log_info("log", fmt::format("{}.log: an exchange is completed", stem(base)));
   return files_.sync_directory(partition_.folder_);
 }
 
-// Behind the recovery point everything stands in the WAL.
+// Behind the recovery point everything stands in the WAL; where that is damaged, perhaps here
+// alone.
 Result<void> Recovery::remove_segment(Offset base) {
+  auto log = files_.open(stem(base) + ".log", io::OpenMode::read);
+  if (!log && log.error().code() != Errc::not_found) return fail(log.error());
+  if (log) {
+    auto size = (*log)->size();
+    if (!size) return fail(size.error());
+    auto known = wal_has_all(**log, 0, *size);
+    if (!known) return fail(known.error());
+    if (!*known)
+      if (auto r = keep_aside(**log, base, 0, *size); !r) return r;
+  }
   for (const char* suffix : segment_suffixes) {
     auto there = files_.exists(stem(base) + suffix);
     if (!there) return fail(there.error());
@@ -297,11 +342,18 @@ Result<void> Recovery::load_rolled(Offset base, Offset next) {
       base >= row_.active_base || times->empty() ||
       (index->empty() && *size > 2 * partition_.spec_.settings.index_interval_bytes + 65536);
   if (missing) return rebuild(**log, std::move(segment));
-  segment.index_entries = index->size() / index_entry_bytes;
   Offset reached = base;
-  if (auto r = find_end(**log, segment, *index, reached); !r) return r;
-  if (is_short(segment, reached, next, *size))
-    if (auto r = contain(**log, segment, next, *size); !r) return r;
+  auto fits = find_end(**log, segment, *index, reached);
+  if (!fits) return fail(fits.error());
+  if (!*fits) return rebuild(**log, std::move(segment));
+  // What lies behind may be left of a failed sync; or a batch claims more offsets than it has.
+  if (is_short(segment, reached, next, *size) || segment.readable_bytes < *size ||
+      must_be_read(base)) {
+    auto mended = contain(**log, segment, next, *size);
+    if (!mended) return fail(mended.error());
+    if (*mended) return load_rolled(base, next);
+  }
+  segment.index_entries = index->size() / index_entry_bytes;
   segment.time_index_entries = times->size() / time_index_entry_bytes;
   segment.max_timestamp =
       load_be<std::int64_t>(times->data() + times->size() - time_index_entry_bytes);
@@ -314,43 +366,131 @@ Result<void> Recovery::load_rolled(Offset base, Offset next) {
 // Something is where a batch should be, or nothing is.
 bool Recovery::is_short(const Segment& segment, Offset reached, Offset end,
                         std::uint64_t size) const {
-  if (reached >= end) return false;
+  if (reached > end) return true;  // a batch claims more offsets than it can have
+  if (reached == end) return false;
   return !partition_.may_have_gaps() || segment.readable_bytes < size;
 }
 
-// Damage below the durable end: what is whole before and behind it stays readable.
-Result<void> Recovery::contain(const io::File& log, Segment& segment, Offset end,
+// Damage below the durable end: what is whole before and behind it stays readable. True: all or a
+// part of what is missing stood elsewhere, and the segment was written anew: it is to be loaded
+// again.
+Result<bool> Recovery::contain(const io::File& log, Segment& segment, Offset end,
                                std::uint64_t size) {
   const bool gaps = partition_.may_have_gaps();
   auto verified = verify_segment(log, segment.base, end, size, gaps);
   if (!verified) return fail(verified.error());
+  auto mended =
+      mend(segment.base, &log, &*verified, missing_offsets(*verified, end, gaps, row_.clean_end));
+  if (!mended || *mended) return mended;
   const auto say = [&](Offset from, Offset to, std::uint64_t at) {
     note_lost(from, to, fmt::format("{}.log: damaged at byte {}", segment.stem, at));
   };
+  for (const auto& run : verified->whole) whole_.emplace_back(run.base, run.last + 1);
   for (const auto& bad : verified->damage) say(bad.from, bad.to, bad.at);
   if (verified->next < end && !gaps) say(verified->next, end, verified->bytes);
   segment.damage = std::move(verified->damage);
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = verified->bytes;
-  segment.sealed = true;  // nothing of it is cut or overwritten
+  // Nothing of it is cut or overwritten.
+  segment.sealed = !segment.damage.empty() || verified->next < end;
+  return false;
+}
+
+// It is asked for, or an earlier process found damage and wrote down what the WAL had of it, or
+// this one has mended what it could.
+bool Recovery::must_be_read(Offset base) const {
+  return store_.options_.read_all_segments || partition_.spec_.read_whole ||
+         found_.contains(base) || mended_.contains(base);
+}
+
+// Whether the bytes from `at` on, which the checkpoint does not know of, come again from the WAL. A
+// file of it that was deleted is missed by nobody else.
+Result<bool> Recovery::wal_has_all(const io::File& log, std::uint64_t at, std::uint64_t end) {
+  const auto known = store_.scan_.ends.find(partition_.spec_.id);
+  const Offset wal_end = known == store_.scan_.ends.end() ? Offset(0) : known->second;
+  bool all = store_.scan_.damage.empty();
+  SegmentScanner scanner(log, at, end);
+  while (all) {
+    auto batch = scanner.next(false);
+    if (!batch) return fail(batch.error());
+    if (!*batch) break;
+    all = BatchHeader((*batch)->bytes).last_offset() < wal_end;
+  }
+  wal_lacks_ = wal_lacks_ || !all;
+  return all;
+}
+
+Result<Elsewhere> Recovery::look_elsewhere(OffsetRanges wanted) {
+  Elsewhere elsewhere(files_, std::move(wanted));
+  const auto& id = partition_.spec_.id;
+  if (auto r = elsewhere.look_in_wal(store_.path("wal"), store_.directory_id_, id); !r)
+    return fail(r.error());
+  if (auto r = elsewhere.look_in_folder(partition_.folder_, partition_.may_have_gaps()); !r)
+    return fail(r.error());
+  return elsewhere;
+}
+
+Result<bool> Recovery::mend(Offset base, const io::File* log, const VerifiedSegment* verified,
+                            OffsetRanges missing) {
+  if (missing.empty() || !mended_.insert(base).second) return false;
+  auto elsewhere = look_elsewhere(missing);
+  if (!elsewhere) return fail(elsewhere.error());
+  auto written = write_mended(files_,
+                              {.folder = partition_.folder_,
+                               .stem = stem(base),
+                               .log = log,
+                               .verified = verified,
+                               .missing = missing},
+                              *elsewhere);
+  if (!written || !*written) return written;
+  if (auto r = commit_mended(files_, partition_.folder_, stem(base)); !r) return fail(r.error());
+  if (auto r = finish_exchange(base); !r) return fail(r.error());
+  store_.report_.mended_batches += elsewhere->found().size();
+  return true;
+}
+
+// The first segments are gone, or all of them.
+Result<void> Recovery::mend_front(Offset from, Offset to) {
+  if (!bases_.empty() && bases_.front() <= from) return {};
+  auto elsewhere = look_elsewhere({{from, to}});
+  if (!elsewhere) return fail(elsewhere.error());
+  const auto found = elsewhere->found();
+  if (found.empty()) return {};
+  if (auto r = files_.make_directories(partition_.folder_); !r) return r;
+  partition_.folder_made_ = true;
+  const std::string metadata = partition_.folder_ + "/partition.metadata";
+  if (auto r = io::write_file_durably(files_, metadata, partition_metadata(partition_.spec_)); !r)
+    return r;
+  const Offset base = std::min(from, found.front().base);
+  auto mended = mend(base, nullptr, nullptr, {{from, to}});
+  if (!mended) return fail(mended.error());
+  if (*mended) bases_.insert(bases_.begin(), base);
   return {};
 }
 
 Result<void> Recovery::rebuild(const io::File& log, Segment segment) {
   const std::uint64_t size = segment.readable_bytes;
-  auto built = build_index(log, segment.base, segment.next, size,
-                           partition_.spec_.settings.index_interval_bytes);
+  const auto build = [&] {
+    return build_index(log, segment.base, segment.next, size,
+                       partition_.spec_.settings.index_interval_bytes, segment.damage);
+  };
+  auto built = build();
   if (!built) return fail(built.error());
+  // A segment that was given up after a failed sync may hold more than its batches.
+  segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = built->bytes;
+  if (is_short(segment, built->next, segment.next, size) || built->bytes < size ||
+      must_be_read(segment.base)) {
+    auto mended = contain(log, segment, segment.next, size);
+    if (!mended) return fail(mended.error());
+    if (*mended) return load_rolled(segment.base, segment.next);
+    if (built = build(); !built) return fail(built.error());
+  }
   for (const auto& [suffix, bytes] :
        {std::pair(".index", &built->index), std::pair(".timeindex", &built->time_index)})
     if (auto r = io::write_file_durably(files_, segment.stem + suffix, *bytes); !r) return r;
-  // A segment that was given up after a failed sync may hold more than its batches.
-  segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = built->bytes;
   segment.index_entries = built->index.size() / index_entry_bytes;
   segment.time_index_entries = built->time_index.size() / time_index_entry_bytes;
   segment.max_timestamp = segment.last_indexed_timestamp = built->max_timestamp;
   segment.max_timestamp_offset = built->max_timestamp_offset;
-  if (is_short(segment, built->next, segment.next, size))
-    if (auto r = contain(log, segment, segment.next, size); !r) return r;
   partition_.segments_.push_back(std::move(segment));
   return {};
 }
@@ -376,6 +516,7 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
   }
   SegmentScanner scanner(**log, at, *size);
   std::uint64_t cut = at;
+  std::uint64_t last = at;
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());
@@ -383,10 +524,29 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
     const BatchHeader header((*found)->bytes);
     if (header.base_offset() >= end || header.base_offset() < segment.next) break;
     note_batch(segment, header, scanner.position() - (*found)->at);
+    last = (*found)->at;
     cut = scanner.position();
   }
-  const bool damaged = segment.next < end && cut < *size;
-  if (!damaged && cut < *size) {
+  bool damaged =
+      segment.next > end || (segment.next < end && (cut < *size || !partition_.may_have_gaps()));
+  if (!damaged && cut < *size && cut > last) {
+    // Should it claim more offsets than it has, then what is cut behind it is not behind `end`.
+    auto whole = SegmentScanner(**log, last, *size).next(true);
+    if (!whole) return fail(whole.error());
+    damaged = !*whole;
+  }
+  if (damaged || must_be_read(base)) {
+    auto mended = contain(**log, segment, end, damaged ? *size : cut);
+    if (!mended) return fail(mended.error());
+    if (*mended) return load_active(base, end);
+    cut = segment.readable_bytes;
+    if (damaged) segment.next = end;
+  }
+  if (!segment.sealed && cut < *size) {
+    auto known = wal_has_all(**log, cut, *size);
+    if (!known) return fail(known.error());
+    if (!*known)
+      if (auto r = keep_aside(**log, base, cut, *size); !r) return r;
     if (auto r = (*log)->truncate(cut); !r) return r;
   }
   if (base == row_.active_base && row_.max_timestamp > segment.max_timestamp) {
@@ -395,11 +555,6 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
   }
   segment.bytes_since_index = cut - at;
   segment.assigned_bytes = segment.readable_bytes = segment.synced_bytes = cut;
-  if (damaged) {
-    if (auto r = contain(**log, segment, end, *size); !r) return r;
-    cut = segment.readable_bytes;
-    segment.next = end;
-  }
   segment.synced_next = segment.next;
   segment.made = true;
   segment.checked = std::make_shared<CheckedBytes>(cut);
@@ -424,10 +579,9 @@ Result<void> Recovery::load_active(Offset base, Offset end) {
 }
 
 void Recovery::note_lost(Offset from, Offset to, const std::string& why) {
-  partition_.lost_.emplace_back(from, to);
-  const std::string text =
-      fmt::format("{}: offsets {} to {} are lost: {}", partition_.spec_.folder_name(), from.value,
-                  to.value - 1, why);
+  partition_.add_lost(from, to);
+  const std::string text = fmt::format("{}: {} are lost: {}", partition_.spec_.folder_name(),
+                                       offsets_text(from, to), why);
   log_error("log", text);
   store_.report_.damage.push_back(text);
 }
@@ -443,203 +597,13 @@ Result<void> Recovery::load_lost() {
     std::int64_t from = 0;
     std::int64_t to = 0;
     if (row.size() == 2 && parse_number(row[0], from) && parse_number(row[1], to))
-      partition_.lost_.emplace_back(Offset(from), Offset(to));
+      partition_.add_lost(Offset(from), Offset(to));
   }
-  return {};
-}
-
-Result<void> Recovery::load_epochs(Offset end) {
-  auto text = read_if_there(files_, partition_.folder_ + "/leader-epoch-checkpoint");
-  if (!text) return fail(text.error());
-  auto epochs = LeaderEpochs::decode(*text);
-  const bool changed = row_.epochs_crc && *row_.epochs_crc != crc32c(*text);
-  if (text->empty() || !epochs || changed) {
-    return epochs_from_batches();
-  }
-  partition_.epochs_ = std::move(*epochs);
-  partition_.epochs_.cut(end);
-  partition_.epochs_crc_ = row_.epochs_crc;
-  partition_.epochs_written_ = partition_.epochs_.entries().size();
-  return {};
-}
-
-// Missing or unreadable: the batches know.
-Result<void> Recovery::epochs_from_batches() {
-  partition_.epochs_ = {};
-  partition_.epochs_trusted_ = partition_.segments_.empty();
-  auto walked = store_.for_each_batch(partition_, [&](std::string_view batch) -> Result<void> {
-    const BatchHeader header(batch);
-    partition_.epochs_.add(header.leader_epoch(), header.base_offset());
-    return {};
-  });
-  // What is damaged says nothing; what is behind it is of an epoch that more follow.
-  return !walked && walked.error().code() != Errc::damaged ? walked : Result<void>();
-}
-
-Result<void> Recovery::load_producers(Offset end) {
-  // That there was none is as good as a snapshot.
-  const bool none = row_.no_producers.value > 0 && row_.no_producers <= end;
-  Offset from = none ? row_.no_producers : partition_.log_start_;
-  const MonoTime now = store_.runtime().loop().now();
-  while (!snapshots_.empty()) {
-    const Offset at = snapshots_.back();
-    snapshots_.pop_back();
-    const std::string file = stem(at) + ".snapshot";
-    if (at <= end && at >= from && partition_.snapshot_at_.value < 0) {
-      auto bytes = io::read_file(files_, file, largest_text_file);
-      if (!bytes) return fail(bytes.error());
-      auto states = ProducerStates::decode_snapshot(*bytes, now);
-      if (states) {
-        partition_.producers_ = std::move(*states);
-        partition_.snapshot_at_ = at;
-        from = at;
-        continue;
-      }
-    }
-    if (auto r = files_.remove(file); !r) return r;  // a cache that cannot be used
-  }
-  for (const auto& segment : partition_.segments_) {
-    if (segment.next <= from || segment.readable_bytes == 0) continue;
-    auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
-    if (!log) return fail(log.error());
-    auto range = find_range(files_, segment.view(), std::max(from, segment.base),
-                            {.max_bytes = segment.readable_bytes, .at_least_one = true});
-    if (!range) return fail(range.error());
-    SegmentScanner scanner(**log, range->range.offset, segment.readable_bytes);
-    for (;;) {
-      auto found = scanner.next(false);
-      if (!found) return fail(found.error());
-      if (!*found) break;
-      if (BatchHeader((*found)->bytes).base_offset() < from) continue;
-      if (auto r = apply_producer(partition_.producers_, **log, **found, segment.readable_bytes,
-                                  nullptr);
-          !r)
-        return r;
-    }
-  }
-  return {};
-}
-
-Result<void> Recovery::apply_producer(ProducerStates& producers, const io::File& log,
-                                      const SegmentScanner::Found& batch, std::uint64_t end,
-                                      std::optional<EndedTransaction>* ended) const {
-  const BatchHeader header(batch.bytes);
-  if (header.producer_id().value < 0) return {};
-  const MonoTime now = store_.runtime().loop().now();
-  if (!header.is_control()) {
-    producers.apply(sequence_of(header), header.last_offset(), header.max_timestamp(), now);
-    return {};
-  }
-  SegmentScanner again(log, batch.at, end);
-  auto whole = again.next(true);
-  if (!whole) return fail(whole.error());
-  auto said = *whole ? end_in((*whole)->bytes)
-                     : Result<TransactionEnd>(fail(Errc::malformed, "wrong checksum"));
-  if (!said)
-    return fail(Errc::corrupt_message,
-                fmt::format("{}: the marker at offset {} cannot be read: {}", partition_.folder_,
-                            header.base_offset().value, said.error().message()));
-  auto transaction = producers.apply_end(*said, header.base_offset(), now);
-  if (ended != nullptr) *ended = transaction;
-  return {};
-}
-
-// What the checkpoint knew to be in it must be there; what is behind comes again from the WAL.
-Result<void> Recovery::load_aborted(Segment& segment) {
-  const std::string path = segment.stem + ".txnindex";
-  const auto known = row_.aborted.find(segment.base);
-  if (known == row_.aborted.end()) {
-    auto there = files_.exists(path);
-    if (!there) return fail(there.error());
-    return *there ? files_.remove(path) : Result<void>();
-  }
-  auto bytes = read_if_there(files_, path);
-  if (!bytes) return fail(bytes.error());
-  const auto size = static_cast<std::size_t>(known->second.entries) * txn_index_entry_bytes;
-  if (bytes->size() < size ||
-      crc32c(std::string_view(*bytes).substr(0, size)) != known->second.crc) {
-    aborted_damage_ = path;
-    return {};
-  }
-  segment.txn_entries = segment.txn_entries_written = segment.txn_entries_synced =
-      known->second.entries;
-  segment.txn_crc = segment.txn_crc_synced = known->second.crc;
-  return {};
-}
-
-// The batches know which transactions were aborted; they are read from the log's first on.
-Result<void> Recovery::rebuild_aborted() {
-  log_warn("log", fmt::format("{}: missing or damaged; transaction indexes of {} are made again",
-                              aborted_damage_, partition_.spec_.folder_name()));
-  ProducerStates producers;
-  for (auto& segment : partition_.segments_) {
-    auto log = files_.open(segment.stem + ".log", io::OpenMode::read);
-    if (!log) return fail(log.error());
-    std::string index;
-    SegmentScanner scanner(**log, 0, segment.readable_bytes);
-    for (;;) {
-      auto found = scanner.next(false);
-      if (!found) return fail(found.error());
-      if (!*found) break;
-      std::optional<EndedTransaction> ended;
-      if (auto r = apply_producer(producers, **log, **found, segment.readable_bytes, &ended); !r)
-        return r;
-      if (ended && ended->aborted)
-        append_entry(index, {.producer = ended->producer,
-                             .first = ended->first,
-                             .marker = ended->marker,
-                             .last_stable = std::min(producers.first_open(), ended->marker + 1)});
-      producers.forget_ended(Offset(INT64_MAX));
-    }
-    const std::string path = segment.stem + ".txnindex";
-    segment.txn_entries = segment.txn_entries_written = segment.txn_entries_synced =
-        index.size() / txn_index_entry_bytes;
-    segment.txn_crc = segment.txn_crc_synced = crc32c(index);
-    segment.txn_index.reset();
-    if (index.empty()) continue;
-    if (auto r = io::write_file_durably(files_, path, index); !r) return r;
-    if (segment.log == nullptr) continue;
-    auto opened = files_.open(path, io::OpenMode::read_write);
-    if (!opened) return fail(opened.error());
-    segment.txn_index = std::move(*opened);
-  }
-  return {};
-}
-
-Result<void> Recovery::replay(const WalEntry& entry) {
-  if (entry.bytes.size() < batch_header_bytes)
-    return fail(Errc::damaged,
-                partition_.folder_ + ": a batch in the write-ahead log is too short");
-  const BatchHeader header(entry.bytes);
-  const Offset base = header.base_offset();
-  if (base < partition_.next_offset_) return {};
-  if (base > partition_.next_offset_) {
-    note_lost(partition_.next_offset_, base, "damage in the write-ahead log");
-    if (auto r = save_lost(); !r) return r;
-  }
-  partition_.epochs_.add(header.leader_epoch(), base);
-  const MonoTime now = store_.runtime().loop().now();
-  if (header.is_control()) {
-    auto end = end_in(entry.bytes);
-    if (!end) return fail(Errc::damaged, partition_.folder_ + ": " + end.error().message());
-    partition_.note_end(*end, base, now);
-  } else if (header.producer_id().value >= 0) {
-    partition_.producers_.apply(sequence_of(header), header.last_offset(), header.max_timestamp(),
-                                now);
-  }
-  partition_.next_offset_ = header.last_offset() + 1;
-  partition_.make_readable(base, header.last_offset(), header.max_timestamp(),
-                           Slice::copy_of(entry.bytes));
-  store_.unflushed_bytes_ += entry.bytes.size();
-  store_.note_unflushed(partition_);
-  ++store_.report_.batches;
-  return {};
-}
-
-Result<void> Recovery::save_lost() {
-  if (auto r = files_.make_directories(partition_.folder_); !r) return r;
-  return io::write_file_durably(files_, partition_.folder_ + "/lost-offsets",
-                                lost_offsets_text(partition_.lost_));
+  const OffsetRanges known = partition_.lost_;
+  for (const auto& [from, to] : whole_) partition_.remove_lost(from, to);
+  if (partition_.lost_ == known) return {};
+  log_info("log", partition_.spec_.folder_name() + ": of what was lost to damage, some is mended");
+  return save_lost();
 }
 
 }  // namespace weir::log

@@ -1,16 +1,21 @@
-// Recovery of one partition's folder: what of its segments is believed, what comes from the WAL.
+// Recovery of one partition's folder: what of its segments is believed, what comes from the WAL,
+// and what of one mends the other.
 #pragma once
 
 #include <weir/result.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "log/batch.h"
 #include "log/checkpoint_file.h"
 #include "log/log_store.h"
+#include "log/mend.h"
 #include "log/wal_format.h"
 
 namespace weir::log {
@@ -31,13 +36,21 @@ class Recovery {
   Result<void> load(const Checkpoint::Row& row);
   /// A batch that the WAL has: it becomes the partition's end, unless a segment has it.
   Result<void> replay(const WalEntry& entry);
+  /// After the last of them.
+  Result<void> finish_replay();
 
  private:
   std::string stem(Offset base) const { return partition_.stem(base); }
   Result<void> list();
   Result<void> load_unknown();
   bool is_short(const Segment& segment, Offset reached, Offset end, std::uint64_t size) const;
-  Result<void> contain(const io::File& log, Segment& segment, Offset end, std::uint64_t size);
+  Result<bool> contain(const io::File& log, Segment& segment, Offset end, std::uint64_t size);
+  bool must_be_read(Offset base) const;
+  Result<bool> wal_has_all(const io::File& log, std::uint64_t at, std::uint64_t end);
+  Result<Elsewhere> look_elsewhere(OffsetRanges wanted);
+  Result<bool> mend(Offset base, const io::File* log, const VerifiedSegment* verified,
+                    OffsetRanges missing);
+  Result<void> mend_front(Offset from, Offset to);
   Result<void> keep_aside(const io::File& log, Offset base, std::uint64_t at, std::uint64_t end);
   Result<void> finish_exchange(Offset base);
   Result<void> remove_segment(Offset base);
@@ -53,9 +66,18 @@ class Recovery {
   Result<void> load_producers(Offset end);
   Result<void> load_aborted(Segment& segment);
   Result<void> rebuild_aborted();
-  Result<void> apply_producer(ProducerStates& producers, const io::File& log,
-                              const SegmentScanner::Found& batch, std::uint64_t end,
-                              std::optional<EndedTransaction>* ended) const;
+  using EachBatch = std::function<Result<void>(std::string_view batch)>;
+  /// The batches of segment `index` from offset `from` on: of data the header, a marker whole.
+  /// Damage that stands in the way is mended or contained, and what is behind it follows.
+  Result<void> for_each(std::size_t index, Offset from, const EachBatch& each);
+  Result<void> load_again(std::size_t index);
+  std::uint64_t position_of(const Segment& segment, Offset offset) const;
+  Result<std::optional<EndedTransaction>> apply_producer(ProducerStates& producers,
+                                                         std::string_view batch) const;
+
+  Result<void> fill_up_to(Offset end);
+  Result<void> skip_to(Offset base);
+  Result<void> accept(std::string_view batch);
 
   LogStore& store_;
   io::FileSystem& files_;
@@ -63,6 +85,10 @@ class Recovery {
   Checkpoint::Row row_;
   std::vector<Offset> bases_;
   std::vector<Offset> snapshots_;
+  std::set<Offset> found_;      // segments of which an earlier process saved something
+  std::set<Offset> mended_;     // or tried to
+  OffsetRanges whole_;          // of segments that were read whole
+  bool wal_lacks_ = false;      // what segments had behind the recovery point
   std::string aborted_damage_;  // what is wrong with a `.txnindex`
 };
 

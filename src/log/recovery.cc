@@ -28,6 +28,13 @@ std::string property(std::string_view text, std::string_view name) {
   return {};
 }
 
+/// Of the text of a `partition.metadata`; "" if it says none.
+std::string topic_id_in(const std::string& text) {
+  constexpr std::string_view name = "topic_id: ";
+  const std::size_t at = text.find(name);
+  return at == std::string::npos ? std::string() : text.substr(at + name.size(), 22);
+}
+
 }  // namespace
 
 Result<void> LogStore::write_identity() {
@@ -264,6 +271,11 @@ Result<void> LogStore::recover(const std::vector<std::shared_ptr<PartitionLog>>&
     if (unflushed_bytes_ >= options_.flush_bytes)
       if (auto r = flush_now(); !r) return r;
   }
+  for (auto& [id, recovery] : recoveries) {
+    if (auto r = recovery.finish_replay(); !r) return r;
+    if (unflushed_bytes_ >= options_.flush_bytes)
+      if (auto r = flush_now(); !r) return r;
+  }
   return {};
 }
 
@@ -302,7 +314,7 @@ Result<void> LogStore::start(std::vector<PartitionSpec> specs) {
   compaction_timer_ =
       runtime_.loop().call_after(options_.compaction_interval, [this] { compaction_tick(); });
   arm_checkpoint_timer();
-  if (report_.records > 0 || checkpoint_unknown_) checkpoint();
+  if (report_.records > 0 || report_.batches > 0 || checkpoint_unknown_) checkpoint();
   return {};
 }
 
@@ -311,6 +323,26 @@ void LogStore::arm_checkpoint_timer() {
     if (wal_->durable_sequence() > last_checkpoint_.sequence) checkpoint();
     arm_checkpoint_timer();
   });
+}
+
+Result<std::vector<LogStore::FoundPartition>> LogStore::find_partitions() {
+  auto entries = runtime_.files().list(options_.folder);
+  if (!entries) return fail(entries.error());
+  std::vector<FoundPartition> out;
+  for (const auto& entry : *entries) {
+    const std::size_t dash = entry.name.rfind('-');
+    std::int64_t number = -1;
+    if (!entry.is_directory || dash == std::string::npos || dash == 0 ||
+        !parse_number(std::string_view(entry.name).substr(dash + 1), number) || number < 0 ||
+        number > INT32_MAX)
+      continue;
+    auto text = read_if_there(runtime_.files(), path(entry.name) + "/partition.metadata");
+    if (!text) return fail(text.error());
+    FoundPartition found{.id = {.topic = {}, .partition = static_cast<std::int32_t>(number)},
+                         .topic = entry.name.substr(0, dash)};
+    if (Uuid::parse(topic_id_in(*text), found.id.topic)) out.push_back(std::move(found));
+  }
+  return out;
 }
 
 // A folder of this name that belongs to an earlier topic of the same name: its removal was cut
@@ -322,8 +354,7 @@ Result<void> LogStore::clear_foreign_folder(const PartitionSpec& spec) {
   if (!there || !*there) return there ? Result<void>() : fail(there.error());
   auto text = io::read_file(files, folder + "/partition.metadata", largest_text_file);
   if (!text) return fail(text.error());
-  const std::size_t at = text->find("topic_id: ");
-  const std::string id = at == std::string::npos ? std::string() : text->substr(at + 10, 22);
+  const std::string id = topic_id_in(*text);
   if (id == spec.id.topic.to_string()) return {};
   // It becomes durable with the first checkpoint of the partition: torn, it is ours and made again.
   const bool believed = last_checkpoint_.partitions.contains(spec.id);

@@ -318,7 +318,7 @@ Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
 }
 
 Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std::uint64_t bytes,
-                               std::uint64_t interval) {
+                               std::uint64_t interval, const std::vector<DamagedBytes>& damage) {
   BuiltIndex built{.index = {},
                    .time_index = {},
                    .max_timestamp = -1,
@@ -327,7 +327,7 @@ Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std
                    .bytes = 0};
   std::uint64_t since = 0;
   std::int64_t indexed_timestamp = -1;
-  SegmentScanner scanner(log, 0, bytes);
+  SegmentScanner scanner(log, 0, bytes, &damage);
   for (;;) {
     auto found = scanner.next(false);
     if (!found) return fail(found.error());

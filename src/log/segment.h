@@ -152,8 +152,8 @@ struct BuiltIndex {
   Offset next{-1};
   std::uint64_t bytes = 0;  // up to the first byte that is no batch
 };
-/// Batches from `end` on do not count.
+/// Batches from `end` on do not count; `damage` is passed over.
 Result<BuiltIndex> build_index(const io::File& log, Offset base, Offset end, std::uint64_t bytes,
-                               std::uint64_t interval);
+                               std::uint64_t interval, const std::vector<DamagedBytes>& damage);
 
 }  // namespace weir::log

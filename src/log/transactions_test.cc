@@ -519,6 +519,104 @@ TEST(transactions, a_marker_goes_when_its_data_and_its_producer_have_gone) {
   EXPECT_EQ(markers(), 0U);
 }
 
+/// Damages the batch at `offset` of partition 0, on a stopped machine: all of it, or a bit of its
+/// last record.
+void damage_batch(TransactionalMachine& machine, std::int64_t offset, bool whole) {
+  auto& files = machine.world().files();
+  const auto entries = files.list("data/t-0").value();
+  for (const auto& entry : entries) {
+    if (!entry.name.ends_with(".log")) continue;
+    auto file = files.open("data/t-0/" + entry.name, io::OpenMode::read_write).value();
+    SegmentScanner scanner(*file, 0, file->size().value());
+    while (const auto found = scanner.next(false).value()) {
+      if (BatchHeader(found->bytes).base_offset().value != offset) continue;
+      const std::uint64_t at = whole ? found->at : scanner.position() - 1;
+      std::string bytes(scanner.position() - at, '\0');
+      ASSERT_EQ(file->read_at(at, bytes.data(), bytes.size()).value(), bytes.size());
+      for (char& c : bytes) c = static_cast<char>(whole ? 0 : c ^ 1);
+      ASSERT_TRUE(file->write_at(at, bytes));
+      ASSERT_TRUE(file->sync());
+      return;
+    }
+  }
+  FAIL() << "no batch at " << offset;
+}
+
+void remove_files(TransactionalMachine& machine, std::string_view suffix) {
+  auto& files = machine.world().files();
+  const auto entries = files.list("data/t-0").value();
+  for (const auto& entry : entries) {
+    if (entry.name.ends_with(suffix)) {
+      ASSERT_TRUE(files.remove("data/t-0/" + entry.name));
+    }
+  }
+}
+
+/// Two segments, and no write-ahead log that has them, too: plain 0, aborted 1, its marker 2, plain
+/// 3, committed 4, its marker 5, and so on.
+void write_ended_transactions(TransactionalMachine& machine) {
+  machine.settings.segment_bytes = 500;
+  machine.options.flush_bytes = 1;
+  machine.options.tail_cache_bytes = 0;
+  machine.open();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(machine.send(-1, -1, -1, "plain", false));
+    ASSERT_TRUE(machine.send(7, static_cast<std::int16_t>(i), 0, "of a transaction"));
+    ASSERT_TRUE(machine.end(7, static_cast<std::int16_t>(i + 1), i % 2 == 1));
+  }
+  ASSERT_TRUE(machine.checkpoint());
+  machine.close();
+  machine.lose_wal();
+}
+
+const Strings behind_the_damage{"3:plain", "4:of a transaction", "6:plain", "9:plain",
+                                "10:of a transaction"};
+
+TEST(transactions, behind_damage_what_was_aborted_stays_so) {
+  for (const bool checkpoint_lost : {false, true}) {
+    SCOPED_TRACE(checkpoint_lost);
+    TransactionalMachine machine(7);
+    write_ended_transactions(machine);
+    damage_batch(machine, 0, true);
+    for (const auto* suffix : {".txnindex", ".index", ".timeindex"}) remove_files(machine, suffix);
+    if (checkpoint_lost) {
+      ASSERT_TRUE(machine.world().files().remove("data/weir-checkpoint"));
+    }
+    machine.open();
+    EXPECT_EQ(machine.committed(Offset(1)), behind_the_damage);
+    EXPECT_EQ(machine.read(0, Offset(0)).error().code(), Errc::corrupt_message);
+    EXPECT_EQ(machine.offset_for(0, 0), 1);  // its time is known, too
+  }
+}
+
+TEST(transactions, a_damaged_marker_does_not_close_the_partition) {
+  TransactionalMachine machine(8);
+  write_ended_transactions(machine);
+  damage_batch(machine, 5, false);
+  damage_batch(machine, 9, false);
+  remove_files(machine, ".snapshot");
+  for (int start = 0; start < 3; ++start) {
+    if (start == 2) damage_batch(machine, 3, false);
+    machine.open();
+    ASSERT_FALSE(machine.partition(0).fenced());
+    EXPECT_EQ(machine.partition(0).high_watermark(), Offset(12));
+    EXPECT_FALSE(machine.read(0, Offset(6), 10).value().empty());
+    for (const int gone : {5, 9}) {
+      const auto refused = machine.read(0, Offset(gone));
+      ASSERT_FALSE(refused) << gone;
+      EXPECT_EQ(refused.error().code(), Errc::corrupt_message);
+    }
+    if (start == 2) {
+      EXPECT_FALSE(machine.read(0, Offset(3)));
+    }
+    ASSERT_TRUE(machine.checkpoint());  // and with it what the background writes
+    machine.kill();
+    // Each start meets it again; it is written down once.
+    EXPECT_EQ(io::read_file(machine.world().files(), "data/t-0/lost-offsets", 1000).value(),
+              start == 2 ? "0\n3\n3 4\n5 6\n9 10\n" : "0\n2\n5 6\n9 10\n");
+  }
+}
+
 TEST(producer_states, a_snapshot_tells_of_the_moment_that_it_is_of) {
   ProducerStates states;
   const ProducedSequence batch{.producer = ProducerId(7),

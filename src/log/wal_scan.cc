@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/crc32c.h"
+#include "log/batch.h"
 
 namespace weir::log {
 namespace {
@@ -125,6 +126,7 @@ class Scanner {
         if (record.sequence > expected_) note_gap(info, at, record.sequence);
         out_.records.push_back(
             {.file = index, .payload_at = at + wal_record_header_bytes, .header = record});
+        note_ends(record, bytes.substr(at + wal_record_header_bytes, record.length));
         expected_ = record.sequence + 1;
         out_.last_sequence = record.sequence;
       }
@@ -160,6 +162,14 @@ class Scanner {
     if (!header || header->file_id != info.header.file_id) return;
     out_.torn_bytes = wal_record_header_bytes + std::uint64_t{header->length};
     out_.torn_path = info.path;
+  }
+
+  void note_ends(const WalRecordHeader& record, std::string_view payload) {
+    for_each_entry(record, payload, [&](const WalEntry& entry) {
+      if (entry.bytes.size() < batch_header_bytes) return;
+      Offset& end = out_.ends[entry.header.partition];
+      end = std::max(end, BatchHeader(entry.bytes).last_offset() + 1);
+    });
   }
 
   void note_gap(const WalFileInfo& info, std::uint64_t at, std::uint64_t found) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "io/file.h"
@@ -43,7 +44,8 @@ struct WalScan {
   std::vector<WalFileInfo> files;       // in the order of their ids, blank ones last
   std::vector<WalRecordPlace> records;  // in the order of their sequences, from `from_sequence` on
   std::vector<WalDamage> damage;
-  std::uint64_t last_sequence = 0;     // of the last valid record, or from_sequence - 1
+  std::unordered_map<PartitionId, Offset> ends;  // of a partition's last batch in `records`
+  std::uint64_t last_sequence = 0;               // of the last valid record, or from_sequence - 1
   std::uint64_t durable_sequence = 0;  // the largest that a later record or header vouches for
   std::uint64_t last_file_id = 0;
   std::uint64_t torn_bytes = 0;  // after the last valid record, not blank; 0: a clean end

@@ -91,15 +91,18 @@ WalWriter::WalWriter(io::Runtime& runtime, io::Worker& writer, io::Worker& backg
     const std::string name = found.path.substr(found.path.rfind('/') + 1);
     if (parse_number(name.substr(0, name.size() - 4), number))
       last_path_number_ = std::max(last_path_number_, static_cast<std::uint64_t>(number));
-    if (found.blank && found.size >= options_.file_bytes && spares_.size() < options_.spare_files) {
-      if (auto file = runtime_.files().open_direct(found.path, io::OpenMode::read_write)) {
-        spares_.push_back({.path = found.path, .file = std::move(*file), .capacity = found.size});
-        continue;
-      }
+    std::shared_ptr<io::File> file;
+    if (found.size >= options_.file_bytes && spares_.size() + sealed_.size() < options_.spare_files)
+      if (auto opened = runtime_.files().open_direct(found.path, io::OpenMode::read_write))
+        file = std::move(*opened);
+    if (found.blank && file != nullptr) {
+      spares_.push_back({.path = found.path, .file = std::move(file), .capacity = found.size});
+      continue;
     }
-    // Files found are never written on from where they ended: what lies there is not known.
+    // Files found are never written on from where they ended: what lies there is not known. They
+    // are used again from their start; until then they may mend a damaged segment.
     sealed_.push_back({.path = found.path,
-                       .file = nullptr,
+                       .file = std::move(file),
                        .bytes = found.blank ? 0 : found.size,
                        .capacity = found.size,
                        .last_sequence = found.last_sequence,
