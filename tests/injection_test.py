@@ -5,9 +5,11 @@ the broker starts, everything acknowledged is there, and nothing is there twice.
 """
 import copy
 import json
+import os
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import unittest
@@ -24,6 +26,16 @@ FAULTS = ("signal=SIGKILL", "error=EIO", "error=ENOSPC")
 
 def words(settings):
     return [word for name, value in {"weir.wal.max.bytes": 4 << 20, **settings}.items() for word in ("--set", f"{name}={value}")]
+
+
+def end(broker):
+    """kill -9 of the broker alone: strace is to write down what it has seen."""
+    try:
+        os.kill(broker.pid, signal.SIGKILL)
+        broker.process.wait(20)
+    except (OSError, IndexError):
+        pass  # it has ended by itself
+    broker.kill()
 
 
 class Prepared:
@@ -45,7 +57,8 @@ class Prepared:
         shutil.copytree(self.folder / "prepared", data)
         inject = [] if call is None else ["-e", f"inject={call}:{fault}:when={number}"]
         traced = ",".join(CALLS) if call is None else call
-        prefix = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", trace, "-e", f"trace={traced}", *inject]
+        # Without --seccomp-bpf, under which strace 6.1 sends no signal at the Nth call.
+        prefix = ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={traced}", *inject]
         became = self.act(scenario, data, prefix)
         text = trace.read_text(encoding="utf-8", errors="replace") if trace.exists() else ""
         if call is not None and became == "served on" and "INJECTED" not in text:
@@ -67,11 +80,11 @@ class Prepared:
                 raise AssertionError(f"the broker does not answer: {broker.log()[-2000:]}") from None
             return "ended"
         finally:
-            broker.kill()
+            end(broker)
 
     @staticmethod
     def count(text):
-        counts = Counter(re.findall(r"^(\d+) (\w+)\(", text, re.M))
+        counts = Counter(re.findall(r"^(\d+) +(\w+)\(", text, re.M))
         return {call: max((n for (_, name), n in counts.items() if name == call), default=0) for call in CALLS}
 
 
@@ -120,6 +133,7 @@ class NthCall(unittest.TestCase):
                             broken += wrong
                             became[how] += 1
         print(dict(became))
+        self.assertLess(became["untouched"], sum(became.values()) / 10)
         self.assertEqual(broken, [], "\n" + "\n".join(broken))
         for how in ("served on", "ended", "did not start"):
             self.assertGreater(became[how], 0, how)

@@ -1,10 +1,13 @@
-"""Producers of librdkafka for mixed_kill_test.py: kill_writers.py BOOTSTRAP TOPIC PARTITIONS FIRST EACH JOURNAL.
+"""Producers of librdkafka for mixed_kill_test.py and power_cuts.py:
+kill_writers.py BOOTSTRAP TOPIC PARTITIONS FIRST EACH JOURNAL [sync]. With `sync` a line of the journal is on the disk of the
+machine that lives on before the next one begins.
 
 EACH idempotent ones, numbered from FIRST, then EACH transactional ones. The journal has a line for each thing that a
 producer was told: `a VALUE PARTITION OFFSET` acknowledged, `f VALUE WHY` not; `c WRITER:N` committed, `b WRITER:N` aborted,
 `u WRITER:N WHY` not known. Values are i:WRITER:N and t:WRITER:N:I. It prints `progress ACKNOWLEDGED COMMITTED`, and ends at
 SIGTERM, when nothing is open.
 """
+import os
 import signal
 import sys
 import threading
@@ -15,9 +18,10 @@ OUTSTANDING, RECORDS, DEADLINE_S = 10, 8, 60
 
 
 class Writers:
-    def __init__(self, bootstrap, topic, partitions, journal):
+    def __init__(self, bootstrap, topic, partitions, journal, synced=False):
         self.bootstrap, self.topic, self.partitions = bootstrap, topic, partitions
-        self.journal, self.lock = open(journal, "w", encoding="utf-8"), threading.Lock()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_SYNC if synced else 0)
+        self.journal, self.lock = os.fdopen(os.open(journal, flags, 0o644), "w", buffering=1, encoding="utf-8"), threading.Lock()
         self.acknowledged = self.committed = 0
         self.stopped = threading.Event()
 
@@ -88,8 +92,8 @@ class Writers:
 
 
 def main():
-    bootstrap, topic, partitions, first, each, journal = sys.argv[1:]
-    writers = Writers(bootstrap, topic, int(partitions), journal)
+    bootstrap, topic, partitions, first, each, journal, *more = sys.argv[1:]
+    writers = Writers(bootstrap, topic, int(partitions), journal, synced=more == ["sync"])
     threads = [threading.Thread(target=run, args=(number,), daemon=True) for i in range(int(each))
                for run, number in ((writers.write, int(first) + i), (writers.transact, int(first) + int(each) + i))]
     signal.signal(signal.SIGTERM, lambda *_: writers.stopped.set())
