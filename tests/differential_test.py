@@ -9,9 +9,10 @@ import traceback
 import unittest
 from pathlib import Path
 
-from differential import groups, records, topics, transactions
-from lib import kafka, messages
+from differential import epochs, groups, records, topics, transactions
+from lib import kafka, messages, ports
 from lib.broker import WeirBroker
+from lib.waiting import poll_until
 from lib.differential import NAMES, Known, Pair
 
 DIFFERENCES = Path(__file__).resolve().parent / "kafka_differences.toml"
@@ -20,7 +21,7 @@ SETTINGS = {"num.partitions": 1, "group.max.size": 2, "offsets.topic.num.partiti
 # The errors that a broker of Kafka's protocol is to know.
 NAMED = (-1, 0, 1, 2, 3, 6, 7, 10, 12, *range(14, 20), *range(21, 41), *range(42, 55), 56, 58, 59, *range(68, 72), 74, 75, 76, 79,
          81, 82, *range(84, 94), 96, 100, 103, 105, 106, *range(110, 114), *range(120, 124), *range(128, 134))
-MODULES = (topics, records, groups, transactions)
+MODULES = (topics, records, groups, transactions, epochs)
 
 
 class AgainstKafka(unittest.TestCase):
@@ -29,13 +30,15 @@ class AgainstKafka(unittest.TestCase):
         kafka.jars()
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        cls.peer = kafka.Kafka(settings=SETTINGS, heap="512m")
+        # Its controller takes a killed broker back after this time.
+        cls.peer = kafka.Kafka(settings={**SETTINGS, "broker.session.timeout.ms": 5000}, heap="512m")
         cls.addClassCleanup(cls.peer.stop)
-        words = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
-        cls.broker = WeirBroker(cls.folder.name, words)
-        cls.addClassCleanup(cls.broker.process.stop)
+        cls.words = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+        cls.broker = WeirBroker(cls.folder.name, cls.words)
+        cls.addClassCleanup(lambda: cls.broker.process.stop())
         cls.pair = Pair(cls.peer.ports[0], cls.broker.port)
         cls.addClassCleanup(cls.pair.close)
+        cls.pair.restart = cls.restart
         line = cls.pair.line()
         answer = line.receive(line.send("ApiVersions", 0, {}, sides=(1,)), 1)
         cls.pair.served = {messages.APIS[row["api_key"]].name: (row["min_version"], row["max_version"])
@@ -56,6 +59,15 @@ class AgainstKafka(unittest.TestCase):
                     print(f"{scenario.__name__}: {time.monotonic() - started:.1f} s", flush=True)
         cls.known = Known(DIFFERENCES)
         cls.unknown = cls.known.judge(cls.pair.found)
+
+    @classmethod
+    def restart(cls):
+        """kill -9 of both, and a start over what they have left, at the same addresses."""
+        cls.pair.reset()
+        cls.broker.kill()
+        cls.peer.kill_and_start()
+        cls.broker = WeirBroker(cls.folder.name, cls.words, port=cls.broker.port)
+        poll_until(lambda: ports.is_open(cls.peer.ports[0]), kafka.START_DEADLINE_S, "Kafka's port")
 
     def test_every_scenario_came_to_its_end(self):
         self.assertEqual(self.broken, [], "\n".join(self.broken))
