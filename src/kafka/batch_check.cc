@@ -43,14 +43,14 @@ class RecordSource {
   void advance_to(const char* p) { p_ = p; }
 
   bool take(std::int32_t& out) {
-    std::uint64_t v;
+    std::uint64_t v = 0;
     if (!take_bits(v, 5)) return false;
     if (v > std::numeric_limits<std::uint32_t>::max()) return false;
     out = unzigzag(static_cast<std::uint32_t>(v));
     return true;
   }
   bool take(std::int64_t& out) {
-    std::uint64_t v;
+    std::uint64_t v = 0;
     if (!take_bits(v, 10)) return false;
     out = unzigzag(v);
     return true;
