@@ -25,6 +25,7 @@ enum class Kind : std::int16_t {
 };
 constexpr std::int16_t value_version = 0;
 constexpr std::int64_t producer_block_size = 1000;
+constexpr std::int64_t restored_producer_ids = 1'000'000'000;
 
 std::string key_of(Kind kind) {
   std::string key;
@@ -151,6 +152,11 @@ Result<void> Metadata::load() {
     return {};
   });
   if (r && damaged_) r = adopt_folders();
+  if (r && log_.restored()) {
+    // Ids that were given out since the backup may still be in use.
+    producer_block_end_ += restored_producer_ids;
+    adopted_.push_back(producer_block(producer_block_end_));
+  }
   deleted_.clear();
   next_producer_id_ = producer_block_end_;
   return r;
@@ -334,10 +340,12 @@ void Metadata::attach_logs() {
     }
   if (adopted_.empty()) return;
   mutate([this] { return std::exchange(adopted_, {}); },
-         [](const Result<void>& written) {
-           if (!written)
+         [this](const Result<void>& written) {
+           if (written)
+             log_.forget_restored();
+           else
              log_error("broker",
-                       "what is known of damaged topics could not be written down, the "
+                       "what was taken from folders could not be written down, the "
                        "next start finds it again: " +
                            written.error().message());
          });

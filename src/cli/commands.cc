@@ -4,11 +4,18 @@ namespace weir::cli {
 
 std::span<const Command* const> commands() {
   static constexpr const Command* table[] = {
-      &broker_command,      &topic_list_command,     &topic_describe_command, &topic_create_command,
-      &topic_alter_command, &topic_delete_command,   &produce_command,        &consume_command,
-      &group_list_command,  &group_describe_command, &group_reset_command,    &group_delete_command,
-      &lag_command,         &log_verify_command,     &help_command,           &explain_command,
-      &completion_command,  &version_command,
+      &broker_command,         &broker_backup_command,
+      &broker_restore_command, &broker_verify_command,
+      &topic_list_command,     &topic_describe_command,
+      &topic_create_command,   &topic_alter_command,
+      &topic_delete_command,   &produce_command,
+      &consume_command,        &group_list_command,
+      &group_describe_command, &group_reset_command,
+      &group_delete_command,   &lag_command,
+      &log_verify_command,     &log_dump_command,
+      &log_repair_command,     &help_command,
+      &explain_command,        &completion_command,
+      &version_command,
   };
   return table;
 }
@@ -16,7 +23,7 @@ std::span<const Command* const> commands() {
 std::span<const Noun> nouns() {
   static constexpr Noun table[] = {{"topic", "Topics: list, describe, create, alter, delete"},
                                    {"group", "Groups of consumers: list, describe, reset, delete"},
-                                   {"log", "A data folder without a broker: verify"}};
+                                   {"log", "A data folder without a broker: verify, dump, repair"}};
   return table;
 }
 

@@ -23,6 +23,9 @@ std::vector<const Command*> commands_of(std::string_view noun);
 
 // The rows. Each is defined in the file of its noun.
 extern const Command broker_command;
+extern const Command broker_backup_command;
+extern const Command broker_restore_command;
+extern const Command broker_verify_command;
 extern const Command topic_list_command;
 extern const Command topic_describe_command;
 extern const Command topic_create_command;
@@ -34,6 +37,8 @@ extern const Command group_reset_command;
 extern const Command group_delete_command;
 extern const Command lag_command;
 extern const Command log_verify_command;
+extern const Command log_dump_command;
+extern const Command log_repair_command;
 extern const Command produce_command;
 extern const Command consume_command;
 extern const Command help_command;

@@ -45,13 +45,18 @@ Result<Found> find_command(const CommandTable& table, std::span<const std::strin
   const std::string_view noun = words.front();
   std::vector<std::string_view> nouns;
   std::vector<std::string_view> verbs;
+  const Command* alone = nullptr;
   for (const Command* command : table.commands) {
     nouns.push_back(command->noun);
     if (command->noun != noun) continue;
-    if (command->verb.empty()) return Found{command, 1};
     if (words.size() > 1 && words[1] == command->verb) return Found{command, 2};
-    verbs.push_back(command->verb);
+    if (command->verb.empty()) {
+      alone = command;
+    } else {
+      verbs.push_back(command->verb);
+    }
   }
+  if (alone != nullptr) return Found{alone, 1};
   if (verbs.empty())
     return fail(Errc::usage, fmt::format("weir has no command {}{}", escape_for_log(noun, 64),
                                          config::did_you_mean(noun, nouns)));

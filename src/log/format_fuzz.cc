@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "log/aborted.h"
+#include "log/backup_manifest.h"
 #include "log/batch.h"
 #include "log/checkpoint_file.h"
 #include "log/leader_epochs.h"
@@ -37,6 +38,10 @@ void read_texts(std::string_view text) {
   if (auto epochs = LeaderEpochs::decode(text)) {
     auto again = LeaderEpochs::decode(epochs->encode());
     check(again && again->entries().size() == epochs->entries().size(), "so are leader epochs");
+  }
+  if (auto manifest = decode_manifest(text)) {
+    auto again = decode_manifest(encode(*manifest));
+    check(again && again->files.size() == manifest->files.size(), "so is the list of a backup");
   }
 }
 

@@ -114,6 +114,10 @@ class LogStore {
     std::string topic;
   };
   Result<std::vector<FoundPartition>> find_partitions();
+  /// The folder comes from a backup, and nobody has left room yet for what that did not know.
+  bool restored() const { return restored_; }
+  /// Somebody has. Removes the mark in the background.
+  void forget_restored();
   /// Recovers these partitions; folders of others are left alone and named in the log.
   Result<void> start(std::vector<PartitionSpec> partitions);
 
@@ -272,7 +276,8 @@ class LogStore {
   std::vector<Removal> removals_;  // files that the next checkpoint makes unneeded
   RecoveryReport report_;
   LogCounters counters_;
-  WalScan scan_;                     // until start()
+  WalScan scan_;  // until start()
+  bool restored_ = false;
   bool checkpoint_unknown_ = false;  // it was lost or damaged; until the first new one
 
   std::unordered_map<PartitionId, std::shared_ptr<PartitionLog>> partitions_;

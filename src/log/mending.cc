@@ -87,10 +87,14 @@ void LogStore::mend_next() {
   const bool settled = segment.log == nullptr && segment.made &&
                        segment.synced_bytes == segment.assigned_bytes &&
                        segment.readable_bytes == segment.assigned_bytes;
-  if (!settled) {  // the next tick finds it closed and synced
-    if (*index + 1 == partition->segments_.size() && can_close_active(*partition))
+  if (!settled) {
+    if (*index + 1 == partition->segments_.size()) {
+      if (!can_close_active(*partition)) return;  // the next tick tries again
       close_active(*partition);
-    checkpoint();
+    }
+    checkpoint([this](const Result<void>& synced) {
+      if (synced) mend_next();
+    });
     return;
   }
   to_mend_.pop_front();
@@ -199,7 +203,7 @@ void LogStore::exchange_mended(const std::shared_ptr<MendJob>& job) {
           *segment = job->segment;
           counters_.mended_batches += job->found.size();
           for (const auto& [from, to] : job->found) partition.remove_lost(from, to);
-          log_info("log", fmt::format("{}.log: {} batches that were damaged were taken from the "
+          log_warn("log", fmt::format("{}.log: {} batches that were damaged were taken from the "
                                       "write-ahead log; the damaged file is kept as .log.damaged",
                                       job->segment.stem, job->found.size()));
           partition.save_lost();

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mutant.h"
+#include "log/backup.h"
 #include "log/batch.h"
 #include "log/flush.h"
 #include "log/log_store.h"
@@ -112,6 +113,9 @@ Result<void> LogStore::read_checkpoints() {
   auto clean = files.exists(path(".kafka_cleanshutdown"));
   if (!clean) return fail(clean.error());
   report_.clean = *clean;
+  auto restored = files.exists(path(restored_mark));
+  if (!restored) return fail(restored.error());
+  restored_ = *restored;
   auto text = read_if_there(files, path("weir-checkpoint"));
   if (!text) return fail(text.error());
   const bool first_start = text->empty();
@@ -316,6 +320,12 @@ Result<void> LogStore::start(std::vector<PartitionSpec> specs) {
   arm_checkpoint_timer();
   if (report_.records > 0 || report_.batches > 0 || checkpoint_unknown_) checkpoint();
   return {};
+}
+
+void LogStore::forget_restored() {
+  if (!std::exchange(restored_, false)) return;
+  auto& files = runtime_.files();
+  background_->run([&files, mark = path(restored_mark)] { (void)files.remove(mark); }, {});
 }
 
 void LogStore::arm_checkpoint_timer() {
