@@ -45,7 +45,7 @@ def batch(*values, **settings):
 def produce(pair, name, records, version=9, partition=0, acks=-1, topic_id=None, transactional_id=None, **more):
     """Produces one batch and compares."""
     return pair.ask("Produce", version, {"acks": acks, "timeout_ms": 5000, "transactional_id": transactional_id, "topic_data": [
-        {"name": name, "topic_id": topic_id or messages._ZERO,
+        {"name": name, "topic_id": topic_id or messages.NO_ID,
          "partition_data": [{"index": partition, "records": records}]}]}, **more)
 
 
@@ -54,7 +54,7 @@ def fetch_values(name, offset, topic_id=None, partition=0, **more):
     inner = {"partition": partition, "fetch_offset": offset, "partition_max_bytes": 1 << 20}
     inner.update({key.removeprefix("p_"): value for key, value in more.items() if key.startswith("p_")})
     outer = {"max_wait_ms": 0, "min_bytes": 0, "max_bytes": 1 << 20, "topics": [
-        {"topic": name, "topic_id": topic_id or messages._ZERO, "partitions": [inner]}]}
+        {"topic": name, "topic_id": topic_id or messages.NO_ID, "partitions": [inner]}]}
     outer.update({key: value for key, value in more.items() if not key.startswith("p_")})
     return outer
 

@@ -14,7 +14,7 @@ from lib import wire  # noqa: E402
 
 _SCHEMAS = ROOT / "src" / "kafka" / "schemas"
 _NUMBERS = {"int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint16": "H", "uint32": "I", "float64": "d"}
-_ZERO = bytes(16)
+NO_ID = bytes(16)
 
 
 class Api:
@@ -47,21 +47,6 @@ APIS, ERRORS, _NOTES = _read()
 KEYS = {api.name: key for key, api in APIS.items()}
 
 
-def fields_named(name, kind):
-    """All names of fields that any version of the message has, at any depth."""
-    out = set()
-
-    def visit(fields):
-        for field, _, kind_of in fields["fields"]:
-            out.add(field)
-            inner = kind_of.get("element", kind_of)
-            if inner["kind"] == "struct":
-                visit(inner["fields"])
-    for fields in APIS[KEYS[name]].fields[kind].values():
-        visit(fields)
-    return out
-
-
 def _default(message, path, kind):
     note = _NOTES.get(message, {}).get((path, "="))
     if note == "null":
@@ -74,7 +59,7 @@ def _default(message, path, kind):
         return None if kind["nullable"] else {}
     if kind["kind"] == "run":
         return None if kind["name"] == "records" else "" if kind["name"] == "string" else b""
-    return False if kind["name"] == "boolean" else _ZERO if kind["name"] == "uuid" else 0
+    return False if kind["name"] == "boolean" else NO_ID if kind["name"] == "uuid" else 0
 
 
 class _Writer:
