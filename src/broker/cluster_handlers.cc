@@ -25,7 +25,8 @@ bool legal_software(std::string_view text) {
 
 // Operations that everybody may do while there is no authorisation, as Kafka's bit fields say them.
 constexpr std::int32_t all_topic_operations = 0x0df8;  // read … alter configs, and describe
-constexpr std::int32_t all_cluster_operations = 0x1f10 | 0x20 | 0x80;
+constexpr std::int32_t all_cluster_operations =
+    0x1fa0;  // create, alter, describe … idempotent write
 
 template <class Partition>
 Partition describe_partition(Broker& broker, const Topic& topic, std::int32_t index) {
@@ -129,6 +130,7 @@ void handle_api_versions(Broker& broker, RequestInfo info, kafka::ApiVersionsReq
   if (info.api_version >= 3 && (!legal_software(request.client_software_name) ||
                                 !legal_software(request.client_software_version)))
     response.error_code = wire_code(Errc::invalid_request);
+  if (response.error_code != 0) return reply(response);
   for (const auto& row : served_apis()) {
     kafka::ApiVersionsResponse::ApiVersion version;
     version.api_key = static_cast<std::int16_t>(row.key);
@@ -191,7 +193,6 @@ void handle_describe_cluster(Broker& broker, RequestInfo info,
                              kafka::DescribeClusterRequest request,
                              Reply<kafka::DescribeClusterResponse> reply) {
   kafka::DescribeClusterResponse response;
-  response.endpoint_type = request.endpoint_type;
   if (info.api_version >= 1 && request.endpoint_type != 1) {
     const bool controllers = request.endpoint_type == 2;
     response.error_code =
@@ -229,6 +230,10 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo,
     if (request.cursor && name < request.cursor->topic_name) continue;
     Response::DescribeTopicPartitionsResponseTopic out;
     out.name = response.keep(std::string(name));
+    if (left == 0) {
+      response.next_cursor = cursor_at(*out.name, 0);
+      break;
+    }
     const Topic* topic = broker.metadata().find(name);
     if (topic == nullptr) {
       out.error_code = wire_code(topic_name_fault(name).empty() ? Errc::unknown_topic_or_partition
@@ -242,10 +247,6 @@ void handle_describe_topic_partitions(Broker& broker, RequestInfo,
     std::int32_t p = 0;
     if (request.cursor && request.cursor->topic_name == name)
       p = std::max(0, request.cursor->partition_index);
-    if (left == 0) {
-      response.next_cursor = cursor_at(*out.name, p);
-      break;
-    }
     for (; p < topic->partitions && left > 0; ++p, --left) {
       auto partition =
           describe_partition<Response::DescribeTopicPartitionsResponsePartition>(broker, *topic, p);

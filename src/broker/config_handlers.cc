@@ -46,8 +46,10 @@ struct Describer {
             const kafka::DescribeConfigsRequest::DescribeConfigsResource& asked,
             kafka::DescribeConfigsResponse::DescribeConfigsResult& out, const Settings& fill) {
     for (const auto& setting : table.rows()) {
-      const auto& keys = asked.configuration_keys;
-      if (keys && std::find(keys->begin(), keys->end(), setting.name) == keys->end()) continue;
+      const auto& keys = asked.configuration_keys;  // none named: all
+      if (keys && !keys->empty() &&
+          std::find(keys->begin(), keys->end(), setting.name) == keys->end())
+        continue;
       Row row;
       row.name = setting.name;
       row.read_only = setting.fixed;

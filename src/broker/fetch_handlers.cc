@@ -114,10 +114,12 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   }
 
   static Errc check_epoch(const log::PartitionLog& log, const FetchTarget& asked) {
-    if (asked.current_leader_epoch < 0) return Errc::none;
     const auto present = log.leader_epoch().value;
-    if (asked.current_leader_epoch < present) return Errc::fenced_leader_epoch;
-    return asked.current_leader_epoch > present ? Errc::unknown_leader_epoch : Errc::none;
+    if (asked.current_leader_epoch >= 0 && asked.current_leader_epoch != present)
+      return asked.current_leader_epoch < present ? Errc::fenced_leader_epoch
+                                                  : Errc::unknown_leader_epoch;
+    // The reader has seen a later history than this one: a log that was set back.
+    return asked.last_fetched_epoch > present ? Errc::offset_out_of_range : Errc::none;
   }
 
   /// Where the reader's last epoch ended here, if that is before where it wants to read on.
@@ -207,6 +209,8 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     out.error_code = wire_code(part.error);
     out.high_watermark = -1;
     if (info_.api_version >= 11) out.preferred_read_replica = -1;
+    const auto* log = broker_.log().find(part.id);
+    if (log != nullptr) out.aborted_transactions.reset();  // null, unless somebody asks for them
     if (isolation() == log::Isolation::committed) {
       auto& aborted = out.aborted_transactions.emplace();
       for (const auto& transaction : part.aborted)
@@ -214,14 +218,10 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
                            .first_offset = transaction.first.value,
                            .unknown_tags = {}});
     }
-    const auto* log = broker_.log().find(part.id);
-    if (log == nullptr || part.error == Errc::topic_authorization_failed ||
-        part.error == Errc::offset_out_of_range)
-      return out;
+    if (log == nullptr || part.error != Errc::none) return out;
     out.high_watermark = log->high_watermark().value;
     out.last_stable_offset = log->last_stable_offset().value;
     out.log_start_offset = log->log_start().value;
-    if (part.error != Errc::none) return out;
     if (const auto end = diverging(*log, part.target); end.epoch.value >= 0)
       out.diverging_epoch = {
           .epoch = end.epoch.value, .end_offset = end.end.value, .unknown_tags = {}};

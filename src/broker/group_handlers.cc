@@ -16,7 +16,7 @@ using coordinator::GroupState;
 
 // Read, delete, describe, describe configs, alter configs: everything, while nothing authorises.
 constexpr std::int32_t all_group_operations = 0x0d48;
-constexpr std::string_view classic_type = "Classic";
+constexpr std::string_view classic_type = "classic";
 
 bool same_word(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {

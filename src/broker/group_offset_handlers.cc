@@ -308,6 +308,7 @@ void handle_txn_offset_commit(Broker& broker, RequestInfo info,
   };
   if (broker.groups().unavailable()) return refuse(Errc::coordinator_not_available);
   if (pending->request.transactional_id.empty()) return refuse(Errc::invalid_request);
+  if (pending->request.group_id.empty()) return refuse(Errc::invalid_group_id);
   if (pending->request.producer_id < 0) return refuse(Errc::invalid_producer_id_mapping);
   broker.groups().ensure_topic([&broker, pending](const Result<void>& made) {
     if (made) return commit_in_transaction(broker, pending);
@@ -350,12 +351,14 @@ void handle_offset_delete(Broker& broker, RequestInfo info, kafka::OffsetDeleteR
   for (const auto& asked : pending->request.topics) {
     auto& out = response.topics.emplace_back();
     out.name = asked.name;
-    const bool known = broker.metadata().find(asked.name) != nullptr;
+    const Topic* found = broker.metadata().find(asked.name);
     for (const auto& partition : asked.partitions) {
       auto& row = out.partitions.emplace_back();
       row.partition_index = partition.partition_index;
-      if (!known) row.error_code = wire_code(Errc::unknown_topic_or_partition);
-      if (!known) continue;
+      if (found == nullptr || row.partition_index < 0 || row.partition_index >= found->partitions) {
+        row.error_code = wire_code(Errc::unknown_topic_or_partition);
+        continue;
+      }
       pending->places.emplace_back(response.topics.size() - 1, out.partitions.size() - 1);
       deletion.items.push_back({.topic = asked.name, .partition = partition.partition_index});
     }

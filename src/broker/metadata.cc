@@ -406,8 +406,8 @@ log::PartitionSettings Metadata::partition_settings(const Topic& topic) const {
 }
 
 void Metadata::settings_changed(Topic& topic) {
-  topic.rules.max_batch_bytes = static_cast<std::size_t>(
-      std::min(effective_int(topic, "max.message.bytes"), effective_int(topic, "segment.bytes")));
+  topic.rules.max_batch_bytes = static_cast<std::size_t>(effective_int(topic, "max.message.bytes"));
+  topic.rules.segment_bytes = static_cast<std::size_t>(effective_int(topic, "segment.bytes"));
   topic.rules.timestamp_before_max_ms = effective_int(topic, "message.timestamp.before.max.ms");
   topic.rules.timestamp_after_max_ms = effective_int(topic, "message.timestamp.after.max.ms");
   topic.rules.log_append_time = effective(topic, "message.timestamp.type") == "LogAppendTime";

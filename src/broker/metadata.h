@@ -24,6 +24,7 @@ namespace weir::broker {
 /// The settings in force that every Produce looks at, read once.
 struct ProduceRules {
   std::size_t max_batch_bytes = 0;
+  std::size_t segment_bytes = 0;
   std::int64_t timestamp_before_max_ms = 0;
   std::int64_t timestamp_after_max_ms = 0;
   bool log_append_time = false;

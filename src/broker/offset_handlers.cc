@@ -1,5 +1,7 @@
 // ListOffsets, OffsetForLeaderEpoch, DeleteRecords: offsets by place, by time, by epoch, and the
 // start of a log.
+#include <set>
+
 #include "broker/broker.h"
 #include "broker/handlers.h"
 #include "kafka/record_batch.h"
@@ -7,7 +9,21 @@
 namespace weir::broker {
 namespace {
 
-constexpr std::int64_t latest = -1, earliest = -2, max_timestamp = -3, earliest_local = -4;
+constexpr std::int64_t latest = -1, earliest = -2, max_timestamp = -3, earliest_local = -4,
+                       latest_tiered = -5, earliest_pending_upload = -6;
+
+/// Whether clients of the version know this way to ask; they would not understand the answer.
+bool is_known(std::int64_t timestamp, std::int16_t version) {
+  switch (timestamp) {
+    case latest:
+    case earliest: return true;
+    case max_timestamp: return version >= 7;
+    case earliest_local: return version >= 8;
+    case latest_tiered: return version >= 9;
+    case earliest_pending_upload: return version >= 11;
+    default: return timestamp >= 0;
+  }
+}
 
 /// The first record of the batch that is not older than `timestamp`.
 Result<std::optional<log::TimeMatch>> first_record_at(std::string_view bytes,
@@ -88,10 +104,22 @@ void handle_list_offsets(Broker& broker, RequestInfo info, kafka::ListOffsetsReq
   for (std::size_t t = 0; t < response.topics.size(); ++t) {
     const auto& topic = pending->request.topics[t];
     const Topic* found = broker.metadata().find(topic.name);
+    std::set<std::int32_t> seen;
+    std::set<std::int32_t> twice;
+    for (const auto& asked : topic.partitions)
+      if (!seen.insert(asked.partition_index).second) twice.insert(asked.partition_index);
     for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
       const auto& asked = topic.partitions[p];
       Out& out = response.topics[t].partitions[p];
       out.partition_index = asked.partition_index;
+      if (twice.contains(asked.partition_index)) {
+        out.error_code = wire_code(Errc::invalid_request);
+        continue;
+      }
+      if (!is_known(asked.timestamp, pending->info.api_version)) {
+        out.error_code = wire_code(Errc::unsupported_version);
+        continue;
+      }
       if (found == nullptr || asked.partition_index < 0 ||
           asked.partition_index >= found->partitions) {
         out.error_code = wire_code(Errc::unknown_topic_or_partition);
@@ -122,7 +150,7 @@ void handle_offset_for_leader_epoch(Broker& broker, RequestInfo,
       } else {
         auto& log = *found->logs[static_cast<std::size_t>(asked.partition)];
         out.error_code = wire_code(check_epoch(asked.current_leader_epoch, log.leader_epoch()));
-        if (out.error_code == 0) {
+        if (out.error_code == 0 && asked.leader_epoch >= 0) {
           const auto end =
               log.leader_epochs().end_of(LeaderEpoch(asked.leader_epoch), log.next_offset());
           out.leader_epoch = end.epoch.value;

@@ -135,6 +135,7 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
   kafka::ProduceChecks checks_for(const Topic& topic) const {
     kafka::ProduceChecks checks;
     checks.max_batch_bytes = topic.rules.max_batch_bytes;
+    checks.segment_bytes = topic.rules.segment_bytes;
     checks.check_timestamps = !topic.rules.log_append_time;
     checks.now_ms = broker_.wall_ms();
     checks.timestamp_before_max_ms = topic.rules.timestamp_before_max_ms;
@@ -149,7 +150,7 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
     if (topic.rules.codec && *topic.rules.codec != produced.batch.codec()) {
       auto stored = kafka::recompress(produced.batch, *topic.rules.codec, topic.rules.level);
       if (!stored) return refuse(out, stored.error());
-      if (stored->size() > topic.rules.max_batch_bytes)
+      if (stored->size() > std::min(topic.rules.max_batch_bytes, topic.rules.segment_bytes))
         return refuse(out, {Errc::message_too_large,
                             fmt::format("with the topic's compression.type the batch takes {} "
                                         "bytes, at most {} are allowed",

@@ -50,7 +50,7 @@ std::optional<Error> creation_fault(const Metadata& metadata,
   }
   if (asked.num_partitions != -1 &&
       (asked.num_partitions < 1 || asked.num_partitions > limits::partitions_per_topic))
-    return Error(Errc::invalid_partitions,
+    return Error(asked.num_partitions < 1 ? Errc::invalid_partitions : Errc::policy_violation,
                  fmt::format("topic {}: {} partitions; want 1 to {}, or -1 for the default", name,
                              asked.num_partitions, limits::partitions_per_topic));
   if (asked.replication_factor != -1 && asked.replication_factor != 1)
@@ -194,7 +194,13 @@ void handle_delete_topics(Broker& broker, RequestInfo info, kafka::DeleteTopicsR
         for (const auto name : pending->request.topic_names)
           remove(metadata.find(name), name, {}, Errc::unknown_topic_or_partition);
         for (const auto& state : pending->request.topics) {
-          if (state.name) {
+          if (state.name && state.topic_id != TopicId{}) {
+            auto& out = pending->response.responses.emplace_back();
+            out.name = state.name;
+            out.topic_id = state.topic_id;
+            note_error(out, pending->response,
+                       Error(Errc::invalid_request, "a topic by its name or by its id, not both"));
+          } else if (state.name) {
             remove(metadata.find(*state.name), state.name, state.topic_id,
                    Errc::unknown_topic_or_partition);
           } else {
@@ -229,6 +235,9 @@ void handle_create_partitions(Broker& broker, RequestInfo info,
       [pending, &broker] {
         std::vector<MetadataRecord> records;
         std::set<std::string_view> seen;
+        std::set<std::string_view> twice;
+        for (const auto& asked : pending->request.topics)
+          if (!seen.insert(asked.name).second) twice.insert(asked.name);
         for (const auto& asked : pending->request.topics) {
           auto& out = pending->response.results.emplace_back();
           out.name = asked.name;
@@ -236,7 +245,7 @@ void handle_create_partitions(Broker& broker, RequestInfo info,
             note_error(out, pending->response, Error(code, std::move(why)));
           };
           const Topic* topic = broker.metadata().find(asked.name);
-          if (!seen.insert(asked.name).second) {
+          if (twice.contains(asked.name)) {
             refuse(Errc::invalid_request, "the topic comes twice in the request");
           } else if (topic == nullptr) {
             refuse(Errc::unknown_topic_or_partition, "there is no such topic");

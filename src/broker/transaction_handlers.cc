@@ -191,6 +191,8 @@ void handle_init_producer_id(Broker& broker, RequestInfo info, kafka::InitProduc
     response.producer_epoch = given.epoch.value;
     return response;
   };
+  if ((request.producer_id < 0) != (request.producer_epoch < 0))
+    return reply(answer({.error = Errc::invalid_request}));
   if (request.transactional_id) {
     return broker.transactions().init(
         {.id = *request.transactional_id,
@@ -231,21 +233,27 @@ void write_marker(Broker& broker, const std::shared_ptr<PendingMarkers>& pending
     out.error_code = wire_code(Errc::unknown_topic_or_partition);
     return;
   }
+  auto& log = *topic->logs[static_cast<std::size_t>(out.partition_index)];
+  const auto& producers = log.producers().entries();
+  const auto known = producers.find(ProducerId(marker.producer_id));
+  if (known != producers.end() && marker.coordinator_epoch < known->second.coordinator_epoch) {
+    out.error_code = wire_code(Errc::transaction_coordinator_fenced);
+    return;
+  }
   ++pending->waiting;
   const bool offsets = topic->name == offsets_topic;
   if (offsets) broker.groups().flush();
-  topic->logs[static_cast<std::size_t>(out.partition_index)]->append_end(
-      {.producer = ProducerId(marker.producer_id),
-       .epoch = ProducerEpoch(marker.producer_epoch),
-       .commit = marker.transaction_result,
-       .coordinator_epoch = marker.coordinator_epoch},
-      [pending, &out, &broker, offsets, &marker](const Result<log::Appended>& appended) {
-        if (appended && offsets)
-          broker.groups().transaction_ended(ProducerId(marker.producer_id),
-                                            marker.transaction_result);
-        if (!appended) out.error_code = wire_code(appended.error().code());
-        pending->finish_one();
-      });
+  log.append_end({.producer = ProducerId(marker.producer_id),
+                  .epoch = ProducerEpoch(marker.producer_epoch),
+                  .commit = marker.transaction_result,
+                  .coordinator_epoch = marker.coordinator_epoch},
+                 [pending, &out, &broker, offsets, &marker](const Result<log::Appended>& appended) {
+                   if (appended && offsets)
+                     broker.groups().transaction_ended(ProducerId(marker.producer_id),
+                                                       marker.transaction_result);
+                   if (!appended) out.error_code = wire_code(appended.error().code());
+                   pending->finish_one();
+                 });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace {
 constexpr auto new_member_timeout = std::chrono::minutes(5);
 constexpr std::int16_t first_version_with_ids = 4;   // KIP-394
 constexpr std::int16_t first_version_with_skip = 9;  // KIP-814
+constexpr std::int16_t first_version_with_null_protocol = 7;
 
 std::string in_words(std::string what, std::string_view reason) {
   if (!reason.empty()) what.append(" (").append(reason).append(")");
@@ -60,6 +61,7 @@ Errc GroupCoordinator::join_fault(const kafka::JoinGroupRequest& request) const 
 void GroupCoordinator::refuse_join(const Parked& parked, Errc error, std::string_view member_id) {
   kafka::JoinGroupResponse response;
   response.error_code = wire_code(error);
+  if (parked.version >= first_version_with_null_protocol) response.protocol_name.reset();
   response.member_id = response.keep(std::string(member_id));
   answer(parked.id, std::move(response));
 }

@@ -43,14 +43,14 @@ class RecordSource {
   void advance_to(const char* p) { p_ = p; }
 
   bool take(std::int32_t& out) {
-    std::uint64_t v;
+    std::uint64_t v = 0;
     if (!take_bits(v, 5)) return false;
     if (v > std::numeric_limits<std::uint32_t>::max()) return false;
     out = unzigzag(static_cast<std::uint32_t>(v));
     return true;
   }
   bool take(std::int64_t& out) {
-    std::uint64_t v;
+    std::uint64_t v = 0;
     if (!take_bits(v, 10)) return false;
     out = unzigzag(v);
     return true;
@@ -293,6 +293,10 @@ tl::expected<BatchView, ProduceRefusal> only_batch(std::string_view bytes,
   if (size > checks.max_batch_bytes)
     return refuse(Errc::message_too_large, fmt::format("{} bytes, the topic takes at most {}", size,
                                                        checks.max_batch_bytes));
+  if (size > checks.segment_bytes)
+    return refuse(
+        Errc::record_list_too_large,
+        fmt::format("{} bytes, a segment of the topic takes {}", size, checks.segment_bytes));
   return *BatchView::parse(bytes);
 }
 

@@ -16,8 +16,9 @@ inline constexpr std::size_t max_record_faults = 100;
 
 /// What the topic and the request ask of a batch.
 struct ProduceChecks {
-  /// max.message.bytes and segment.bytes, the smaller; the whole batch with its header counts.
+  /// max.message.bytes and segment.bytes; the whole batch with its header counts.
   std::size_t max_batch_bytes = std::numeric_limits<std::size_t>::max();
+  std::size_t segment_bytes = std::numeric_limits<std::size_t>::max();
   /// cleanup.policy has compact: every record needs a key.
   bool compacted = false;
   /// Timestamps are of the client (CreateTime) and must lie in [now - before, now + after].

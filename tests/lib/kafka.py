@@ -133,6 +133,12 @@ class Kafka:
             tool("StorageTool", "format", *how, *self._features, "-t", CLUSTER_ID, "-c", str(file))
         self.processes.append(proc.Process(java("kafka.Kafka", str(file), heap=heap)))
 
+    def kill_and_start(self):
+        """kill -9 of every broker, and a start over what they have left, at the same addresses."""
+        for index, process in enumerate(self.processes):
+            process.kill()
+            self.processes[index] = proc.Process(process.command)
+
     def __enter__(self):
         return self
 
