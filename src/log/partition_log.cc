@@ -355,29 +355,38 @@ void PartitionLog::read_segment(std::size_t index, Offset offset, const ReadLimi
   if (limits.isolation == Isolation::committed)
     search->aborted = aborted_between(index, offset, segment.next);
   auto& files = store_.runtime().files();
-  store_.reader_->run([search, &files] { search->run(files); },
-                      [search, self = store_.shared(spec_.id), next = segment.next, limits, offset,
-                       done = std::move(done)]() mutable {
-                        if (search->found_damage && self != nullptr) {
-                          self->note_damage(search->view);
-                          if (auto fault = self->read_fault(offset))
-                            return done(fail(std::move(*fault)));
-                        }
-                        if (!search->found) return done(fail(search->found.error()));
-                        if (!search->transactions) return done(fail(search->transactions.error()));
-                        auto& range = search->found->range;
-                        // Compaction may have taken all that was left of the segment: what is next
-                        // follows it.
-                        if (search->found->first.value < 0 && self != nullptr &&
-                            next < self->end_for(limits.isolation))
-                          return self->read(std::max(next, self->log_start_), limits,
-                                            std::move(done));
-                        ReadData data;
-                        data.bytes = range.size;
-                        if (range.size > 0) data.pieces.emplace_back(std::move(range));
-                        data.aborted = std::move(*search->transactions);
-                        done(std::move(data));
-                      });
+  store_.reader_->run(
+      [search, &files] { search->run(files); },
+      [search, self = store_.shared(spec_.id), next = segment.next, limits, offset,
+       done = std::move(done)]() mutable {
+        if (search->found_damage && self != nullptr) {
+          if (self->is_cut(search->view))
+            return self->read(std::max(offset, self->log_start_), limits, std::move(done));
+          self->note_damage(search->view);
+          if (auto fault = self->read_fault(offset)) return done(fail(std::move(*fault)));
+        }
+        if (!search->found) return done(fail(search->found.error()));
+        if (!search->transactions) return done(fail(search->transactions.error()));
+        auto& range = search->found->range;
+        // Compaction may have taken all that was left of the segment: what is next
+        // follows it.
+        if (search->found->first.value < 0 && self != nullptr &&
+            next < self->end_for(limits.isolation))
+          return self->read(std::max(next, self->log_start_), limits, std::move(done));
+        ReadData data;
+        data.bytes = range.size;
+        if (range.size > 0) data.pieces.emplace_back(std::move(range));
+        data.aborted = std::move(*search->transactions);
+        done(std::move(data));
+      });
+}
+
+// What a repair has cut off while it was read comes again from the write-ahead log: it is not
+// damage.
+bool PartitionLog::is_cut(const SegmentView& view) const {
+  const auto index = segment_for(view.base);
+  return repairing_ || !index || segments_[*index].base != view.base ||
+         segments_[*index].readable_bytes < view.readable_bytes;
 }
 
 // Said once, remembered on the disk, and answered to who asks for it; what is whole is served.

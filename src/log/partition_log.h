@@ -187,6 +187,7 @@ class PartitionLog {
   std::optional<Error> read_fault(Offset offset) const;
   /// Compaction has been here, or may have.
   bool may_have_gaps() const { return spec_.settings.compact || clean_end_.value > 0; }
+  bool is_cut(const SegmentView& view) const;
   void note_damage(const SegmentView& view);
   void add_lost(Offset from, Offset to);
   void remove_lost(Offset from, Offset to);
