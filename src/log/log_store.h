@@ -218,6 +218,7 @@ class LogStore {
   void note_synced(CheckpointJob& job);
   void finish_checkpoint(CheckpointJob& job);
   void repair(const std::shared_ptr<PartitionLog>& partition, Offset from);
+  void keep_for_next_start(const PartitionLog& partition);
 
   // recovery.cc
   Result<void> write_identity();

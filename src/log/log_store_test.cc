@@ -194,6 +194,36 @@ TEST(log_store, a_read_that_fails_once_while_a_segment_is_repaired_loses_nothing
   EXPECT_EQ(machine.read_all(0), want);
 }
 
+TEST(log_store, a_repair_that_cannot_read_the_wal_loses_nothing_whatever_the_others_do) {
+  for (const bool others : {false, true}) {
+    LogMachine machine(1);
+    machine.options.flush_bytes = 1;
+    machine.options.tail_cache_bytes = 0;
+    machine.options.wal_first_file_bytes = machine.options.wal_file_bytes = 16U << 10U;
+    machine.open();
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(machine.append(0, "v" + std::to_string(i)));
+    machine.world().files().add_fault({.op = io::FileOp::sync, .path = "t-0"});
+    machine.world().files().add_fault({.op = io::FileOp::read, .path = ".wal", .count = 0});
+    EXPECT_FALSE(machine.checkpoint());
+    machine.until([&] { return machine.partition(0).fenced().has_value(); });
+    machine.world().files().clear_faults();
+    EXPECT_EQ(machine.append(0, "refused").error().code(), Errc::kafka_storage_error);
+    for (int i = 0; others && i < 40; ++i) {
+      ASSERT_TRUE(machine.append(1, std::string(900, 'x')));
+      ASSERT_TRUE(machine.checkpoint());
+    }
+    machine.power_cut();
+    machine.open();
+    const std::vector<std::string> want{"0:v0", "1:v1", "2:v2", "3:v3"};
+    EXPECT_EQ(machine.read_all(0), want);
+    ASSERT_TRUE(machine.checkpoint());
+    machine.power_cut();
+    machine.open();
+    EXPECT_EQ(machine.read_all(0), want);
+    EXPECT_TRUE(machine.store().recovery().damage.empty());
+  }
+}
+
 TEST(log_store, a_full_disk_refuses_appends_loses_nothing_and_recovers_by_itself) {
   LogMachine machine(5);
   machine.options.wal_limit_bytes = 64U << 10U;

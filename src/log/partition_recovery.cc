@@ -243,6 +243,10 @@ Result<void> Recovery::list() {
     if (const auto base = segment_base(entry.name, ".log")) bases_.push_back(*base);
     if (const auto base = segment_base(entry.name, ".snapshot")) snapshots_.push_back(*base);
     if (const auto base = segment_base(entry.name, ".log.found")) found_.insert(*base);
+    if (entry.name == failed_repair_mark) {
+      wal_lacks_ = true;
+      store_.removals_.push_back({.path = partition_.folder_ + "/" + entry.name, .delay = {}});
+    }
     if (entry.name.ends_with(".deleted") || entry.name.ends_with(".cleaned"))
       if (auto r = files_.remove(partition_.folder_ + "/" + entry.name); !r) return r;
   }

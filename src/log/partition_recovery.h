@@ -23,6 +23,9 @@ namespace weir::log {
 /// Of texts that are read whole at a start; more is refused.
 inline constexpr std::size_t largest_text_file = 64U << 20U;
 
+/// In a partition's folder: it was fenced because a repair could not read the WAL, which was kept.
+inline constexpr const char* failed_repair_mark = "repair-failed";
+
 /// Absent: an empty string.
 Result<std::string> read_if_there(io::FileSystem& files, const std::string& path);
 
@@ -88,7 +91,7 @@ class Recovery {
   std::set<Offset> found_;      // segments of which an earlier process saved something
   std::set<Offset> mended_;     // or tried to
   OffsetRanges whole_;          // of segments that were read whole
-  bool wal_lacks_ = false;      // what segments had behind the recovery point
+  bool wal_lacks_ = false;      // what stood behind the recovery point, as far as it is read back
   std::string aborted_damage_;  // what is wrong with a `.txnindex`
 };
 

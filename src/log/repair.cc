@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "log/batch.h"
 #include "log/log_store.h"
+#include "log/partition_recovery.h"
 #include "log/wal_scan.h"
 
 namespace weir::log {
@@ -96,6 +97,7 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
                            .bytes = std::move(bytes)});
         }
         if (!job->result || (expected < tail_start && from < tail_start)) {
+          keep_for_next_start(*partition);
           fence_partition(
               *partition,
               fmt::format("{}: a sync failed and offsets from {} on could not be read back from "
@@ -124,6 +126,17 @@ void LogStore::repair(const std::shared_ptr<PartitionLog>& partition, Offset fro
         if (on_change_) on_change_(*partition);
         checkpoint();
       });
+}
+
+// The next start reads what the WAL holds of it, though checkpoints of the others have passed that.
+void LogStore::keep_for_next_start(const PartitionLog& partition) {
+  wal_->keep_all();
+  auto& files = runtime_.files();
+  background_->run(
+      [&files, mark = partition.folder_ + "/" + failed_repair_mark] {
+        (void)io::write_file_durably(files, mark, "");
+      },
+      {});
 }
 
 }  // namespace weir::log

@@ -299,6 +299,11 @@ void WalWriter::keep(const std::string& path) {
     if (file.path == path) file.reusable = false;
 }
 
+void WalWriter::keep_all() {
+  for (auto& file : sealed_) keep(file.path);
+  if (current_.file != nullptr) kept_.push_back(current_.path);
+}
+
 void WalWriter::release_through(std::uint64_t sequence) {
   auto& files = runtime_.files();
   if (current_.last_sequence <= sequence) current_.released = current_.position;

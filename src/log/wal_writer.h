@@ -64,6 +64,8 @@ class WalWriter {
   void release_through(std::uint64_t sequence);
   /// A file to be kept for a person to look at: it is never reused.
   void keep(const std::string& path);
+  /// The same for every file that holds a record which is not released.
+  void keep_all();
 
  private:
   struct Current {
