@@ -194,6 +194,24 @@ TEST(log_store, a_read_that_fails_once_while_a_segment_is_repaired_loses_nothing
   EXPECT_EQ(machine.read_all(0), want);
 }
 
+TEST(log_store, what_a_producer_sent_behind_a_refused_first_batch_is_not_taken_for_its_first) {
+  LogMachine machine(5);
+  machine.open();
+  machine.world().files().add_fault({.op = io::FileOp::write, .path = ".wal", .count = 0});
+  EXPECT_FALSE(machine.append(1, "the cycle fails"));
+  const auto send = [&](std::int32_t sequence) {
+    const auto sent = machine.append_idempotent(0, std::to_string(sequence), 7, 0, sequence);
+    return sent ? Errc::none : sent.error().code();
+  };
+  EXPECT_EQ(send(0), Errc::kafka_storage_error) << "at the door: the log pauses";
+  machine.world().files().clear_faults();
+  machine.world().run_for(5s);
+  EXPECT_EQ(send(1), Errc::out_of_order_sequence_number);
+  EXPECT_EQ(send(0), Errc::none);
+  EXPECT_EQ(send(1), Errc::none);
+  EXPECT_EQ(machine.read_all(0), (std::vector<std::string>{"0:0", "1:1"}));
+}
+
 TEST(log_store, a_repair_that_cannot_read_the_wal_loses_nothing_whatever_the_others_do) {
   for (const bool others : {false, true}) {
     LogMachine machine(1);

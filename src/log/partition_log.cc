@@ -83,7 +83,11 @@ void PartitionLog::append_end(const TransactionEnd& end, AppendDone done) {
 
 void PartitionLog::put(PendingAppend append, Slice batch, AppendDone done,
                        const TransactionEnd* end) {
-  if (auto refused = store_.refuse_append()) return done(fail(std::move(*refused)));
+  if (auto refused = store_.refuse_append()) {
+    if (append.kind == PendingAppend::Kind::idempotent)
+      producers_.note_refused(append.sequence, store_.runtime().loop().now());
+    return done(fail(std::move(*refused)));
+  }
   const BatchHeader header(batch.view());
   append.partition = store_.shared(spec_.id);
   append.base = next_offset_;

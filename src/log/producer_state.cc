@@ -193,6 +193,15 @@ void ProducerStates::restore(const ProducedSequence& undone,
   fresh.awaited_sequence = undone.first_sequence;
 }
 
+void ProducerStates::note_refused(const ProducedSequence& refused, MonoTime now) {
+  if (refused.first_sequence < 0) return;
+  ProducerEntry& entry = entries_[refused.producer];
+  if (entry.epoch.value < 0) entry.epoch = refused.epoch;
+  if (entry.epoch != refused.epoch || entry.count > 0 || entry.awaited_sequence >= 0) return;
+  entry.awaited_sequence = refused.first_sequence;
+  entry.last_write = now;
+}
+
 void ProducerStates::restore_end(ProducerId id, Offset marker,
                                  const std::optional<ProducerEntry>& entry) {
   if (!ended_.empty() && ended_.back().marker == marker) ended_.pop_back();

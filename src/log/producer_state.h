@@ -111,6 +111,9 @@ class ProducerStates {
   /// Puts back what saved() gave before `undone` was applied. A producer that was new is not
   /// forgotten: what it sent behind the refused batch must not be taken for its first.
   void restore(const ProducedSequence& undone, const std::optional<ProducerEntry>& entry);
+  /// It was refused before it was applied, for no fault of its own: if it is the producer's first
+  /// here, what comes behind it must not be taken for that.
+  void note_refused(const ProducedSequence& refused, MonoTime now);
   /// The same for the marker that had been appended at `marker`.
   void restore_end(ProducerId id, Offset marker, const std::optional<ProducerEntry>& entry);
 
