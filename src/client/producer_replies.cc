@@ -87,6 +87,8 @@ void ProducerCore::judge(Sent& sent, const Outcome& outcome) {
           .append_time_ms = outcome.append_time_ms});
     settle(queue, batch);
   } else if (fatal_ || batch.told) {
+    // One request may carry what made all of them fail and, behind it, others that failed with it.
+    if (fatal_) tell(queue, batch, {.code = fatal_->code(), .message = fatal_->message()});
     settle(queue, batch);
   } else if (divide(sent, outcome)) {
     log_debug("client", fmt::format("{}: {}; divided", place(queue), outcome.message));

@@ -295,6 +295,20 @@ TEST_F(ProducerTest, a_fenced_producer_fails_everything_and_takes_no_more) {
   EXPECT_EQ(r.error().code(), Errc::invalid_producer_epoch);
 }
 
+TEST_F(ProducerTest, a_fenced_producer_tells_every_batch_of_the_request_that_was_refused) {
+  cluster.add_topic("wide", 4);
+  open({.linger = 0ms});
+  produce_faults({{.kind = Kind::error, .code = Errc::invalid_producer_epoch}});
+  int told = 0;
+  for (const std::int32_t partition : {0, 2})  // one leader, so one request
+    ASSERT_TRUE(producer->send({.topic = "wide", .value = "v", .partition = partition},
+                               [&](auto r) { told += !r; }));
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(cluster.count(ApiKey::produce), 1);
+  EXPECT_EQ(producer->accumulator().used_bytes(), 0U);
+}
+
 TEST_F(ProducerTest, a_cluster_that_gives_no_producer_id_makes_the_producer_fail_at_once) {
   cluster.on_request = [](ApiKey key, int) {
     return key == ApiKey::init_producer_id
