@@ -91,8 +91,8 @@ class FetchSession {
 /// one. Owner: the broker. Threads: its loop.
 class FetchSessions {
  public:
-  static constexpr std::size_t most_sessions =
-      1000;  // as max.incremental.fetch.session.cache.slots of Kafka
+  /// As max.incremental.fetch.session.cache.slots of Kafka.
+  static constexpr std::size_t most_sessions = 1000;
   static constexpr std::size_t most_partitions = 200'000;  // over all sessions
   /// A session that was used within this time is not given up for another.
   static constexpr Duration kept_for = std::chrono::minutes(2);

@@ -105,7 +105,7 @@ TEST(fetch_sessions, are_bounded_and_the_one_unused_for_longest_makes_room) {
   kit.now += FetchSessions::kept_for + 1s;
   EXPECT_NE(kit.open(0, 0, {{0, 0}}).session, nullptr);
   EXPECT_EQ(kit.sessions.size(), FetchSessions::most_sessions);
-  (void)oldest;
+  EXPECT_EQ(kit.open(oldest, 1, {}).error, Errc::fetch_session_id_not_found);
 }
 
 TEST(fetch_sessions, that_grow_beyond_bounds_begin_anew) {

@@ -113,8 +113,20 @@ class PendingProduce : public std::enable_shared_from_this<PendingProduce> {
         if (!part.produced || !part.produced->batch.is_transactional() || owner_of(part) != owner)
           continue;
         part.produced.reset();
-        refuse(*part.out, Error(as_known(verdict), "the partition is not in an open transaction"));
+        refuse(*part.out, Error(as_known(verdict), std::string(why_not(verdict))));
       }
+    }
+  }
+
+  static std::string_view why_not(Errc verdict) {
+    switch (verdict) {
+      case Errc::producer_fenced:
+      case Errc::invalid_producer_epoch: return "another producer has its transactional id now";
+      case Errc::invalid_producer_id_mapping: return "the transactional id is not this producer's";
+      case Errc::invalid_txn_state: return "the partition is not in an open transaction";
+      case Errc::concurrent_transactions: return "the transaction before it is not over yet";
+      case Errc::coordinator_not_available: return "transactions are not served";
+      default: return name_of(verdict);
     }
   }
 
