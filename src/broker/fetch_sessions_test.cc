@@ -99,6 +99,7 @@ TEST(fetch_sessions, tell_what_has_changed_and_put_what_was_served_last) {
 TEST(fetch_sessions, are_bounded_and_the_one_unused_for_longest_makes_room) {
   Kit kit;
   const std::int32_t oldest = kit.open(0, 0, {{0, 0}}).session->id();
+  kit.now += 1ms;
   for (std::size_t i = 1; i < FetchSessions::most_sessions; ++i)
     ASSERT_NE(kit.open(0, 0, {{0, 0}}).session, nullptr);
   EXPECT_EQ(kit.open(0, 0, {{0, 0}}).session, nullptr) << "all are in use";
