@@ -13,7 +13,8 @@ std::span<const Command* const> commands() {
       &group_describe_command, &group_reset_command,
       &group_delete_command,   &lag_command,
       &log_verify_command,     &log_dump_command,
-      &log_repair_command,     &help_command,
+      &log_repair_command,     &contract_generate_command,
+      &contract_check_command, &help_command,
       &explain_command,        &completion_command,
       &version_command,
   };
@@ -23,6 +24,7 @@ std::span<const Command* const> commands() {
 std::span<const Noun> nouns() {
   static constexpr Noun table[] = {{"topic", "Topics: list, describe, create, alter, delete"},
                                    {"group", "Groups of consumers: list, describe, reset, delete"},
+                                   {"contract", "Schemas of events: generate, check"},
                                    {"log", "A data folder without a broker: verify, dump, repair"}};
   return table;
 }

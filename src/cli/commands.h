@@ -39,6 +39,8 @@ extern const Command lag_command;
 extern const Command log_verify_command;
 extern const Command log_dump_command;
 extern const Command log_repair_command;
+extern const Command contract_generate_command;
+extern const Command contract_check_command;
 extern const Command produce_command;
 extern const Command consume_command;
 extern const Command help_command;
