@@ -38,13 +38,11 @@ def read(broker, begin):
         consumer.assign([TopicPartition("t", 0, begin)])
 
         def over():
-            message = consumer.poll(0.5)
-            if message is None:
-                return False
-            if message.error():
-                told.append(message.error().code())
-                return True
-            seen[message.offset()] = message.value().decode()
+            for message in consumer.consume(1000, 0.2):
+                if message.error():
+                    told.append(message.error().code())
+                    return True
+                seen[message.offset()] = message.value().decode()
             return False
         poll_until(over, DEADLINE_S, "the end, or an error")
     finally:
