@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Fuzzes the decoders: fuzz.py [TARGET] [SECONDS]; `./run fuzz` calls it.
+"""Fuzzes the decoders: fuzz.py [TARGET] [SECONDS] or fuzz.py [TARGET] --minutes N; `./run fuzz` calls it.
+
+SECONDS are of each target (60), minutes of all of them together.
 
 Each target starts from its committed corpus tests/corpus/TARGET/, where there is one, and keeps what it finds in
 build/fuzz/corpus/TARGET/. An input that fails is left in build/fuzz/findings/ and named. A target with `canary` in its
@@ -34,14 +36,20 @@ def run_target(target, path, seconds, quiet):
 
 
 def main():
-    names, seconds = sys.argv[1:], DEFAULT_SECONDS
-    if names and names[-1].isdigit():
+    names, seconds, minutes = sys.argv[1:], DEFAULT_SECONDS, None
+    if len(names) > 1 and names[-2] == "--minutes" and names[-1].isdigit():
+        minutes, names = int(names[-1]), names[:-2]
+    elif names and names[-1].isdigit():
         seconds = int(names.pop())
+    if any(name.startswith("-") for name in names):
+        raise SystemExit(f"fuzz: {' '.join(names)}: want [TARGET] [SECONDS] or [TARGET] --minutes N")
     house.configure("fuzz")
     registered = house.programs("fuzz", "fuzz")
     wanted = {t: p for t, p in registered.items() if not names or any(n in t for n in names)}
     if not wanted:
         raise SystemExit(f"no fuzz target matches {' '.join(names) or 'anything'}; there is: {' '.join(registered) or 'none'}")
+    if minutes is not None:
+        seconds = max(SHORT_SECONDS, minutes * 60 // len(wanted))
     house.build("fuzz", wanted)
     failed = 0
     for target, path in wanted.items():
