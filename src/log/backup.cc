@@ -21,13 +21,6 @@ namespace {
 constexpr std::size_t chunk_bytes = std::size_t{1} << 20U;
 constexpr int most_tries = 5;  // a broker at work changes its files now and then
 
-Uuid id_behind(std::string_view text, std::string_view name) {
-  Uuid id;
-  const std::size_t at = text.find(name);
-  if (at != std::string_view::npos) (void)Uuid::parse(text.substr(at + name.size(), 22), id);
-  return id;
-}
-
 /// One file as it is to be in the backup.
 struct Source {
   std::string path;                     // in the data folder

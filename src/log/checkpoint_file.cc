@@ -38,6 +38,13 @@ Result<std::vector<std::vector<std::string_view>>> decode_checkpoint_rows(std::s
   return rows;
 }
 
+Uuid id_behind(std::string_view text, std::string_view name) {
+  Uuid id;
+  const std::size_t at = text.find(name);
+  if (at != std::string_view::npos && !Uuid::parse(text.substr(at + name.size(), 22), id)) id = {};
+  return id;
+}
+
 std::string encode(const OffsetCheckpoint& offsets) {
   std::string out = fmt::format("0\n{}\n", offsets.size());
   for (const auto& [partition, offset] : offsets)

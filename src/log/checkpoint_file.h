@@ -21,6 +21,10 @@ Result<std::vector<std::vector<std::string_view>>> decode_checkpoint_rows(std::s
 /// A whole non-negative decimal number (or -1) without anything around it.
 bool parse_number(std::string_view text, std::int64_t& out);
 
+/// The id that stands behind `name` ("topic_id: ", "directory.id=") in a text of properties; zero
+/// if there is none.
+Uuid id_behind(std::string_view text, std::string_view name);
+
 /// "topic partition offset" rows, as Kafka's recovery-point-offset-checkpoint and
 /// log-start-offset-checkpoint have them. Written for Kafka's tools; weir reads its own file.
 using OffsetCheckpoint = std::map<std::pair<std::string, std::int32_t>, Offset>;

@@ -29,13 +29,6 @@ std::string property(std::string_view text, std::string_view name) {
   return {};
 }
 
-/// Of the text of a `partition.metadata`; "" if it says none.
-std::string topic_id_in(const std::string& text) {
-  constexpr std::string_view name = "topic_id: ";
-  const std::size_t at = text.find(name);
-  return at == std::string::npos ? std::string() : text.substr(at + name.size(), 22);
-}
-
 }  // namespace
 
 Result<void> LogStore::write_identity() {
@@ -350,7 +343,8 @@ Result<std::vector<LogStore::FoundPartition>> LogStore::find_partitions() {
     if (!text) return fail(text.error());
     FoundPartition found{.id = {.topic = {}, .partition = static_cast<std::int32_t>(number)},
                          .topic = entry.name.substr(0, dash)};
-    if (Uuid::parse(topic_id_in(*text), found.id.topic)) out.push_back(std::move(found));
+    found.id.topic = id_behind(*text, "topic_id: ");
+    if (found.id.topic != Uuid{}) out.push_back(std::move(found));
   }
   return out;
 }
@@ -364,7 +358,8 @@ Result<void> LogStore::clear_foreign_folder(const PartitionSpec& spec) {
   if (!there || !*there) return there ? Result<void>() : fail(there.error());
   auto text = io::read_file(files, folder + "/partition.metadata", largest_text_file);
   if (!text) return fail(text.error());
-  const std::string id = topic_id_in(*text);
+  const std::size_t at = text->find("topic_id: ");
+  const std::string id = at == std::string::npos ? std::string() : text->substr(at + 10, 22);
   if (id == spec.id.topic.to_string()) return {};
   // It becomes durable with the first checkpoint of the partition: torn, it is ours and made again.
   const bool believed = last_checkpoint_.partitions.contains(spec.id);

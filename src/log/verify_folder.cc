@@ -13,14 +13,6 @@
 namespace weir::log {
 namespace {
 
-/// "ID" of the line "NAME=ID" or "NAME: ID".
-Uuid id_in(std::string_view text, std::string_view name) {
-  Uuid id;
-  const std::size_t at = text.find(name);
-  if (at != std::string_view::npos) (void)Uuid::parse(text.substr(at + name.size(), 22), id);
-  return id;
-}
-
 class FolderCheck {
  public:
   FolderCheck(io::FileSystem& files, std::string folder,
@@ -65,7 +57,7 @@ class FolderCheck {
     if (!*there) return {};
     auto identity = io::read_file(files_, path("meta.properties"), largest_text_file);
     if (!identity) return fail(identity.error());
-    auto scan = scan_wal(files_, path("wal"), id_in(*identity, "directory.id="),
+    auto scan = scan_wal(files_, path("wal"), id_behind(*identity, "directory.id="),
                          report_.damage.empty() ? checkpoint_.sequence + 1 : 0);
     if (!scan) return fail(scan.error());
     report_.wal.records = scan->records.size();
@@ -81,7 +73,7 @@ class FolderCheck {
   Result<bool> may_have_gaps(const std::string& name) {
     auto text = read_if_there(files_, path(name) + "/partition.metadata");
     if (!text) return fail(text.error());
-    const Uuid topic = id_in(*text, "topic_id: ");
+    const Uuid topic = id_behind(*text, "topic_id: ");
     for (const auto& [id, row] : checkpoint_.partitions)
       if (id.topic == topic && name.ends_with(fmt::format("-{}", id.partition)))
         return row.clean_end.value > 0;
