@@ -179,6 +179,22 @@ TEST_F(MetadataMachine, no_producer_id_is_given_twice_whatever_happens) {
   }
 }
 
+TEST_F(MetadataMachine, a_restored_folder_gives_no_producer_id_that_the_backup_may_not_know) {
+  open();
+  const std::int64_t before = producer_id().value;
+  end();
+  ASSERT_TRUE(io::write_file_durably(world_.files(), "data/weir-restored", "taken 1\n"));
+  open();
+  const std::int64_t after = producer_id().value;
+  EXPECT_GE(after, before + 1'000'000'000);
+  ASSERT_TRUE(
+      world_.run_until([&] { return !world_.files().exists("data/weir-restored").value(); }, 60s));
+  world_.run_for(1s);
+  power_cut();  // once is enough
+  EXPECT_GT(producer_id().value, after);
+  EXPECT_LT(producer_id().value, after + 1'000'000);
+}
+
 TEST_F(MetadataMachine, a_topic_made_on_the_way_has_the_brokers_partitions_and_no_namesake) {
   ASSERT_TRUE(settings_.set("num.partitions", "4", config::Source::file));
   open();

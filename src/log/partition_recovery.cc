@@ -453,6 +453,9 @@ Result<bool> Recovery::mend(Offset base, const io::File* log, const VerifiedSegm
   if (!written || !*written) return written;
   if (auto r = commit_mended(files_, partition_.folder_, stem(base)); !r) return fail(r.error());
   if (auto r = finish_exchange(base); !r) return fail(r.error());
+  // Else every later start would read all of the segment for it.
+  if (found_.contains(base))
+    if (auto r = files_.remove(found_path(stem(base))); !r) return fail(r.error());
   store_.report_.mended_batches += elsewhere->found().size();
   return true;
 }

@@ -318,7 +318,11 @@ Result<void> LogStore::start(std::vector<PartitionSpec> specs) {
 void LogStore::forget_restored() {
   if (!std::exchange(restored_, false)) return;
   auto& files = runtime_.files();
-  background_->run([&files, mark = path(restored_mark)] { (void)files.remove(mark); }, {});
+  background_->run(
+      [&files, folder = options_.folder, mark = path(restored_mark)] {
+        if (files.remove(mark)) (void)files.sync_directory(folder);
+      },
+      {});
 }
 
 void LogStore::arm_checkpoint_timer() {
