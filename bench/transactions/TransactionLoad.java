@@ -6,12 +6,15 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Transactions of a number of 100-byte records over all partitions, by a number of producers, one transaction after the other.
  * Arguments: bootstrap, topic, partitions, records, producers, seconds, seconds to warm up. Prints one line of JSON: transactions
- * and records that were committed within the time, the records of all transactions, and the microseconds from begin to the return of commit, p50 and p99.
+ * and records that were committed within the time, the records of all transactions, the microseconds from begin to the return of
+ * commit, p50 and p99, and how many producers were replaced. Kafka's client can send a commit before its first batch; Apache Kafka
+ * answers InvalidTxnState, which is the end of that producer: another takes its place.
  */
 public final class TransactionLoad {
   public static void main(String[] args) throws Exception {
@@ -23,6 +26,7 @@ public final class TransactionLoad {
     long measured = (long) (Double.parseDouble(args[5]) * 1e9);
     long warmUp = (long) (Double.parseDouble(args[6]) * 1e9);
     AtomicLong all = new AtomicLong();
+    AtomicLong replaced = new AtomicLong();
     AtomicLong begin = new AtomicLong(Long.MAX_VALUE);
     CountDownLatch ready = new CountDownLatch(producers);
     List<long[]> latencies = new ArrayList<>();
@@ -31,14 +35,22 @@ public final class TransactionLoad {
     for (int i = 0; i < producers; ++i) {
       int number = i;
       threads[i] = new Thread(() -> {
-        try (KafkaProducer<byte[], byte[]> producer = producer(bootstrap, topic + "-" + number)) {
-          producer.initTransactions();
-          ready.countDown();
-          ready.await();
-          begin.compareAndSet(Long.MAX_VALUE, System.nanoTime() + warmUp);
-          long[] took = run(producer, topic, partitions, records, number, begin.get(), begin.get() + measured, all);
+        List<Long> took = new ArrayList<>();
+        try {
+          for (boolean over = false; !over;) {
+            try (KafkaProducer<byte[], byte[]> producer = producer(bootstrap, topic + "-" + number)) {
+              producer.initTransactions();
+              ready.countDown();
+              ready.await();
+              begin.compareAndSet(Long.MAX_VALUE, System.nanoTime() + warmUp);
+              run(producer, topic, partitions, records, number, begin.get(), begin.get() + measured, all, took);
+              over = true;
+            } catch (InvalidTxnStateException early) {
+              replaced.incrementAndGet();
+            }
+          }
           synchronized (latencies) {
-            latencies.add(took);
+            latencies.add(took.stream().mapToLong(Long::longValue).toArray());
           }
         } catch (Throwable trouble) {
           ready.countDown();
@@ -52,8 +64,9 @@ public final class TransactionLoad {
     for (Thread thread : threads) thread.join();
     if (!troubles.isEmpty()) throw new IllegalStateException(troubles.get(0));
     long[] sorted = latencies.stream().flatMapToLong(Arrays::stream).sorted().toArray();
-    System.out.printf("{\"transactions\": %d, \"records\": %d, \"all_records\": %d, \"p50_us\": %d, \"p99_us\": %d}%n",
-        sorted.length, (long) sorted.length * records, all.get() * records, at(sorted, 0.5), at(sorted, 0.99));
+    System.out.printf(
+        "{\"transactions\": %d, \"records\": %d, \"all_records\": %d, \"p50_us\": %d, \"p99_us\": %d, \"replaced\": %d}%n",
+        sorted.length, (long) sorted.length * records, all.get() * records, at(sorted, 0.5), at(sorted, 0.99), replaced.get());
   }
 
   private static long at(long[] sorted, double part) {
@@ -68,10 +81,9 @@ public final class TransactionLoad {
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
-  private static long[] run(KafkaProducer<byte[], byte[]> producer, String topic, int partitions, int records, int first,
-      long begin, long end, AtomicLong all) {
+  private static void run(KafkaProducer<byte[], byte[]> producer, String topic, int partitions, int records, int first,
+      long begin, long end, AtomicLong all, List<Long> took) {
     byte[] value = new byte[100];
-    List<Long> took = new ArrayList<>();
     for (int partition = first;;) {
       long began = System.nanoTime();
       if (began >= end) break;
@@ -85,7 +97,6 @@ public final class TransactionLoad {
       long now = System.nanoTime();
       if (began >= begin && now <= end) took.add(now - began);
     }
-    return took.stream().mapToLong(Long::longValue).toArray();
   }
 
   private TransactionLoad() {}

@@ -385,6 +385,16 @@ bool TransactionCoordinator::end_needs_producer(const TransactionOwner& owner,
          present->epoch == owner.epoch && is_exhausted(present->epoch) && !present->is_prepared();
 }
 
+namespace {
+
+// Clients do not commit what they added nothing to, but Kafka's own, up to 4.3.1, can send a commit
+// before the batch that opens the transaction (its sender asks for incomplete batches outside the
+// lock under which it takes the next request). Kafka says INVALID_TXN_STATE, which is the end of
+// that producer; on a retry its batch is there.
+constexpr Errc commit_of_nothing = Errc::concurrent_transactions;
+
+}  // namespace
+
 TransactionCoordinator::EndVerdict TransactionCoordinator::judge_end(const Transaction* present,
                                                                      const TransactionOwner& owner,
                                                                      bool commit,
@@ -416,12 +426,12 @@ TransactionCoordinator::EndVerdict TransactionCoordinator::judge_end(const Trans
       if (!raises || retry)
         return ended_as(present->state, commit) ? EndVerdict{.kind = Kind::repeated}
                                                 : refused(Errc::invalid_txn_state);
-      // Nothing was added since: there is nothing to commit, but an abort may say so.
-      return commit ? refused(Errc::invalid_txn_state) : EndVerdict{.kind = Kind::proceed};
+      // Nothing was added since: an abort may say so.
+      return commit ? refused(commit_of_nothing) : EndVerdict{.kind = Kind::proceed};
     case TransactionState::empty:
-      if (raises && retry) return refused(Errc::producer_fenced);
-      return raises && !commit ? EndVerdict{.kind = Kind::proceed}
-                               : refused(Errc::invalid_txn_state);
+      if (!raises) return refused(Errc::invalid_txn_state);
+      if (retry) return refused(Errc::producer_fenced);
+      return commit ? refused(commit_of_nothing) : EndVerdict{.kind = Kind::proceed};
   }
   return refused(Errc::invalid_txn_state);
 }

@@ -205,16 +205,16 @@ TEST(transactions, the_table_of_ends_with_an_epoch_a_transaction) {
       {"PrepareAbort", 0, false, Errc::producer_fenced},
       {"PrepareAbort", 1, false, Errc::concurrent_transactions},
       {"PrepareAbort", 1, true, Errc::invalid_txn_state},
-      {"CompleteCommit", 0, true, Errc::invalid_txn_state},
+      {"CompleteCommit", 0, true, Errc::concurrent_transactions},
       {"CompleteCommit", 0, false, Errc::none},
       {"CompleteCommit", 1, true, Errc::none},
       {"CompleteCommit", 1, false, Errc::invalid_txn_state},
-      {"CompleteAbort", 0, true, Errc::invalid_txn_state},
+      {"CompleteAbort", 0, true, Errc::concurrent_transactions},
       {"CompleteAbort", 0, false, Errc::none},
       {"CompleteAbort", 1, false, Errc::none},
       {"CompleteAbort", 1, true, Errc::invalid_txn_state},
       {"Empty", 0, false, Errc::none},
-      {"Empty", 0, true, Errc::invalid_txn_state},
+      {"Empty", 0, true, Errc::concurrent_transactions},
       {"Empty", 1, true, Errc::producer_fenced},
   };
   for (const auto& one : cases) {
@@ -227,6 +227,19 @@ TEST(transactions, the_table_of_ends_with_an_epoch_a_transaction) {
     if (one.want == Errc::none) kit.settle();
     ASSERT_TRUE(kit.answer(id).has_value());
     EXPECT_EQ(kit.answer(id)->error, one.want);
+  }
+}
+
+TEST(transactions, a_commit_that_is_before_its_batch_is_sent_again) {
+  Kit kit;
+  kit.init();
+  for (std::int16_t epoch = 0; epoch < 3; ++epoch) {
+    EXPECT_EQ(kit.end(101, epoch, true, raises).error, Errc::concurrent_transactions);
+    EXPECT_EQ(kit.admit(101, epoch), Errc::none);
+    kit.settle();
+    const auto ended = kit.end(101, epoch, true, raises);
+    EXPECT_EQ(ended.error, Errc::none);
+    EXPECT_EQ(ended.epoch.value, epoch + 1);
   }
 }
 
