@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "base/crc32c.h"
 #include "log/checkpoint_file.h"
 
 namespace weir::log {
@@ -32,6 +33,19 @@ LeaderEpochs::End LeaderEpochs::end_of(LeaderEpoch epoch, Offset log_end) const 
     return {entries_[i].epoch, i + 1 < entries_.size() ? entries_[i + 1].start : log_end};
   }
   return {epoch, entries_.front().start};  // older than what we know: nothing of it is left
+}
+
+bool LeaderEpochs::go_back_to(std::uint32_t crc) {
+  LeaderEpochs older = *this;
+  for (std::size_t newer = 0; newer <= most_newer; ++newer) {
+    if (crc32c(older.encode()) == crc) {
+      *this = std::move(older);
+      return true;
+    }
+    if (older.entries_.empty()) break;
+    older.entries_.pop_back();
+  }
+  return false;
 }
 
 std::string LeaderEpochs::encode() const {
