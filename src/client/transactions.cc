@@ -169,8 +169,7 @@ void Transactions::step() {
   if (starting_ && !is(State::starting)) tell(starting_, outcome());
   if (*alive && committing_offsets_ && core_.offsets_settled())
     tell(committing_offsets_, outcome());
-  if (*alive && ending_ && !is(State::committing) && !is(State::aborting))
-    tell(ending_, outcome());
+  if (*alive && ending_ && !is(State::committing) && !is(State::aborting)) tell(ending_, outcome());
 }
 
 /// What nobody waits for any more is asked for again with the next call.

@@ -45,9 +45,6 @@ class File {
 /// Offsets, sizes and addresses of writes to a file that was opened with open_direct().
 inline constexpr std::size_t direct_alignment = 4096;
 
-/// Smaller writes to a file that was opened with open_streamed() go through the page cache.
-inline constexpr std::size_t streamed_write_bytes = 256U << 10U;
-
 enum class OpenMode : std::uint8_t {
   read,        // must exist
   read_write,  // must exist
@@ -74,11 +71,6 @@ class FileSystem {
   /// The same for a file that is written past the page cache where the file system can (O_DIRECT):
   /// its writes must be aligned to direct_alignment. A sync is still needed.
   virtual Result<std::shared_ptr<File>> open_direct(const std::string& path, OpenMode mode) {
-    return open(path, mode);
-  }
-  /// The same for a file that grows at its end and is seldom read soon: of a write of at least
-  /// streamed_write_bytes the whole blocks may go past the page cache. Writes need no alignment.
-  virtual Result<std::shared_ptr<File>> open_streamed(const std::string& path, OpenMode mode) {
     return open(path, mode);
   }
   /// Makes the directory and its parents; fine if it is there.

@@ -118,48 +118,6 @@ TEST_P(io_contract, files_keep_what_is_written_and_name_what_is_wrong) {
   EXPECT_EQ(files.open(dir + "/f", OpenMode::create_new).error().code(), Errc::already_exists);
 }
 
-// Large writes go past the page cache, small ones through it, what is written again through it.
-TEST_P(io_contract, a_streamed_file_holds_what_was_written_in_whatever_pieces) {
-  auto& files = machine_->runtime().files();
-  ASSERT_TRUE(files.make_directories(machine_->folder()));
-  const std::string path = machine_->folder() + "/streamed";
-  auto file = files.open_streamed(path, OpenMode::create).value();
-  const auto reader = files.open(path, OpenMode::read).value();
-  Rng rng(7);
-  std::string want;
-  std::string bytes(700'000, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(rng.below(256));
-  const auto check_all = [&] {
-    std::string got(want.size() + 1, '\0');
-    const auto size = reader->read_at(0, got.data(), got.size()).value();
-    got.resize(size);
-    ASSERT_TRUE(got == want) << size << " bytes, want " << want.size();
-  };
-  for (int i = 0; i < 40; ++i) {
-    const std::size_t total = rng.one_in(2) ? rng.below(10'000) : rng.below(bytes.size());
-    std::vector<std::string_view> pieces;
-    for (std::size_t at = 0; at < total;) {
-      const std::size_t n = std::min<std::size_t>(total - at, 1 + rng.below(60'000));
-      pieces.push_back(std::string_view(bytes).substr(at, n));
-      at += n;
-    }
-    const bool again = rng.one_in(5);
-    const std::size_t at = again ? rng.below(want.size() + 1) : want.size();
-    ASSERT_TRUE(file->write_at(at, pieces));
-    want.replace(at, std::min(total, want.size() - at), bytes, 0, total);
-    check_all();
-    if (rng.one_in(4)) {
-      ASSERT_TRUE(file->sync());
-    }
-    if (rng.one_in(6)) {
-      want.resize(rng.below(want.size() + 1));
-      ASSERT_TRUE(file->truncate(want.size()));
-      check_all();
-    }
-    if (rng.one_in(6)) file = files.open_streamed(path, OpenMode::create).value();
-  }
-}
-
 TEST_P(io_contract, one_holder_of_a_folder) {
   auto& files = machine_->runtime().files();
   ASSERT_TRUE(files.make_directories(machine_->folder()));

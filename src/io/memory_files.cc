@@ -98,8 +98,7 @@ class MemoryFileSystem final : public FileSystem {
     if (mode == OpenMode::read || mode == OpenMode::read_write) return missing(path);
     if (!is_directory(parent(name))) return missing(parent(name));
     const int fd = ::memfd_create("weir", MFD_CLOEXEC);
-    if (fd < 0)
-      return fail(Errc::io_error, path + ": a file in memory: " + std::strerror(errno));
+    if (fd < 0) return fail(Errc::io_error, path + ": a file in memory: " + std::strerror(errno));
     auto file = std::make_shared<MemoryFile>(make_descriptor_file(fd, path), space_);
     nodes_.emplace(name, file);
     return file;

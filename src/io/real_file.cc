@@ -9,11 +9,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
-#include "base/check.h"
 #include "io/real_internal.h"
 #include "io/runtime.h"
 
@@ -37,7 +35,7 @@ tl::unexpected<Error> failed(const std::string& path, std::string_view what, int
   return fail(code_of(error), path + ": " + std::string(what) + ": " + std::strerror(error));
 }
 
-class PosixFile : public NativeFile {
+class PosixFile final : public NativeFile {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   ~PosixFile() override { ::close(fd_); }
@@ -116,113 +114,6 @@ class PosixFile : public NativeFile {
   std::string path_;
 };
 
-/// Pieces one after another, taken in parts.
-class PieceCursor {
- public:
-  explicit PieceCursor(std::span<const std::string_view> pieces) : pieces_(pieces) {}
-  void copy_to(char* out, std::size_t size) {
-    while (size > 0) {
-      const std::string_view left = pieces_[next_].substr(skip_);
-      const std::size_t n = std::min(size, left.size());
-      std::memcpy(out, left.data(), n);
-      out += n;
-      size -= n;
-      skip_ += n;
-      if (skip_ < pieces_[next_].size()) continue;
-      ++next_;
-      skip_ = 0;
-    }
-  }
-
- private:
-  std::span<const std::string_view> pieces_;
-  std::size_t next_ = 0;
-  std::size_t skip_ = 0;
-};
-
-/// Large writes at the end: whole blocks by a second descriptor (O_DIRECT), what is left of a block
-/// in front and behind through the page cache. A page is never written both ways: the blocks in the
-/// middle were behind the end of the file before.
-class StreamedFile final : public PosixFile {
- public:
-  StreamedFile(int fd, std::string path) : PosixFile(fd, std::move(path)) {}
-  ~StreamedFile() override {
-    if (direct_ >= 0) ::close(direct_);
-  }
-
-  Result<void> write_at(std::uint64_t offset, std::span<const std::string_view> pieces) override {
-    std::uint64_t total = 0;
-    for (const auto& piece : pieces) total += piece.size();
-    if (total < streamed_write_bytes || !is_at_end(offset) || !open_direct())
-      return PosixFile::write_at(offset, pieces);
-    PieceCursor cursor(pieces);
-    const std::uint64_t end = offset + total;
-    const std::uint64_t first_block = (offset + direct_alignment - 1) & ~block_mask;
-    if (auto r = write_rest(offset, first_block, cursor); !r) return r;
-    std::uint64_t at = first_block;
-    for (const std::uint64_t last_block = end & ~block_mask; at < last_block;) {
-      const auto n = static_cast<std::size_t>(std::min(chunk_bytes, last_block - at));
-      cursor.copy_to(buffer(), n);
-      if (auto r = write_blocks(at, n); !r) return r;
-      at += n;
-    }
-    return write_rest(at, end, cursor);
-  }
-
- private:
-  static constexpr std::uint64_t block_mask = direct_alignment - 1;
-  static constexpr std::uint64_t chunk_bytes = 1U << 20U;
-
-  bool is_at_end(std::uint64_t offset) const {
-    const auto there = size();
-    return there && *there <= offset;
-  }
-
-  // False where the file system has no direct access.
-  bool open_direct() {
-    if (direct_ == -1) {
-      direct_ = ::open(path().c_str(), O_WRONLY | O_CLOEXEC | O_DIRECT);
-      if (direct_ < 0) direct_ = unsupported;
-    }
-    return direct_ >= 0;
-  }
-
-  // Of a thread, so that idle files hold no memory.
-  static char* buffer() {
-    struct Free {
-      void operator()(char* p) const { std::free(p); }
-    };
-    thread_local const std::unique_ptr<char, Free> bytes(
-        static_cast<char*>(std::aligned_alloc(direct_alignment, chunk_bytes)));
-    check(bytes != nullptr, "memory for a write");
-    return bytes.get();
-  }
-
-  Result<void> write_rest(std::uint64_t from, std::uint64_t to, PieceCursor& cursor) {
-    if (from == to) return {};
-    std::array<char, direct_alignment> bytes;
-    cursor.copy_to(bytes.data(), to - from);
-    const std::string_view piece(bytes.data(), to - from);
-    return PosixFile::write_at(from, std::span(&piece, 1));
-  }
-
-  Result<void> write_blocks(std::uint64_t at, std::size_t size) {
-    const char* from = buffer();
-    while (size > 0) {
-      const ssize_t n = ::pwrite(direct_, from, size, static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return failed(path(), "write", errno);
-      from += n;
-      at += static_cast<std::uint64_t>(n);
-      size -= static_cast<std::size_t>(n);
-    }
-    return {};
-  }
-
-  static constexpr int unsupported = -2;
-  int direct_ = -1;  // opened by the first large write
-};
-
 class PosixLock final : public FolderLock {
  public:
   explicit PosixLock(int fd) : fd_(fd) {}
@@ -238,12 +129,6 @@ class PosixFileSystem final : public FileSystem {
     return open_with(path, mode, 0);
   }
 
-  Result<std::shared_ptr<File>> open_streamed(const std::string& path, OpenMode mode) override {
-    const int fd = open_descriptor(path, mode, 0);
-    if (fd < 0) return failed(path, "open", errno);
-    return std::make_shared<StreamedFile>(fd, path);
-  }
-
   Result<std::shared_ptr<File>> open_direct(const std::string& path, OpenMode mode) override {
     auto file = open_with(path, mode, O_DIRECT);
     // EINVAL: a file system without direct access, tmpfs for example.
@@ -252,7 +137,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
-  static int open_descriptor(const std::string& path, OpenMode mode, int more) {
+  static Result<std::shared_ptr<File>> open_with(const std::string& path, OpenMode mode, int more) {
     int flags = O_CLOEXEC | more;
     switch (mode) {
       case OpenMode::read: flags |= O_RDONLY; break;
@@ -260,10 +145,7 @@ class PosixFileSystem final : public FileSystem {
       case OpenMode::create: flags |= O_RDWR | O_CREAT; break;
       case OpenMode::create_new: flags |= O_RDWR | O_CREAT | O_EXCL; break;
     }
-    return ::open(path.c_str(), flags, 0640);
-  }
-  static Result<std::shared_ptr<File>> open_with(const std::string& path, OpenMode mode, int more) {
-    const int fd = open_descriptor(path, mode, more);
+    const int fd = ::open(path.c_str(), flags, 0640);
     if (fd < 0) return failed(path, "open", errno);
     return std::make_shared<PosixFile>(fd, path);
   }
