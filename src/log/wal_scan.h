@@ -54,7 +54,8 @@ struct WalScan {
 
 /// Finds the records with `from_sequence` and later of the folder's WAL files (`*.wal`). A file of
 /// another folder (`folder_id`) or of a newer format is an error: nothing is guessed.
-/// `from_sequence` 0: nobody knows; the first record that is there begins it.
+/// `from_sequence` 0: nobody knows; the first record that is there begins it, and without one the
+/// last sequence is 0.
 Result<WalScan> scan_wal(io::FileSystem& files, const std::string& folder, const Uuid& folder_id,
                          std::uint64_t from_sequence);
 
