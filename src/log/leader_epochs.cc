@@ -56,10 +56,13 @@ std::string LeaderEpochs::encode() const {
 }
 
 Result<LeaderEpochs> LeaderEpochs::decode(std::string_view text) {
-  auto rows = decode_checkpoint_rows(text);
+  auto rows = CheckpointRows::open(text);
   if (!rows) return fail(rows.error());
   LeaderEpochs epochs;
-  for (const auto& row : *rows) {
+  constexpr std::size_t row_bytes = 4;  // "0 0\n"
+  epochs.entries_.reserve(std::min(rows->rows_left(), text.size() / row_bytes));
+  while (rows->next()) {
+    const CheckpointRows& row = *rows;
     std::int64_t epoch = 0;
     std::int64_t start = 0;
     if (row.size() != 2 || !parse_number(row[0], epoch) || !parse_number(row[1], start) ||

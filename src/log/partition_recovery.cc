@@ -608,11 +608,12 @@ void Recovery::note_lost(Offset from, Offset to, const std::string& why) {
 Result<void> Recovery::load_lost() {
   auto text = read_if_there(files_, partition_.folder_ + "/lost-offsets");
   if (!text || text->empty()) return text ? Result<void>() : fail(text.error());
-  auto rows = decode_checkpoint_rows(*text);
+  auto rows = CheckpointRows::open(*text);
   if (!rows)
     return fail(rows.error().code(),
                 partition_.folder_ + "/lost-offsets: " + rows.error().message());
-  for (const auto& row : *rows) {
+  while (rows->next()) {
+    const CheckpointRows& row = *rows;
     std::int64_t from = 0;
     std::int64_t to = 0;
     if (row.size() == 2 && parse_number(row[0], from) && parse_number(row[1], to))

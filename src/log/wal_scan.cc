@@ -114,7 +114,8 @@ Result<bool> ends_at(io::FileSystem& files, const WalFileInfo& info, const WalEn
 class Scanner {
  public:
   Scanner(std::uint64_t from, WalScan& out) : expected_(from), out_(out) {
-    out_.last_sequence = from - 1;
+    // Sequences begin with 1: what is written behind nothing must not get 0, which no start reads.
+    out_.last_sequence = from == 0 ? 0 : from - 1;
   }
 
   /// `next_first`: the first sequence of the file after it; records from there on do not count
@@ -184,8 +185,10 @@ class Scanner {
   void note_ends(const WalRecordHeader& record, std::string_view payload) {
     for_each_entry(record, payload, [&](const WalEntry& entry) {
       if (entry.bytes.size() < batch_header_bytes) return;
+      const BatchHeader batch(entry.bytes);
+      if (!batch.offsets_are_possible()) return;
       Offset& end = out_.ends[entry.header.partition];
-      end = std::max(end, BatchHeader(entry.bytes).last_offset() + 1);
+      end = std::max(end, batch.last_offset() + 1);
     });
   }
 

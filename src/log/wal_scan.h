@@ -67,9 +67,9 @@ std::optional<WalEnd> wal_end_in(std::string_view clean_mark);
 
 /// Finds the records with `from_sequence` and later of the folder's WAL files (`*.wal`). A file of
 /// another folder (`folder_id`) or of a newer format is an error: nothing is guessed.
-/// `from_sequence` 0: nobody knows; the first record that is there begins it. `clean_end`: after a
-/// clean stop the last file ends there, before `from_sequence`; if nothing stands there it is not
-/// read.
+/// `from_sequence` 0: nobody knows; the first record that is there begins it, and without one the
+/// last sequence is 0. `clean_end`: after a clean stop the last file ends there, before
+/// `from_sequence`; if nothing stands there it is not read.
 Result<WalScan> scan_wal(io::FileSystem& files, const std::string& folder, const Uuid& folder_id,
                          std::uint64_t from_sequence,
                          const std::optional<WalEnd>& clean_end = std::nullopt);
