@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lib import broker, certificates, kafka, proc
 
-PASSWORD = "correct-horse,canary="
+PASSWORD = "correct-horse.canary="
 RENEWAL_MS = 4_000
 LOAD_S = 20
 LISTENERS = {"TLS": "SSL", "MUTUAL": "SSL", "OTHERNAME": "SSL", "SASLPLAIN": "SASL_PLAINTEXT", "SASLTLS": "SASL_SSL",
