@@ -177,7 +177,8 @@ int main(int argc, char** argv) {
   const std::string topic = argv[2];
   int next = 3;
   int number = 0;
-  if (mode != "connect" && mode != "all") number = std::atoi(argv[next++]);
+  if (mode != "connect" && mode != "all")
+    number = static_cast<int>(std::strtol(argv[next++], nullptr, 10));
   std::map<std::string, std::string> settings;
   std::string token;
   for (; next < argc; ++next) {

@@ -54,7 +54,8 @@ struct OAuthToken {
   std::optional<std::chrono::system_clock::time_point> expires{};
   std::map<std::string, std::string> extensions{};  // KIP-342
 };
-/// Gets a token; may block. Called on a thread of its own, one call at a time.
+/// Gets a token; may block, and then so does the end of its client. Called on a thread of its own,
+/// one call at a time.
 using OAuthTokenSource = std::function<Result<OAuthToken>()>;
 
 struct ClientSasl {

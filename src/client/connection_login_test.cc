@@ -7,7 +7,10 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "client/connection.h"
+#include "client/consumer_core.h"
+#include "client/fake_cluster.h"
 #include "client/fake_messages.h"
+#include "client/producer_core.h"
 #include "io/sim_runtime.h"
 #include "kafka/header.h"
 #include "kafka/messages/api_versions.h"
@@ -250,7 +253,7 @@ class connection_login : public ::testing::Test {
     set_log_level(LogLevel::debug);
     set_log_sink([this](const LogLine& line) { log_ += std::string(line.text) + "\n"; });
   }
-  ~connection_login() override {
+  void TearDown() override {
     set_log_sink({});
     set_log_level(LogLevel::info);
     EXPECT_FALSE(broker.rules_broken);
@@ -532,6 +535,90 @@ TEST_F(connection_login, connections_that_end_at_any_moment_of_a_login_do_no_har
   const int before = answers;
   ask(connection);
   EXPECT_TRUE(run_until([&] { return answers > before; }));
+}
+
+/// Lets connections through until the brokers stop believing us.
+class FickleTransport final : public Transport {
+ public:
+  FickleTransport(io::Loop& loop, io::Network& network) : through_(loop, network) {}
+  void connect(const io::Endpoint& to, ChannelDone done) override {
+    if (refuses) {
+      ++refused;
+      return done(fail(Errc::sasl_authentication_failed, "SCRAM-SHA-512 refused: it was changed"));
+    }
+    through_.connect(to, std::move(done));
+  }
+  bool refuses = false;
+  int refused = 0;
+
+ private:
+  StreamTransport through_;
+};
+
+class refused_later : public ::testing::Test {
+ protected:
+  void refuse() {
+    transport.refuses = true;
+    world.cut_all_connections();
+  }
+
+  io::SimWorld world{3};
+  FakeCluster cluster{world, 2};
+  std::unique_ptr<io::SimProcess> process = world.start_process();
+  FickleTransport transport{process->loop(), process->network()};
+  const ClusterOptions options{.bootstrap = {cluster.address()}};
+};
+
+TEST_F(refused_later, records_fail_at_once_and_not_at_their_deadline) {
+  cluster.add_topic("t", 1);
+  ProducerCore producer(process->loop(), transport, process->rng(), options,
+                        checked(ProducerOptions{}).value());
+  int delivered = 0;
+  std::vector<Error> errors;
+  const auto send = [&](const std::string& topic) {
+    const auto sent = producer.send({.topic = topic, .value = "v"}, [&](auto where) {
+      if (where) {
+        ++delivered;
+      } else {
+        errors.push_back(where.error());
+      }
+    });
+    ASSERT_TRUE(sent);
+  };
+  send("t");
+  ASSERT_TRUE(world.run_until([&] { return delivered == 1; }, 10s));
+  refuse();
+  send("t");
+  send("unknown yet");
+  ASSERT_TRUE(world.run_until([&] { return errors.size() == 2; }, 10s));
+  for (const Error& error : errors) {
+    EXPECT_EQ(error.code(), Errc::sasl_authentication_failed);
+    EXPECT_NE(error.message().find("it was changed"), std::string::npos);
+  }
+  // Whatever asks for metadata does so with pauses.
+  const int before = transport.refused;
+  world.run_for(60s);
+  EXPECT_LT(transport.refused - before, 300);
+}
+
+TEST_F(refused_later, a_poll_tells_it) {
+  cluster.add_topic("t", 1);
+  ConsumerCore consumer(process->loop(), transport, process->rng(), options,
+                        checked(ConsumerOptions{}).value());
+  ASSERT_TRUE(consumer.assign({{"t", 0}}));
+  world.run_for(1s);
+  refuse();
+  std::optional<Error> error;
+  for (int i = 0; i < 20 && !error; ++i) {
+    bool done = false;
+    consumer.poll(process->loop().now() + 1s, [&](auto batches) {
+      if (!batches) error = batches.error();
+      done = true;
+    });
+    ASSERT_TRUE(world.run_until([&] { return done; }, 5s));
+  }
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), Errc::sasl_authentication_failed);
 }
 
 }  // namespace

@@ -100,8 +100,8 @@ class OpenSslStream final : public TlsStream, private StreamHandler {
   }
 
   /// Begins; `handshake` holds this until it has ended.
-  void begin(std::shared_ptr<Handshake> handshake) {
-    handshake_ = std::move(handshake);
+  void begin(const std::shared_ptr<Handshake>& handshake) {
+    handshake_ = handshake;
     below_->set_handler(this);
     step();
   }
@@ -643,8 +643,7 @@ void start(Loop& loop, std::unique_ptr<Stream> stream, TlsStart how, TlsDone don
       std::make_unique<OpenSslStream>(loop, std::move(stream), std::move(how), is_client);
   handshake->done = std::move(done);
   handshake->timer = loop.call_after(timeout, [handshake] {
-    const auto held = handshake;
-    if (held->stream != nullptr) held->stream->time_out();
+    if (handshake->stream != nullptr) handshake->stream->time_out();
   });
   handshake->stream->begin(handshake);
 }

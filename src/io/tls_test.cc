@@ -8,6 +8,7 @@
 #include "io/process.h"
 #include "io/runtime.h"
 #include "io/sim_runtime.h"
+#include "io/tls_internal.h"
 #include "io/tls_test_kit.h"
 
 namespace weir::io {
@@ -606,9 +607,10 @@ TEST_F(tls, a_flipped_byte_is_found_wherever_it_is) {
   connect(server_options(), client_options());
   ASSERT_TRUE(is_open());
   // Bytes that no key has encrypted.
-  for (const std::string& forged : {std::string("\x17\x03\x03\x00\x20") + std::string(32, 'x'),
-                                    std::string("GET / HTTP/1.1\r\n"),
-                                    std::string("\x17\x03\x03\xff\xff") + std::string(100, 'x')}) {
+  for (const std::string& forged :
+       {"\x17\x03\x03" + std::string(1, '\0') + "\x20" + std::string(32, 'x'),
+        std::string("GET / HTTP/1.1\r\n"),
+        std::string("\x17\x03\x03\xff\xff") + std::string(100, 'x')}) {
     server_done_ = client_done_ = false;
     server_.closed.reset();
     client_.stream.reset();
@@ -627,6 +629,96 @@ TEST_F(tls, a_flipped_byte_is_found_wherever_it_is) {
     ASSERT_TRUE(run_until([&] { return server_.closed.has_value(); }));
     EXPECT_EQ(server_.closed->code(), Errc::connection_closed) << server_.closed->message();
     EXPECT_EQ(server_.bytes, "");
+  }
+}
+
+/// A client made of OpenSSL alone, which does what ours never would.
+class RawClient final : public StreamHandler {
+ public:
+  RawClient(std::unique_ptr<Stream> stream, int version)
+      : stream_(std::move(stream)), context_(SSL_CTX_new(TLS_client_method())) {
+    SSL_CTX_set_max_proto_version(context_.get(), version);
+    ssl_.reset(SSL_new(context_.get()));
+    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(ssl_.get());
+    stream_->set_handler(this);
+    go_on();
+  }
+  SSL* ssl() { return ssl_.get(); }
+  void write(std::string_view text) {
+    SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size()));
+    send();
+  }
+  void go_on() {
+    if (SSL_is_init_finished(ssl_.get()) == 0) {
+      const int done = SSL_do_handshake(ssl_.get());
+      if (done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ)
+        failed = last_openssl_error();
+    }
+    char part[1000];
+    int n = 0;
+    while (failed.empty() && (n = SSL_read(ssl_.get(), part, sizeof part)) > 0)
+      bytes.append(part, static_cast<std::size_t>(n));
+    if (failed.empty() && SSL_get_error(ssl_.get(), n) == SSL_ERROR_SSL)
+      failed = last_openssl_error();
+    send();
+  }
+  void send() {
+    char part[5000];
+    int n = 0;
+    while ((n = BIO_read(SSL_get_wbio(ssl_.get()), part, sizeof part)) > 0)
+      stream_->write(Slice::copy_of({part, static_cast<std::size_t>(n)}));
+  }
+  void on_readable() override {
+    char part[5000];
+    for (auto n = stream_->read_some(part, sizeof part); n && *n > 0;
+         n = stream_->read_some(part, sizeof part))
+      BIO_write(SSL_get_rbio(ssl_.get()), part, static_cast<int>(*n));
+    go_on();
+  }
+  void on_drained() override {}
+  void on_closed(const Error&) override {}
+
+  std::string bytes;
+  std::string failed;
+
+ private:
+  std::unique_ptr<Stream> stream_;
+  SslContextPtr context_;
+  SslPtr ssl_;
+};
+
+TEST_F(tls, renegotiation_is_refused) {
+  listen(TlsContext::server(server_options()).value());
+  std::unique_ptr<RawClient> raw;
+  process_->network().connect(listener_->local(), [&](auto stream) {
+    raw = std::make_unique<RawClient>(std::move(*stream), TLS1_2_VERSION);
+  });
+  ASSERT_TRUE(run_until([&] { return server_done_ && SSL_is_init_finished(raw->ssl()) == 1; }));
+  raw->write("before");
+  ASSERT_TRUE(run_until([&] { return server_.bytes == "before"; }));
+  ASSERT_EQ(SSL_renegotiate(raw->ssl()), 1);
+  raw->go_on();
+  ASSERT_TRUE(run_until([&] { return !raw->failed.empty(); }));
+  EXPECT_NE(raw->failed.find("renegotiation"), std::string::npos) << raw->failed;
+  EXPECT_EQ(server_.bytes, "before");
+}
+
+TEST_F(tls, keys_may_change_while_bytes_pass_both_ways) {
+  listen(TlsContext::server(server_options()).value());
+  std::unique_ptr<RawClient> raw;
+  process_->network().connect(listener_->local(), [&](auto stream) {
+    raw = std::make_unique<RawClient>(std::move(*stream), TLS1_3_VERSION);
+  });
+  ASSERT_TRUE(run_until([&] { return server_done_; }));
+  std::string want;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(SSL_key_update(raw->ssl(), SSL_KEY_UPDATE_REQUESTED), 1);
+    raw->write("up");
+    server_.stream->write(Slice::copy_of("up"));
+    want += "up";
+    ASSERT_TRUE(run_until([&] { return server_.bytes == want && raw->bytes == want; }))
+        << raw->failed;
   }
 }
 

@@ -75,7 +75,10 @@ Result<std::unique_ptr<Exchange>> make_oauth_exchange(const Credentials& credent
       return fail(Errc::invalid_setting,
                   fmt::format("OAUTHBEARER: extension {}: want letters, and a printable value",
                               escape_for_log(name, 64)));
-    message += name + "=" + value + '\x01';
+    message += name;
+    message += '=';
+    message += value;
+    message += '\x01';
   }
   message += '\x01';
   return std::make_unique<OAuthExchange>(Secret(std::move(message)));
