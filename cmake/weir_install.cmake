@@ -12,6 +12,7 @@ include(CMakePackageConfigHelpers)
 
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
 find_package(PkgConfig REQUIRED)
 foreach(library zstd:libzstd lz4:liblz4 snappy:snappy re2:re2)
   string(REPLACE ":" ";" library ${library})
@@ -53,9 +54,9 @@ list(FILTER contract_headers INCLUDE REGEX "^avro")
 list(FILTER client_headers EXCLUDE REGEX "^(avro|embed)")
 
 weir_component(client
-  MODULES base io compress metrics kafka client
+  MODULES base io compress metrics sasl kafka client
   HEADERS ${client_headers}
-  LIBS fmt::fmt ZLIB::ZLIB PkgConfig::zstd PkgConfig::lz4 PkgConfig::snappy PkgConfig::re2 Threads::Threads)
+  LIBS fmt::fmt ZLIB::ZLIB OpenSSL::SSL OpenSSL::Crypto PkgConfig::zstd PkgConfig::lz4 PkgConfig::snappy PkgConfig::re2 Threads::Threads)
 weir_component(contract
   MODULES json contract
   HEADERS ${contract_headers}

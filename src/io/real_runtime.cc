@@ -219,6 +219,12 @@ class RealStream final : public Stream, public std::enable_shared_from_this<Real
     socket_.close(ignored);
   }
 
+  void close_with(Slice last) override {
+    queue_.push_back(std::move(last));
+    if (socket_.is_open() && !reading_cold_) (void)send_slices();
+    close();
+  }
+
  private:
   void wait_readable() {
     if (waiting_readable_ || !reading_ || !socket_.is_open()) return;
@@ -372,6 +378,7 @@ class StreamHandle final : public Stream {
   Endpoint peer() const override { return stream_->peer(); }
   Endpoint local() const override { return stream_->local(); }
   void close() override { stream_->close(); }
+  void close_with(Slice last) override { stream_->close_with(std::move(last)); }
 
  private:
   std::shared_ptr<RealStream> stream_;
