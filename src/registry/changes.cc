@@ -1,6 +1,7 @@
 #include "registry/changes.h"
 
 #include "base/check.h"
+#include "registry/limits.h"
 
 namespace weir::registry {
 namespace {
@@ -77,7 +78,8 @@ class Changes {
         members.append("previousVersion", latest->place.version);
         members.append("difference", difference(*latest, *version));
       }
-    members.append("schema", version->content.text);
+    if (version->content.text.size() <= limits::told_schema_bytes)
+      members.append("schema", version->content.text);
     say(old == nullptr ? "version-registered" : "version-replaced", key.subject, members);
   }
 

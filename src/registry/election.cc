@@ -108,6 +108,7 @@ struct Election::State final : RebalanceObserver {
 Election::Election(io::Runtime& runtime, Client& client, ElectionOptions options, Changed changed)
     : runtime_(runtime),
       changed_(std::move(changed)),
+      own_url_(options.url),
       state_(std::make_shared<State>()),
       worker_(runtime.make_worker("registry-elect")) {
   const std::weak_ptr<State> weak = state_;
@@ -173,6 +174,8 @@ void Election::poll_on() {
 
 void Election::tell() {
   Leadership now{.ours = state_->owned, .url = state_->leader_url};
+  // The news that this node was chosen comes before the office itself.
+  if (!now.ours && now.url == own_url_) now.url.clear();
   if (now == known_) return;
   known_ = now;
   changed_(known_);

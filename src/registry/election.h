@@ -42,6 +42,7 @@ class Election {
 
   io::Runtime& runtime_;
   Changed changed_;
+  std::string own_url_;
   Leadership known_;
   std::shared_ptr<State> state_;
   std::unique_ptr<io::Worker> worker_;

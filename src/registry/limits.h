@@ -7,6 +7,10 @@ namespace weir::registry::limits {
 
 /// Body of a request; a longer one is refused with 413 before it is read.
 inline constexpr std::size_t body_bytes = 1U << 20U;
+/// A record of `_schemas`, its key apart; brokers take batches of 1 MiB by default. More is 42209.
+inline constexpr std::size_t record_bytes = 1'000'000;
+/// A schema's text in a record of changes; a longer one is left out.
+inline constexpr std::size_t told_schema_bytes = 256U * 1024;
 /// References of one schema; more is 42201.
 inline constexpr std::size_t references = 1000;
 /// Schemas that one schema needs, references of references included; more is 42201.

@@ -3,10 +3,10 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "contract/avro/limits.h"
 #include "registry/avro_form.h"
 #include "registry/decider.h"
 #include "registry/json_read.h"
+#include "registry/limits.h"
 
 namespace weir::registry {
 namespace {
@@ -116,8 +116,6 @@ Answer<void> Decider::to_stored_form(const Subject& subject, const Config& confi
   if (!parsed) return refuse(parsed.error());
   content.references = pinned(store_, std::move(content.references), subject.context);
   content.text = normalize ? normalized_text(**parsed) : (*parsed)->text();
-  if (content.text.size() > contract::avro::limits::schema_bytes)
-    return refuse(Code::schema_too_large, "the schema is larger than 1 MiB");
   return {};
 }
 
@@ -342,12 +340,17 @@ Answer<Outcome> Decider::register_schema(const Subject& subject, RegisterRequest
   if (!number) return refuse(number.error());
   const auto id = choose_id(subject, request, identity);
   if (!id) return refuse(id.error());
-  return to_write({.place = {subject, *number},
-                   .id = *id,
-                   .content = std::move(content),
-                   .identity = identity,
-                   .deleted = false,
-                   .timestamp_ms = 0});
+  Outcome outcome = to_write({.place = {subject, *number},
+                              .id = *id,
+                              .content = std::move(content),
+                              .identity = identity,
+                              .deleted = false,
+                              .timestamp_ms = 0});
+  if (const std::size_t size = outcome.records.back().value->size(); size > limits::record_bytes)
+    return refuse(Code::schema_too_large, "the schema's record has " + std::to_string(size) +
+                                              " bytes, more than " +
+                                              std::to_string(limits::record_bytes));
+  return outcome;
 }
 
 Outcome Decider::to_write(Version version) const {
