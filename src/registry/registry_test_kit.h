@@ -1,8 +1,6 @@
 // A registry without Kafka: the stream is a vector, and what is decided is in it at once.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <string_view>
 #include <vector>
