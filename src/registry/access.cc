@@ -69,8 +69,8 @@ void Access::check(const http::Request& request, Verdict verdict) {
   auto credentials = basic_credentials(request);
   if (!credentials)
     return verdict(refusal(request, 401, 40101, "a user and a password are needed"));
-  const auto& [user, password] = *credentials;
-  std::string digest = keyed_digest(key_, user + '\0' + password);
+  const std::string& user = credentials->first;
+  std::string digest = keyed_digest(key_, user + '\0' + credentials->second);
   if (known_.contains(digest)) return verdict(std::nullopt);
   if (waiting_ >= limits::waiting_passwords)
     return verdict(refusal(request, 429, 42901, "too many passwords are being tried"));
@@ -79,7 +79,7 @@ void Access::check(const http::Request& request, Verdict verdict) {
   std::string hash(is_user ? std::string_view(found->second) : nobody);
   ++waiting_;
   const auto fits = std::make_shared<bool>(false);
-  worker_->run([fits, password = password,
+  worker_->run([fits, password = std::move(credentials->second),
                 hash = std::move(hash)] { *fits = password_fits(password, hash); },
                [this, fits, is_user, digest = std::move(digest),
                 refused = refusal(request, 401, 40101, "unknown user or wrong password"),

@@ -28,7 +28,7 @@ struct JournalOptions {
 class JournalListener {
  public:
   virtual ~JournalListener() = default;
-  /// Records in the order of their offsets. All that one commit has written comes at once.
+  /// Committed records in the order of their offsets; those of one commit may come in parts.
   virtual void on_records(std::vector<StreamRecord> records) = 0;
   /// Once: everything that was there at the start has come.
   virtual void on_caught_up() = 0;

@@ -25,10 +25,7 @@ struct Answered {
 
 class TestRegistry final : public WriteGate {
  public:
-  explicit TestRegistry(Policy policy = {}) : policy_(std::move(policy)) {
-    for (const auto& row : rest_.rows())
-      router_.add(row.method, row.pattern, [](const http::Request&, http::Reply) {}, row.options);
-  }
+  explicit TestRegistry(Policy policy = {}) : policy_(std::move(policy)) {}
 
   /// "POST", "/subjects/a/versions?normalize=true", body.
   Answered call(std::string_view method, std::string_view target, std::string_view body = "") {
@@ -41,7 +38,7 @@ class TestRegistry final : public WriteGate {
     return call(std::move(request));
   }
   Answered call(http::Request request) {
-    const auto match = router_.find(request.method, request.path);
+    const auto match = router().find(request.method, request.path);
     if (match.route == nullptr) return {.status = match.status, .body = {}, .text = {}};
     request.parameters = match.parameters;
     for (const auto& row : rest_.rows())
@@ -97,12 +94,22 @@ class TestRegistry final : public WriteGate {
   std::vector<Record> changes;
 
  private:
+  /// The endpoints are the same in each; building their router takes long.
+  const http::Router& router() const {
+    static const http::Router shared = [this] {
+      http::Router out;
+      for (const auto& row : rest_.rows())
+        out.add(row.method, row.pattern, [](const http::Request&, http::Reply) {}, row.options);
+      return out;
+    }();
+    return shared;
+  }
+
   Policy policy_;
   Store store_;
   Formats formats_{store_};
   Decider decider_{store_, formats_, policy_};
   Rest rest_{store_, decider_, formats_, *this, {"1.0", "test", "cluster", "group"}};
-  http::Router router_;
   std::int64_t clock_ = 1'700'000'000'000;
 };
 

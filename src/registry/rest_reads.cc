@@ -85,8 +85,11 @@ Answer<std::vector<VersionPtr>> Rest::found_by_id(const Ask& ask) const {
     for (const std::string& context : store_.contexts())
       if (out.empty()) add(context, true);
   if (out.empty()) return refuse(no_such_schema(ask.part("id")));
-  std::ranges::stable_partition(out, [](const VersionPtr& one) { return !one->deleted; });
-  return out;
+  std::vector<VersionPtr> live_first;
+  for (const bool deleted : {false, true})
+    for (const VersionPtr& one : out)
+      if (one->deleted == deleted) live_first.push_back(one);
+  return live_first;
 }
 
 Answer<json::Value> Rest::by_id(const Ask& ask) const {

@@ -72,8 +72,7 @@ void Service::on_caught_up() {
                        store_.counters().skipped, store_.counters().refused));
   auto listening = listen();
   if (!listening) return ready_(std::move(listening));
-  std::string url = options_.advertised;
-  if (url.empty()) url = "http://" + server_->addresses().front().to_string();
+  const std::string url = own_url();
   election_ = std::make_unique<Election>(runtime_, client_,
                                          ElectionOptions{.group = options_.group,
                                                          .topic = options_.journal.topic,
@@ -82,6 +81,19 @@ void Service::on_caught_up() {
                                          [this](const Leadership& now) { on_leadership(now); });
   sweep();
   ready_({});
+}
+
+/// Where the other registries reach this one.
+std::string Service::own_url() const {
+  if (!options_.advertised.empty()) return options_.advertised;
+  io::Endpoint at = server_->addresses().front();
+  if (at.host == "0.0.0.0" || at.host == "::") {
+    if (options_.hosts.empty())
+      log_warn("registry", "it listens on every address: other registries need --advertise");
+    else
+      at.host = options_.hosts.front();
+  }
+  return "http://" + at.to_string();
 }
 
 void Service::on_unusable(Error why) {

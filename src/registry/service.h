@@ -75,6 +75,7 @@ class Service final : public WriteGate, public JournalListener {
   };
 
   Result<void> listen();
+  std::string own_url() const;
   http::Router routes();
   void handle(const Rest::Row& row, http::Request request, http::Reply reply);
   void on_leadership(const Leadership& now);
