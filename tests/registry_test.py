@@ -146,6 +146,18 @@ class OnAnyBroker:
         versions = [key for key, _ in self.stream() if key.startswith('{"keytype":"SCHEMA","subject":"r')]
         self.assertEqual(len(versions), 20)
 
+    def test_what_a_follower_has_forwarded_it_can_be_asked_for_at_once(self):
+        leader = self.registry()
+        leader.register("warm", '"string"')
+        follower = self.registry()
+        poll_until(lambda: "the leader is" in follower.log(), DEADLINE_S, "a follower")
+        for n in range(30):
+            answer = follower.register(f"r{n}", record(f"R{n}", field("x")))
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(follower.call("GET", f"/schemas/ids/{answer.body['id']}").status, 200, n)
+        self.assertEqual(follower.call("DELETE", "/subjects/r0").text, "[1]")
+        self.assertEqual(follower.call("GET", "/subjects/r0/versions").code, 40401)
+
     def test_a_follower_takes_over_when_the_leader_is_killed(self):
         first = self.registry()
         self.assertEqual(first.register("a", '"string"').status, 200)

@@ -125,6 +125,8 @@ Result<std::optional<http::Response>> parse_answer(std::string_view bytes) {
     const std::string_view name = line.substr(0, colon);
     if (http::equal_without_case(name, "content-length")) length = number_in(value);
     if (http::equal_without_case(name, "content-type")) out.content_type = value;
+    if (http::equal_without_case(name, offset_header))
+      out.headers.push_back({std::string(offset_header), std::string(value)});
     if (http::equal_without_case(name, "transfer-encoding"))
       return fail(broken("its length is not said"));
   }

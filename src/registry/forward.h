@@ -12,6 +12,9 @@
 
 namespace weir::registry {
 
+/// On every answer: the offset up to which the node that answered knows the stream.
+inline constexpr std::string_view offset_header = "Weir-Schemas-Offset";
+
 /// Set on a request that was forwarded: it is not forwarded again.
 inline constexpr std::string_view forwarded_header = "X-Forward";
 
@@ -23,7 +26,8 @@ using Forwarded = std::move_only_function<void(Result<http::Response>)>;
 void forward(io::Runtime& runtime, const std::string& url, const http::Request& request,
              Duration timeout, Forwarded done);
 
-/// Reads a whole answer of another registry: status line, headers, a body whose length is said.
+/// Reads a whole answer of another registry: status line, a body whose length is said; of the
+/// headers `offset_header` is kept.
 /// Errc::protocol_error; an absent value: it is not whole yet.
 Result<std::optional<http::Response>> parse_answer(std::string_view bytes);
 

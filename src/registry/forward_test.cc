@@ -10,7 +10,8 @@ namespace {
 
 TEST(Answers, are_whole_when_their_length_is_there) {
   const std::string whole =
-      "HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+      "HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nweir-schemas-offset: 7\r\n"
+      "Content-Length: 2\r\n\r\n{}";
   for (std::size_t i = 0; i < whole.size(); ++i) {
     const auto part = parse_answer(std::string_view(whole).substr(0, i));
     ASSERT_TRUE(part) << part.error().message();
@@ -21,6 +22,8 @@ TEST(Answers, are_whole_when_their_length_is_there) {
   EXPECT_EQ((*answer)->status, 409);
   EXPECT_EQ((*answer)->content_type, "application/json");
   EXPECT_EQ((*answer)->body, "{}");
+  ASSERT_EQ((*answer)->headers.size(), 1U);
+  EXPECT_EQ((*answer)->headers[0].value, "7");
 }
 
 TEST(Answers, that_are_none_are_refused) {

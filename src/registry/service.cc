@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <charconv>
+
 #include "base/log.h"
 #include "registry/changes.h"
 #include "registry/limits.h"
@@ -11,8 +13,6 @@ namespace {
 
 constexpr auto sweep_interval = std::chrono::milliseconds(250);
 constexpr auto retake_pause = std::chrono::seconds(1);
-/// On every answer: the offset up to which the store knows the stream.
-constexpr std::string_view offset_header = "Weir-Schemas-Offset";
 
 Record noop() {
   return {write_key({.kind = KeyKind::noop, .subject = {}, .context = {}, .version = 0}),
@@ -63,6 +63,7 @@ void Service::on_records(std::vector<StreamRecord> records) {
   for (const StreamRecord& record : records)
     if (auto r = store_.apply(record); !r) log_warn("registry", r.error().message());
   finish_pending();
+  release_held();
 }
 
 void Service::on_caught_up() {
@@ -180,11 +181,36 @@ void Service::pass_on(Waiting waiting) {
   forward(runtime_, leadership_.url, held->write.request, options_.journal.timeout,
           [this, alive = alive_, held](Result<http::Response> answer) {
             if (!*alive) return;
-            if (answer) return held->write.respond(std::move(*answer));
+            if (answer) return hold(std::move(*answer), *held);
             respond(*held, refuse(Code::forward_failed,
                                   "the request could not be forwarded to the leader: " +
                                       answer.error().message()));
           });
+}
+
+void Service::hold(http::Response response, Waiting& waiting) {
+  std::int64_t offset = -1;
+  for (const auto& header : response.headers)
+    std::from_chars(header.value.data(), header.value.data() + header.value.size(), offset);
+  response.headers.clear();
+  held_.emplace(offset, Held{.response = std::move(response),
+                             .respond = std::move(waiting.write.respond),
+                             .deadline = waiting.deadline});
+  release_held();
+}
+
+void Service::release_held() {
+  const MonoTime now = runtime_.loop().now();
+  std::vector<Held> ready;  // answering may hold another
+  for (auto at = held_.begin(); at != held_.end();) {
+    if (at->first >= store_.next_offset() && now < at->second.deadline) {
+      ++at;
+    } else {
+      ready.push_back(std::move(at->second));
+      at = held_.erase(at);
+    }
+  }
+  for (Held& one : ready) one.respond(std::move(one.response));
 }
 
 // ---- leading
@@ -286,6 +312,7 @@ void Service::sweep() {
     respond(*pending_->waiting, refuse(Code::store_timeout, "the store did not answer in time"));
     pending_->waiting.reset();
   }
+  release_held();
   sweep_timer_ = runtime_.loop().call_after(sweep_interval, [this] { sweep(); });
 }
 

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,14 @@ class Service final : public WriteGate, public JournalListener {
     std::optional<std::int64_t> offset;  // known once it is committed
   };
 
+  /// The leader's answer to a forwarded write, until this node has read what was written: whoever
+  /// asks it next finds it.
+  struct Held {
+    http::Response response;
+    Respond respond;
+    MonoTime deadline;
+  };
+
   Result<void> listen();
   std::string own_url() const;
   http::Router routes();
@@ -81,6 +90,8 @@ class Service final : public WriteGate, public JournalListener {
   void on_leadership(const Leadership& now);
   void take_leadership();
   void pass_on(Waiting waiting);
+  void hold(http::Response response, Waiting& waiting);
+  void release_held();
   void work();
   void append(Pending pending, std::vector<Record> changes);
   void on_appended(Result<std::int64_t> offset);
@@ -106,6 +117,7 @@ class Service final : public WriteGate, public JournalListener {
   Leadership leadership_;
   std::deque<Waiting> queue_;
   std::optional<Pending> pending_;
+  std::multimap<std::int64_t, Held> held_;  // by the offset that they wait for
   io::TimerId sweep_timer_ = io::TimerId::none;
   io::TimerId retake_timer_ = io::TimerId::none;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
