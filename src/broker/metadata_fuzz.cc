@@ -17,11 +17,11 @@ namespace {
 
 using namespace weir;
 
-/// Takes a length (a byte) and so many bytes; what is left if there are fewer.
+/// Takes a length (a byte) and so many bytes; what is left if there are fewer, or if it is 255.
 std::string_view take(std::string_view& rest) {
   if (rest.empty()) return {};
-  const std::size_t size =
-      std::min<std::size_t>(static_cast<unsigned char>(rest.front()), rest.size() - 1);
+  const std::size_t said = static_cast<unsigned char>(rest.front());
+  const std::size_t size = said == 255 ? rest.size() - 1 : std::min(said, rest.size() - 1);
   const std::string_view taken = rest.substr(1, size);
   rest.remove_prefix(1 + size);
   return taken;
@@ -40,7 +40,9 @@ void weir::fuzz::input(std::string_view rest) {
     check(opened.has_value(), "the log opens");
     return std::move(*opened);
   }();
-  broker::Metadata metadata(*store, config::Settings(config::broker_settings()));
+  config::Settings settings(config::broker_settings());
+  check(settings.set("num.partitions", "3").has_value(), "a setting of the start");
+  broker::Metadata metadata(*store, settings);
   for (int records = 0; records < 64 && !rest.empty(); ++records) {
     const bool deleted = (rest.front() & 1) != 0;
     rest.remove_prefix(1);

@@ -201,8 +201,8 @@ TransactionEffects TransactionCoordinator::loaded(Now now) {
     const Transaction& state = *entry->durable;
     if (state.state == TransactionState::ongoing) {
       // Of the wall clock only what makes sense: it may have jumped.
-      const std::int64_t passed =
-          std::clamp<std::int64_t>(now_.wall_ms - state.started_ms, 0, state.timeout_ms);
+      const std::int64_t passed = std::clamp<std::int64_t>(
+          now_.wall_ms - std::max<std::int64_t>(state.started_ms, 0), 0, state.timeout_ms);
       entry->open_until = now_.mono + std::chrono::milliseconds(state.timeout_ms - passed);
       set_deadline(*entry, entry->open_until);
     } else if (state.is_prepared()) {

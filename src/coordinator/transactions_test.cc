@@ -426,6 +426,21 @@ std::string hex(std::string_view bytes) {
   return out;
 }
 
+TEST(transactions, one_that_began_at_no_time_that_can_be_is_over_with_the_load) {
+  const Record record = make_transaction_record("id", {.producer = ProducerId(1),
+                                                       .epoch = ProducerEpoch(0),
+                                                       .timeout_ms = 1000,
+                                                       .state = TransactionState::ongoing,
+                                                       .partitions = {{"t", {0}}},
+                                                       .started_ms = INT64_MIN})
+                            .value();
+  TransactionCoordinator coordinator({});
+  const Now now{.mono = MonoTime(std::chrono::hours(1)), .wall_ms = 5000};
+  ASSERT_TRUE(coordinator.load(record.key, record.value, now));
+  (void)coordinator.loaded(now);
+  EXPECT_LE(coordinator.next_deadline(), now.mono);
+}
+
 TEST(transaction_records, say_what_they_were_told) {
   const Transaction transaction{.producer = ProducerId(7),
                                 .previous_producer = ProducerId(5),

@@ -54,6 +54,6 @@ void weir::fuzz::input(std::string_view file) {
   std::string written;
   const auto codec = static_cast<ContainerCodec>(file.size() % 4);
   const std::size_t count = copy(file, codec, &written);
-  canary(count > 2);
+  canary(count != 0);
   if (count != 0) check(copy(written, codec, nullptr) == count, "a copy has other values");
 }

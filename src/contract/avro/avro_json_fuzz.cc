@@ -37,7 +37,7 @@ void weir::fuzz::input(std::string_view in) {
     return from_json(*schema, *json, arena, {.fill_defaults = fill});
   });
   if (!value) return;
-  canary(schema == schemas[4] && in.find("true") != std::string_view::npos);
+  canary(in.size() > 8);
   std::string bytes;
   check(encode(*value, bytes).has_value(), "what was read cannot be encoded");
   const auto decoded = decode(*resolve(schema, schema).value(), bytes, arena);

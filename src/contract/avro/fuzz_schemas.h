@@ -17,7 +17,9 @@ inline constexpr std::string_view fuzz_writers[] = {
     R"({"type":"array","items":"null"})",
     R"({"type":"map","values":{"type":"array","items":{"type":"record","name":"Empty","fields":[]}}})",
     R"({"type":"record","name":"L","fields":[{"name":"v","type":"long"},{"name":"next","type":["null","L"]}]})",
-    R"({"type":"array","items":{"type":"array","items":{"type":"array","items":"boolean"}}})"};
+    R"({"type":"array","items":{"type":"array","items":{"type":"array","items":"boolean"}}})",
+    R"({"type":"record","name":"S","fields":[{"name":"a","type":{"type":"array","items":"string"}},
+        {"name":"m","type":{"type":"map","values":{"type":"array","items":"long"}}},{"name":"v","type":"int"}]})"};
 
 inline constexpr std::string_view fuzz_readers[] = {
     R"({"type":"record","name":"R","fields":[{"name":"y","type":"string"},{"name":"a","type":"double"},
@@ -28,7 +30,8 @@ inline constexpr std::string_view fuzz_readers[] = {
     R"({"type":"map","values":{"type":"array","items":{"type":"record","name":"Empty","fields":[
         {"name":"z","type":"string","default":"zz"}]}}})",
     R"({"type":"record","name":"L","fields":[{"name":"v","type":"float"}]})",
-    R"({"type":"array","items":{"type":"array","items":{"type":"array","items":["string","boolean"]}}})"};
+    R"({"type":"array","items":{"type":"array","items":{"type":"array","items":["string","boolean"]}}})",
+    R"({"type":"record","name":"S","fields":[{"name":"v","type":"int"}]})"};
 
 inline constexpr std::size_t fuzz_pairs = std::size(fuzz_writers);
 
