@@ -14,9 +14,10 @@ std::span<const Command* const> commands() {
       &group_delete_command,   &lag_command,
       &log_verify_command,     &log_dump_command,
       &log_repair_command,     &contract_generate_command,
-      &contract_check_command, &help_command,
-      &explain_command,        &completion_command,
-      &version_command,
+      &contract_check_command, &registry_command,
+      &registry_hash_command,  &up_command,
+      &help_command,           &explain_command,
+      &completion_command,     &version_command,
   };
   return table;
 }

@@ -513,7 +513,11 @@ class AsioRuntime final : public RealRuntime {
   ~AsioRuntime() override {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
-  AsioRuntime() : loop_(context_), network_(context_, loop_), rng_(Rng::from_system()) {}
+  explicit AsioRuntime(std::unique_ptr<FileSystem> files)
+      : loop_(context_),
+        network_(context_, loop_),
+        files_(std::move(files)),
+        rng_(Rng::from_system()) {}
 
   Loop& loop() override { return loop_; }
   Network& network() override { return network_; }
@@ -580,12 +584,15 @@ class AsioRuntime final : public RealRuntime {
   asio::io_context context_{1};
   RealLoop loop_;
   RealNetwork network_;
-  std::unique_ptr<FileSystem> files_ = make_real_file_system();
+  std::unique_ptr<FileSystem> files_;
   Rng rng_;
 };
 
 }  // namespace
 
-std::unique_ptr<RealRuntime> RealRuntime::create() { return std::make_unique<AsioRuntime>(); }
+std::unique_ptr<RealRuntime> RealRuntime::create() { return create(make_real_file_system()); }
+std::unique_ptr<RealRuntime> RealRuntime::create(std::unique_ptr<FileSystem> files) {
+  return std::make_unique<AsioRuntime>(std::move(files));
+}
 
 }  // namespace weir::io

@@ -144,6 +144,16 @@ class Kafka:
             tool("StorageTool", "format", *how, *self._features, *self._format_args, "-t", CLUSTER_ID, "-c", str(file))
         self.processes.append(proc.Process(java("kafka.Kafka", str(file), heap=heap)))
 
+    def terminate(self, index, deadline_s=60):
+        """SIGTERM for one broker: it hands its partitions over and ends."""
+        self.processes[index].signal(signal.SIGTERM)
+        self.processes[index].wait(deadline_s)
+
+    def start_again(self, index):
+        """A broker that has ended, over its own data, at its own address."""
+        process = self.processes[index] = proc.Process(self.processes[index].command)
+        poll_until(lambda: ports.is_open(self.ports[index]) or process.exit_code is not None, START_DEADLINE_S, "Kafka's port")
+
     def kill_and_start(self):
         """kill -9 of every broker, and a start over what they have left, at the same addresses."""
         for index, process in enumerate(self.processes):

@@ -10,20 +10,21 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "node"
 OLDEST_NODE = (20, 19, 4)
 
 
-def command(script, *args):
+def command(script, *args, packages=None, folder="node-clients"):
     """The command line of tests/node/SCRIPT, with its packages; unittest.SkipTest if they cannot be had."""
+    packages = packages or PACKAGES
     if not shutil.which("node") or not shutil.which("npm"):
         raise unittest.SkipTest("no node and npm")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if tuple(map(int, version.lstrip("v").split(".")[:3])) < OLDEST_NODE:
         raise unittest.SkipTest(f"node {version} is older than the clients need")
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir" / "node-clients"
-    marker = folder / ("-".join(f"{name}@{v}" for name, v in PACKAGES.items()).replace("/", "+"))
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir" / folder
+    marker = folder / ("-".join(f"{name}@{v}" for name, v in packages.items()).replace("/", "+"))
     if not marker.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}\n')
         done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact",
-                               *(f"{name}@{v}" for name, v in PACKAGES.items())], cwd=folder, capture_output=True, text=True)
+                               *(f"{name}@{v}" for name, v in packages.items())], cwd=folder, capture_output=True, text=True)
         if done.returncode:
             raise unittest.SkipTest(f"npm install failed: {done.stderr[-500:]}")
         marker.touch()

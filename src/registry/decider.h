@@ -1,0 +1,109 @@
+// What is to be done about a request: the records to append, and the answer once they have been
+// read back; or why not.
+//
+// Pure: the store says all that is known, and nothing is changed here. So the same requests on the
+// same records give the same outcome, whichever node asks.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/formats.h"
+
+namespace weir::registry {
+
+struct Policy {
+  std::string compatibility = "BACKWARD";  // where nobody says another
+  bool mode_mutability = true;
+  bool validate_new_schemas = true;
+};
+
+/// A body of POST /subjects/{s}/versions, and what its query says.
+struct RegisterRequest {
+  SchemaContent content;
+  std::optional<int> version{};
+  std::optional<std::int32_t> id{};
+  bool normalize = false;
+  bool force = false;
+};
+/// 422 names the member.
+Answer<RegisterRequest> register_request_from(const json::Value& body);
+
+/// Done when `records` are in the stream and in the store. Without records nothing is to be done.
+struct Outcome {
+  std::vector<Record> records;
+  std::function<json::Value(const Store&)> answer;
+};
+
+/// Borrows all that it is given. Threads: that of the store.
+class Decider {
+ public:
+  Decider(const Store& store, Formats& formats, const Policy& policy)
+      : store_(store), formats_(formats), policy_(policy) {}
+
+  // Writes. Each decides on the store as it is: nothing of the stream may be missing from it.
+  Answer<Outcome> register_schema(const Subject& subject, RegisterRequest request);
+  Answer<Outcome> delete_subject(const Subject& subject, bool permanent);
+  Answer<Outcome> delete_version(const Subject& subject, std::string_view version, bool permanent);
+  Answer<Outcome> put_config(const Subject& scope, const json::Value& request);
+  Answer<Outcome> delete_config(const Subject& scope);
+  Answer<Outcome> put_mode(const Subject& scope, const json::Value& request, bool force);
+  Answer<Outcome> delete_mode(const Subject& scope, bool recursive);
+  Answer<Outcome> delete_context(const std::string& context);
+
+  // Reads.
+  /// What registering would answer without writing anything; nothing if it would write.
+  Answer<std::optional<json::Value>> already_registered(const Subject& subject,
+                                                        const RegisterRequest& request);
+  Answer<VersionPtr> look_up(const Subject& subject, const RegisterRequest& request,
+                             bool with_deleted);
+  /// `version`: nothing for all that the level asks for.
+  Answer<json::Value> check_compatibility(const Subject& subject,
+                                          std::optional<std::string_view> version,
+                                          const RegisterRequest& request, bool verbose);
+  Config effective_config(const Subject& scope) const {
+    return store_.effective_config(scope, policy_.compatibility);
+  }
+  /// "latest", "-1", or a number: 42202. 40401, 40402 where it is not there.
+  Answer<VersionPtr> find_version(const Subject& subject, std::string_view version,
+                                  bool with_deleted) const;
+
+ private:
+  struct Registration;
+
+  Answer<void> may_write(const Subject& subject) const;
+  Answer<void> may_register(const Subject& subject, const RegisterRequest& request) const;
+  Answer<void> complete(const Subject& subject, const Config& config, bool import,
+                        RegisterRequest& request) const;
+  Answer<void> to_stored_form(const Subject& subject, const Config& config, bool strict,
+                              bool normalize, SchemaContent& content);
+  void merge_settings(const Subject& subject, const Config& config, SchemaContent& content) const;
+  VersionPtr match(const Subject& subject, const SchemaContent& content, bool with_deleted);
+  bool fits(const SchemaContent& candidate, const Version& stored);
+  Answer<void> check_fit(const Subject& subject, const Config& config,
+                         const SchemaContent& content);
+  std::vector<VersionPtr> compared_versions(const Subject& subject, const Config& config,
+                                            const SchemaContent& content, bool all) const;
+  Answer<std::int32_t> choose_id(const Subject& subject, const RegisterRequest& request,
+                                 const Identity& identity) const;
+  Answer<int> choose_version(const Subject& subject, const RegisterRequest& request, bool import,
+                             const Identity& identity) const;
+  Outcome to_write(Version version) const;
+  Answer<void> check_unreferenced(const Place& place, bool with_deleted, bool from_others) const;
+  void add_tombstone(const std::string& key, std::vector<Record>& records) const;
+  void add_subject_remains(const Subject& subject, std::vector<Record>& records) const;
+  Answer<void> clear_for_import(const Subject& scope, std::vector<Record>& records) const;
+
+  const Store& store_;
+  Formats& formats_;
+  const Policy& policy_;
+};
+
+/// Members of a version as GET prints them; empty ones left out.
+json::Object describe(const Version& version, std::string_view text);
+Problem no_such_subject(const Subject& subject);
+
+}  // namespace weir::registry

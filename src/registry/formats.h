@@ -1,0 +1,78 @@
+// What schemas mean: parsing with their references, their text forms, whether versions fit.
+//
+// AVRO is understood. PROTOBUF and JSON are refused where they would have to be; what a stream has
+// of them is served as the text that it is.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "contract/avro/compatibility.h"
+#include "contract/avro/schema.h"
+#include "registry/store.h"
+
+namespace weir::registry {
+
+struct ParseHow {
+  /// A new schema is judged; one of the store is read leniently.
+  bool strict = false;
+  /// A soft-deleted target of a reference is found; for a new schema it is missing.
+  bool with_deleted = true;
+};
+
+/// Why a candidate does not fit one version.
+struct Misfit {
+  VersionPtr version;  // which
+  std::string direction;
+  std::vector<contract::avro::Difference> differences;
+  std::string text;  // where there are no differences to list: another type of schema
+};
+
+/// Remembers what it has parsed. Borrows the store. Threads: that of the store.
+class Formats {
+ public:
+  explicit Formats(const Store& store) : store_(store) {}
+
+  /// 42201. `context` is that of the schema.
+  Answer<contract::avro::SchemaPtr> parse(const SchemaContent& content, const std::string& context,
+                                          ParseHow how);
+  /// A schema of the store.
+  Answer<contract::avro::SchemaPtr> parse(const Version& version);
+
+  /// The text in which every type of another schema is spelled out; the text itself where that
+  /// cannot be had.
+  std::string inlined(const SchemaContent& content, const std::string& context);
+  /// `format=resolved` of AVRO; every other value, and every other type: the text.
+  std::string formatted(const Version& version, std::string_view format);
+
+  /// Compares with `versions`, newest first, up to the first that does not fit. 42201 if the
+  /// candidate cannot be parsed.
+  Answer<std::vector<Misfit>> compare(contract::avro::Level level, const SchemaContent& candidate,
+                                      const std::string& context,
+                                      std::span<const VersionPtr> newest_first);
+
+ private:
+  struct Walk;
+  Answer<void> resolve(const std::vector<Reference>& references, const std::string& context,
+                       bool with_deleted, Walk& walk);
+  VersionPtr target(const Reference& reference, const std::string& context, bool with_deleted,
+                    bool& is_latest) const;
+
+  const Store& store_;
+  std::map<std::string, contract::avro::SchemaPtr> known_;
+  std::uint64_t removals_ = 0;
+};
+
+/// References with -1 replaced by the latest version's number; what cannot be found stays.
+std::vector<Reference> pinned(const Store& store, std::vector<Reference> references,
+                              const std::string& context);
+
+/// The texts of an incompatibility, as the API lists them.
+std::vector<std::string> messages_of(const Misfit& misfit, std::string_view level,
+                                     bool validate_fields);
+json::Value to_json(const std::vector<contract::avro::Difference>& differences);
+
+}  // namespace weir::registry
