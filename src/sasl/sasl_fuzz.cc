@@ -22,7 +22,7 @@ using namespace weir::sasl;
 void to_client(std::string_view text) {
   // Only the parsers for what would cost a million iterations.
   if (const auto told = fuzz::bounded(text.size(), [&] { return read_server_first(text); })) {
-    fuzz::canary(told->iterations == 4196 && told->salt.size() > 3);
+    fuzz::canary(told->iterations != 4096 && told->salt.size() > 3);
     check(told->iterations >= scram_iterations_min && told->iterations <= scram_iterations_max,
           "iterations out of range");
     check(!told->nonce.empty() && !told->salt.empty() && told->salt.size() <= scram_salt_bytes_max,
