@@ -54,7 +54,7 @@ list(FILTER contract_headers INCLUDE REGEX "^avro")
 list(FILTER client_headers EXCLUDE REGEX "^(avro|embed)")
 
 weir_component(client
-  MODULES base io compress metrics sasl kafka client
+  MODULES base io compress config metrics sasl kafka client
   HEADERS ${client_headers}
   LIBS fmt::fmt ZLIB::ZLIB OpenSSL::SSL OpenSSL::Crypto PkgConfig::zstd PkgConfig::lz4 PkgConfig::snappy PkgConfig::re2 Threads::Threads)
 weir_component(contract
@@ -62,7 +62,7 @@ weir_component(contract
   HEADERS ${contract_headers}
   LIBS weir_component_client)
 weir_component(embed
-  MODULES config http coordinator log broker embed
+  MODULES http coordinator log broker embed
   HEADERS embed.h
   LIBS weir_component_contract)
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)

@@ -3,11 +3,11 @@
 //
 // The first byte of an input chooses what the rest is.
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/check.h"
+#include "fuzz/harness.h"
 #include "sasl/base64.h"
 #include "sasl/jaas.h"
 #include "sasl/mechanism.h"
@@ -21,7 +21,8 @@ using namespace weir::sasl;
 
 void to_client(std::string_view text) {
   // Only the parsers for what would cost a million iterations.
-  if (const auto told = read_server_first(text)) {
+  if (const auto told = fuzz::bounded(text.size(), [&] { return read_server_first(text); })) {
+    fuzz::canary(told->iterations != 4096 && told->salt.size() > 3);
     check(told->iterations >= scram_iterations_min && told->iterations <= scram_iterations_max,
           "iterations out of range");
     check(!told->nonce.empty() && !told->salt.empty() && told->salt.size() <= scram_salt_bytes_max,
@@ -52,7 +53,8 @@ void to_server(std::string_view text) {
   (void)server.next(text.substr(0, middle));
   if (middle != std::string_view::npos) (void)server.next(text.substr(middle + 1));
   check(!server.done(), "a client was believed that does not know the password");
-  if (const auto first = read_client_first(text)) {
+  (void)fuzz::bounded(text.size(), [&] { return read_client_final(text); });
+  if (const auto first = fuzz::bounded(text.size(), [&] { return read_client_first(text); })) {
     const auto again = read_client_first("n,,n=" + escape_name(first->user) + ",r=" + first->nonce);
     // Longer by what is escaped; past the bound it is refused.
     check(!again || (again->user == first->user && again->nonce == first->nonce),
@@ -70,17 +72,19 @@ void to_token(std::string_view text) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+void weir::fuzz::input(std::string_view bytes) {
+  if (bytes.empty()) return;
+  const std::string_view text = bytes.substr(1);
+  switch (static_cast<unsigned char>(bytes[0]) % 5) {
     case 0: to_client(text); break;
     case 1: to_server(text); break;
     case 2: to_token(text); break;
-    case 3: (void)parse_jaas(text); break;
+    // An option is a node of a map, its name and its value, for as little as "a=b ".
+    case 3:
+      (void)bounded_by(64 * text.size() + allocation_bound(0), [&] { return parse_jaas(text); });
+      break;
     default:
-      if (const auto bytes = from_base64(text))
-        check(to_base64(*bytes) == text, "base64 of two texts is the same");
+      if (const auto decoded = bounded(text.size(), [&] { return from_base64(text); }))
+        check(to_base64(*decoded) == text, "base64 of two texts is the same");
   }
-  return 0;
 }
