@@ -36,10 +36,11 @@ def start(target, topic):
 
 def fill(target, topic, partitions, gb):
     target.make_empty()
+    machine.wait_until_calm(target.folder.parent)
     process, _ = start_once(target, create=True, topic="ready", partitions=1)
     address = f"127.0.0.1:{target.port}"
     brokers.Topics(brokers.Target(target.name, address, [process.pid])).create(topic, partitions=partitions)
-    brokers.producer_performance(address, topic, int(gb * 1e9 / RECORD_BYTES), RECORD_BYTES, deadline_s=1800)
+    brokers.producer_performance(address, topic, int(gb * 1e9 / RECORD_BYTES), RECORD_BYTES, deadline_s=1800, least=0.99)
     return process
 
 

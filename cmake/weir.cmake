@@ -6,7 +6,7 @@
 #     LIBS Boost::headers              # libraries of the field, private to this module
 #     TESTS segment_test.cc            # one test program, log_test
 #     TEST_DEPS sim                    # further modules that only the tests use
-#     FUZZ batch_fuzz.cc               # one fuzz target a file, in the fuzz preset
+#     FUZZ batch_fuzz.cc               # one fuzz target a file, in the fuzz preset; see tests/fuzz/harness.h
 #     BENCH batch_bench.cc)            # one benchmark program, log_bench
 #
 #   weir_program(NAME weir SOURCES main.cc DEPS cli)
@@ -60,7 +60,11 @@ if(WEIR_SANITIZE)
   target_link_options(weir_options INTERFACE -fsanitize=${WEIR_SANITIZE})
 endif()
 if(WEIR_FUZZ)
-  target_compile_options(weir_options INTERFACE -fsanitize=fuzzer-no-link)
+  # Coverage by line too, so that one build fuzzes and measures. The profile of a run that nobody asked for
+  # (LLVM_PROFILE_FILE) goes nowhere.
+  target_compile_options(weir_options INTERFACE -fsanitize=fuzzer-no-link
+    -fprofile-instr-generate=/dev/null -fcoverage-mapping -fcoverage-compilation-dir=.)
+  target_link_options(weir_options INTERFACE -fprofile-instr-generate=/dev/null)
 endif()
 if(WEIR_MUTANT)
   target_compile_definitions(weir_options INTERFACE WEIR_MUTANT_${WEIR_MUTANT}=1)
@@ -108,8 +112,7 @@ function(weir_module)
     foreach(file ${M_FUZZ})
       get_filename_component(target ${file} NAME_WE)
       add_executable(${target} ${file})
-      target_link_libraries(${target} PRIVATE weir_${M_NAME} ${test_deps})
-      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      target_link_libraries(${target} PRIVATE weir_${M_NAME} ${test_deps} weir_fuzz_harness)
       weir_register(fuzz ${target})
     endforeach()
   endif()
@@ -135,7 +138,7 @@ function(weir_program)
     target_compile_definitions(${P_NAME} PRIVATE WEIR_SOURCE_DIR=".")
     target_link_libraries(${P_NAME} PRIVATE GTest::gtest_main)
   elseif(P_KIND STREQUAL "fuzz")
-    target_link_options(${P_NAME} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${P_NAME} PRIVATE weir_fuzz_harness)
   endif()
   weir_register(${P_KIND} ${P_NAME})
 endfunction()

@@ -1,12 +1,23 @@
-// A fuzz target with a planted fault. `./run test` fails if the fuzzer does not find it, so that a
-// fuzzer that finds nothing is known to have looked.
+// A decoder that believes a length. `./run test` fails unless the fuzzer finds it by the bound on
+// allocations. (Each target has a canary of its own for what it looks into.)
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
+#include <string>
 #include <string_view>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  if (input.starts_with("we") && input.size() > 2 && input[2] == '!') std::abort();
-  return 0;
+#include "fuzz/harness.h"
+
+namespace {
+
+std::string decode(std::string_view bytes) {
+  if (!bytes.starts_with("we") || bytes.size() < 4) return {};
+  std::string out;
+  out.reserve(std::size_t{static_cast<unsigned char>(bytes[2])} * 1024);
+  return out;
+}
+
+}  // namespace
+
+void weir::fuzz::input(std::string_view bytes) {
+  const std::string out = bounded(bytes.size(), [&] { return decode(bytes); });
+  canary(bytes.starts_with("we!"));
 }

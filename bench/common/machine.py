@@ -52,6 +52,21 @@ def sync_probe(folder, rounds=1000, size=4096):
     return {"p50_us": round(took[len(took) // 2]), "p99_us": round(took[len(took) * 99 // 100])}
 
 
+def wait_until_calm(folder, deadline_s=600, calm_ms=20, rounds=20):
+    """Until the disk has done what was asked of it before: gigabytes that were removed keep a journal busy for minutes."""
+    path, calm, end = Path(folder) / "calm-probe", 0, time.monotonic() + deadline_s
+    while calm < rounds:
+        os.sync()
+        began = time.monotonic()
+        with open(path, "wb") as file:
+            os.fsync(file.fileno())
+        path.unlink()
+        now = time.monotonic()
+        calm = calm + 1 if now - began < calm_ms / 1000 else 0
+        if now > end:
+            raise AssertionError(f"{folder}: the disk is not calm after {deadline_s} s")
+
+
 def description():
     """One line without names of hosts or folders."""
     model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()

@@ -5,9 +5,11 @@
 #include <weir/admin.h>
 #include <weir/consumer.h>
 #include <weir/producer.h>
+#include <weir/security.h>
 #include <weir/transaction.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,7 +35,8 @@ class LocalBroker {
 struct ClientOptions {
   /// Shown in the broker's logs; `client.id`.
   std::string client_id = "weir";
-  /// How long connect() waits for the first broker that answers.
+  /// How long connect() waits for the first broker that answers, and how long each connection may
+  /// take until the broker has answered; TLS and SASL are in it.
   std::chrono::milliseconds connect_timeout{10'000};
   /// The first pause after a broker could not be reached; doubled with each failure, with jitter.
   std::chrono::milliseconds reconnect_backoff{50};
@@ -45,6 +48,13 @@ struct ClientOptions {
   /// No thread of its own: the application's loop drives the client, on the thread that connects.
   /// Callbacks come inside drive(), and inside calls that wait, which drive it meanwhile.
   bool user_driven = false;
+  /// TLS and SASL; see <weir/security.h>.
+  ClientSecurity security{};
+
+  /// From Kafka's names of settings ("security.protocol", "sasl.username", ...; docs/security.md
+  /// lists them). Errc::invalid_setting: a name that there is not, with a suggestion, or a value
+  /// that is not valid; no secret is shown.
+  static Result<ClientOptions> from_settings(const std::map<std::string, std::string>& settings);
 };
 
 /// Has one thread of its own, "the client's thread", on which all callbacks run, unless it is
@@ -56,9 +66,14 @@ struct ClientOptions {
 class Client {
  public:
   /// `bootstrap`: "HOST:PORT[,HOST:PORT…]". Returns once one of them has answered; else why not:
-  /// Errc::invalid_argument, connection_refused, timed_out, unsupported_version, ….
+  /// Errc::invalid_argument, connection_refused, timed_out, unsupported_version, …. With TLS and
+  /// SASL also invalid_setting, tls_handshake_failed (whose message says whether name, authority or
+  /// time of a certificate are wrong), sasl_authentication_failed, unsupported_sasl_mechanism:
+  /// these are not tried again, neither here nor by any later call.
   static Result<Client> connect(std::string_view bootstrap, ClientOptions options = {});
-  /// A broker in this process, kept alive by the client.
+  /// `bootstrap.servers` and the rest by Kafka's names, as ClientOptions::from_settings takes them.
+  static Result<Client> connect(const std::map<std::string, std::string>& settings);
+  /// A broker in this process, kept alive by the client; it takes no `security`.
   static Result<Client> connect(std::shared_ptr<LocalBroker> broker, ClientOptions options = {});
 
   Client(Client&&) noexcept;

@@ -57,6 +57,7 @@ bool Error::fatal() const noexcept {
     case Errc::fenced_instance_id:
     case Errc::unsupported_version:
     case Errc::sasl_authentication_failed:
+    case Errc::tls_handshake_failed:
     case Errc::closed: return true;
     default: return false;
   }

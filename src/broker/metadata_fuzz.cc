@@ -2,7 +2,6 @@
 // was applied makes sense.
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "base/check.h"
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "broker/metadata.h"
 #include "config/broker_settings.h"
+#include "fuzz/harness.h"
 #include "io/sim_runtime.h"
 #include "log/log_store.h"
 
@@ -29,9 +29,8 @@ std::string_view take(std::string_view& rest) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void weir::fuzz::input(std::string_view rest) {
   set_log_level(LogLevel::off);
-  std::string_view rest(reinterpret_cast<const char*>(data), size);
   static io::SimWorld world(1);
   static const auto process = world.start_process();
   static const auto store = [] {
@@ -47,8 +46,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(1);
     const std::string_view key = take(rest);
     const std::string_view value = deleted ? std::string_view() : take(rest);
-    if (!metadata.apply(key, deleted ? std::nullopt : std::optional(value))) break;
+    const auto applied = bounded(key.size() + value.size(), [&] {
+      return metadata.apply(key, deleted ? std::nullopt : std::optional(value));
+    });
+    if (!applied) break;
   }
+  canary(!metadata.topics().empty());
   for (const auto& [name, topic] : metadata.topics()) {
     check(name == topic.name && broker::topic_name_fault(name).empty(),
           "a topic without a legal name");
@@ -57,5 +60,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(metadata.find(topic.id) == &topic, "a topic that its id does not find");
     check(topic.rules.max_batch_bytes > 0, "a topic whose settings cannot be read");
   }
-  return 0;
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t largest_settings_file = 1024U * 1024;
 /// Variables of the program that are no settings of the broker.
-constexpr std::string_view other_variables[] = {"WEIR_BOOTSTRAP"};
+constexpr std::string_view other_variables[] = {"WEIR_BOOTSTRAP", "WEIR_COMMAND_CONFIG"};
 
 Result<config::Settings> read_settings(const Arguments& arguments) {
   config::SettingsSources sources;

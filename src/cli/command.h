@@ -53,7 +53,7 @@ struct Positional {
 enum Common : std::uint8_t {
   common_none = 0,
   common_output = 1,      // -o, --columns, --filter, --sort: see cli/output.h
-  common_connection = 2,  // --bootstrap, --timeout
+  common_connection = 2,  // --bootstrap, --timeout, --command-config, -X
   common_change = 4,      // --dry-run, --yes: see cli/plan.h
 };
 

@@ -15,12 +15,13 @@
 
 namespace weir::cli {
 
-/// The address that --bootstrap says, else WEIR_BOOTSTRAP, else the default.
-std::string bootstrap_of(const Arguments& arguments);
+/// The address that --bootstrap says, else WEIR_BOOTSTRAP, else the settings, else the default.
+std::string bootstrap_of(const Arguments& arguments, std::string_view from_settings = {});
 /// --timeout, at least a millisecond.
 std::chrono::milliseconds timeout_of(const Arguments& arguments);
 
-/// The command has common_connection. What it asks of admin() has its --timeout as well.
+/// The command has common_connection; --command-config and -X give TLS and SASL. What it asks of
+/// admin() has its --timeout as well.
 Result<Client> connect(const Context& context);
 
 /// Errc::unknown_topic_or_partition suggests the nearest name that there is.

@@ -301,6 +301,10 @@ constexpr Explanation table[] = {
     {Errc::permission_denied, "the system refuses the access",
      "check owner and mode of the file or folder"},
     {Errc::simulated_crash, "a simulated machine lost its power", ""},
+    {Errc::tls_handshake_failed,
+     "one side does not believe the other's certificate, or does not speak TLS",
+     "the message names the certificate; see ssl.truststore.location, ssl.keystore.location and "
+     "security.protocol"},
 };
 
 }  // namespace

@@ -37,6 +37,15 @@ constexpr Option connection_options[] = {
      .value = "TIME",
      .default_value = "30s",
      .doc = "How long to wait for the broker's answer."},
+    {.name = "command-config",
+     .value = "FILE",
+     .doc = "Settings of the client by Kafka's names (NAME=VALUE lines), for TLS and SASL; "
+            "WEIR_COMMAND_CONFIG is a default."},
+    {.name = "client",
+     .letter = 'X',
+     .value = "NAME=VALUE",
+     .doc = "A setting of the client, stronger than the file; a secret is better kept in a file.",
+     .repeated = true},
 };
 constexpr Option change_options[] = {
     {.name = "dry-run",

@@ -91,6 +91,15 @@ TEST(GroupPayload, assignments_are_the_bytes_of_kafka_and_none_is_an_empty_one) 
   EXPECT_TRUE(decode_assignment("")->partitions.empty());
 }
 
+// More memory for its bytes than other messages may take: each partition has its topic's name.
+TEST(GroupPayload, an_assignment_of_ten_thousand_partitions_is_read) {
+  GroupAssignment all;
+  for (std::int32_t p = 0; p < 10'000; ++p) all.partitions.push_back({"a.topic.with.a.name", p});
+  const auto read = decode_assignment(*encode_assignment(all));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->partitions, all.partitions);
+}
+
 TEST(GroupPayload, cut_and_lying_bytes_are_refused_at_every_length) {
   const std::string whole = unhex("0003" + std::string(golden_subscription_v1.substr(4)) +
                                   "00000007"

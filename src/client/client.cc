@@ -2,7 +2,10 @@
 #include <weir/client.h>
 
 #include "client/admin_core.h"
+#include "client/client_settings.h"
+#include "client/security.h"
 #include "client/session.h"
+#include "config/client_settings.h"
 
 namespace weir {
 inline namespace v1 {
@@ -201,6 +204,15 @@ Result<std::vector<io::Endpoint>> parse_bootstrap(std::string_view text) {
   return endpoints;
 }
 
+Result<config::Settings> read_settings(const std::map<std::string, std::string>& given) {
+  config::Settings settings(config::client_settings());
+  for (const auto& [name, value] : given) {
+    auto set = settings.set(name, value, config::Source::flag, config::Notation::human);
+    if (!set) return fail(set.error());
+  }
+  return settings;
+}
+
 }  // namespace
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -211,17 +223,40 @@ Client::~Client() = default;
 Result<Client> Client::connect(std::string_view bootstrap, ClientOptions options) {
   auto endpoints = parse_bootstrap(bootstrap);
   if (!endpoints) return fail(endpoints.error());
-  return connect_with(std::make_shared<Session>(
-                          [](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
-                            return std::make_unique<client::StreamTransport>(runtime.loop(),
-                                                                             runtime.network());
-                          },
-                          cluster_options(options, std::move(*endpoints)), options.user_driven),
-                      options);
+  auto security = client::open_security(options.security, *io::make_real_file_system());
+  if (!security) return fail(security.error());
+  const auto make = [&](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
+    if (security->protocol == SecurityProtocol::plaintext)
+      return std::make_unique<client::StreamTransport>(runtime.loop(), runtime.network());
+    return std::make_unique<client::SecureTransport>(runtime, std::move(*security),
+                                                     options.connect_timeout);
+  };
+  return connect_with(
+      std::make_shared<Session>(make, cluster_options(options, std::move(*endpoints)),
+                                options.user_driven),
+      options);
+}
+
+Result<Client> Client::connect(const std::map<std::string, std::string>& settings) {
+  auto read = read_settings(settings);
+  if (!read) return fail(read.error());
+  auto options = client::options_from(*read);
+  if (!options) return fail(options.error());
+  return connect(client::bootstrap_from(*read), std::move(*options));
+}
+
+Result<ClientOptions> ClientOptions::from_settings(
+    const std::map<std::string, std::string>& settings) {
+  auto read = read_settings(settings);
+  if (!read) return fail(read.error());
+  return client::options_from(*read);
 }
 
 Result<Client> Client::connect(std::shared_ptr<LocalBroker> broker, ClientOptions options) {
   if (broker == nullptr) return fail(Errc::invalid_argument, "connect: no broker");
+  if (options.security.protocol != SecurityProtocol::plaintext)
+    return fail(Errc::invalid_setting,
+                "security.protocol: a broker in this process is reached without TLS and SASL");
   return connect_with(std::make_shared<Session>(
                           [&broker](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
                             return std::make_unique<client::LocalTransport>(runtime.loop(), broker);

@@ -165,4 +165,9 @@ bool worth_a_retry(Errc code) {
   return is_retriable(code) || code == Errc::not_found;  // a host name that does not resolve
 }
 
+bool is_about_identity(Errc code) {
+  return code == Errc::sasl_authentication_failed || code == Errc::unsupported_sasl_mechanism ||
+         code == Errc::illegal_sasl_state || code == Errc::tls_handshake_failed;
+}
+
 }  // namespace weir::client

@@ -118,6 +118,8 @@ class Cluster final : private Telemetry::Source {
 Error after_tries(const Error& error, unsigned tries, Duration time);
 /// True if the same request may succeed at another time or broker.
 bool worth_a_retry(Errc code);
+/// True if a broker does not believe us, or we do not believe it: no other try mends that.
+bool is_about_identity(Errc code);
 
 template <class Request, class Response, class Judge>
 void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Request> request,

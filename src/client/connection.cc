@@ -31,7 +31,9 @@ Connection::~Connection() {
 }
 
 void Connection::send(Call call) {
-  const MonoTime deadline = loop_.now() + call.timeout;
+  const MonoTime now = loop_.now();
+  const MonoTime deadline = now + call.timeout;
+  if (state_ == State::ready && now >= renew_at_) authenticate();
   if (state_ == State::ready && has_room()) {
     write(std::move(call), deadline);
   } else {
@@ -116,12 +118,19 @@ void Connection::on_versions(std::string_view body, std::int16_t asked) {
   features_ = {.epoch = reply->finalized_features_epoch, .levels = {}};
   for (const auto& feature : reply->finalized_features)
     features_.levels.emplace(feature.name, feature.max_version_level);
+  if (transport_.login() != nullptr) return authenticate();
+  become_ready();
+}
+
+void Connection::become_ready() {
   state_ = State::ready;
+  renewing_ = false;
   failures_ = 0;
   write_queued();
 }
 
 void Connection::write_queued() {
+  if (state_ == State::ready && !queue_.empty() && session_ends()) authenticate();
   while (state_ == State::ready && !queue_.empty() && in_flight() < options_.max_in_flight) {
     Queued next = std::move(queue_.front());
     queue_.pop_front();
@@ -152,6 +161,7 @@ void Connection::write(Call call, MonoTime deadline) {
   const auto& splices = encoder.splices();
   check(splices.size() == call.splices.size(), "connection: a splice without its bytes");
   const Slice whole = Slice::copy_of(bytes);
+  if (call.key == kafka::ApiKey::sasl_authenticate) wipe(bytes);
   std::vector<io::OutPiece> pieces;
   pieces.reserve(2 * splices.size() + 1);
   std::size_t at = 0;
@@ -196,6 +206,7 @@ void Connection::on_frame(Slice frame) {
     decoder.tags(unknown);
   }
   const std::string_view body = decoder.rest();
+  answered_ = answered_ || state_ == State::ready;
   const auto alive = alive_;
   sent.call.done(RawReply{std::move(frame), body, sent.version});
   if (*alive) write_queued();
@@ -206,13 +217,16 @@ void Connection::on_drained() {
   write_queued();
 }
 
-void Connection::on_closed(const Error& why) { end(why); }
+void Connection::on_closed(const Error& why) { end(answered_ ? why : early_end(why)); }
 
 void Connection::end(const Error& why) {
-  const bool was_ready = state_ == State::ready;
+  const bool was_ready = is_ready();
   const Error error(why.code(), fmt::format("{}: {}", to_.to_string(), why.message()));
   ++attempt_;
   state_ = State::idle;
+  exchange_.reset();
+  renewing_ = answered_ = false;
+  renew_at_ = MonoTime::max();
   if (channel_ != nullptr) {
     channel_->close();
     // Destroyed later: we may stand inside one of its calls.
@@ -239,8 +253,7 @@ void Connection::plan_timer() {
   for (const Sent& sent : in_flight_) next = std::min(next, sent.deadline);
   for (const Queued& queued : queue_) next = std::min(next, queued.deadline);
   if (state_ == State::waiting) next = std::min(next, connect_not_before_);
-  if (state_ == State::connecting || state_ == State::negotiating)
-    next = std::min(next, attempt_deadline_);
+  if (is_opening()) next = std::min(next, attempt_deadline_);
   // A timer that fires early looks again; most replies come long before the deadline.
   if (timer_ != io::TimerId::none && (timer_at_ <= next || next == MonoTime::max())) return;
   loop_.cancel(std::exchange(timer_, io::TimerId::none));
@@ -255,8 +268,10 @@ void Connection::on_timer() {
   timer_ = io::TimerId::none;
   const MonoTime now = loop_.now();
   if (state_ == State::waiting && now >= connect_not_before_) connect();
-  if ((state_ == State::connecting || state_ == State::negotiating) && now >= attempt_deadline_)
-    return end(Error(Errc::timed_out, "no answer to the connection attempt"));
+  if (is_opening() && now >= attempt_deadline_)
+    return end(Error(Errc::timed_out, state_ == State::authenticating
+                                          ? "the authentication was not answered in time"
+                                          : "no answer to the connection attempt"));
   for (const Sent& sent : in_flight_) {
     if (now < sent.deadline) continue;
     return end(

@@ -14,7 +14,6 @@
 #include "client/backoff.h"
 #include "client/telemetry.h"
 #include "client/transport.h"
-#include "io/loop.h"
 #include "kafka/api.h"
 #include "kafka/wire.h"
 
@@ -48,7 +47,7 @@ struct ConnectionOptions {
   std::string client_id = "weir";
   std::shared_ptr<Telemetry> telemetry = std::make_shared<Telemetry>();  // of the whole client
   int max_in_flight = 5;
-  Duration connect_timeout = std::chrono::seconds(10);
+  Duration connect_timeout = std::chrono::seconds(10);  // until the broker has answered
   BackoffRange reconnect{std::chrono::milliseconds(50), std::chrono::seconds(1)};
 };
 
@@ -59,13 +58,17 @@ struct FinalizedFeatures {
   std::map<std::string, std::int16_t, std::less<>> levels;
 };
 
-/// | state       | what it does                                | next                          |
-/// |-------------|---------------------------------------------|-------------------------------|
-/// | idle        | nothing until the first call                | connecting, waiting           |
-/// | waiting     | calls queue until the backoff is over       | connecting                    |
-/// | connecting  | calls queue                                 | negotiating, idle (refused)   |
-/// | negotiating | ApiVersions is under way, calls queue       | ready, idle (closed)          |
-/// | ready       | up to max_in_flight calls under way         | idle (closed, timed out)      |
+/// | state          | what it does                             | next                            |
+/// |----------------|------------------------------------------|---------------------------------|
+/// | idle           | nothing until the first call             | connecting, waiting             |
+/// | waiting        | calls queue until the backoff is over    | connecting                      |
+/// | connecting     | calls queue; TLS, if the transport does  | negotiating, idle (refused)     |
+/// | negotiating    | ApiVersions is under way, calls queue    | authenticating, ready, idle     |
+/// | authenticating | SASL is under way, calls queue           | ready, idle (refused)           |
+/// | ready          | up to max_in_flight calls under way      | authenticating (KIP-368), idle  |
+///
+/// A session that ends is renewed on the same connection, behind the calls that are under way,
+/// which are answered as ever.
 ///
 /// When a connection ends, every call that it has, sent or not, fails; the caller decides where it
 /// goes next. A request that times out ends its connection: what follows it would be answered late
@@ -82,7 +85,7 @@ class Connection final : private io::FrameHandler {
   int in_flight() const { return static_cast<int>(in_flight_.size() + unanswered_.size()); }
   /// True if a call would leave at once.
   bool has_room() const { return queue_.empty() && in_flight() < options_.max_in_flight; }
-  bool is_ready() const { return state_ == State::ready; }
+  bool is_ready() const { return state_ == State::ready || renewing_; }
   const io::Endpoint& endpoint() const { return to_; }
   /// The newest version that the broker and [min, max] have in common; -1 if none, or unknown yet.
   std::int16_t version_of(kafka::ApiKey key, std::int16_t min, std::int16_t max) const;
@@ -90,7 +93,7 @@ class Connection final : private io::FrameHandler {
   const FinalizedFeatures& features() const { return features_; }
 
  private:
-  enum class State : std::uint8_t { idle, waiting, connecting, negotiating, ready };
+  enum class State : std::uint8_t { idle, waiting, connecting, negotiating, authenticating, ready };
   struct Sent {
     std::int32_t correlation;
     Call call;
@@ -108,6 +111,27 @@ class Connection final : private io::FrameHandler {
   void on_channel(Result<std::unique_ptr<io::FrameChannel>> channel);
   void ask_versions(std::int16_t version);
   void on_versions(std::string_view body, std::int16_t asked);
+  void become_ready();
+
+  /// True while attempt_deadline_ holds.
+  bool is_opening() const {
+    return state_ == State::connecting || state_ == State::negotiating ||
+           state_ == State::authenticating;
+  }
+
+  // connection_login.cc
+  bool session_ends() const { return loop_.now() >= renew_at_; }
+  void authenticate();
+  void on_exchange(Result<std::unique_ptr<sasl::Exchange>> exchange);
+  void on_mechanism(const RawReply& reply);
+  void send_token(Secret token);
+  void on_token(const RawReply& reply);
+  /// Sends a request of SASL; `done` hears of an answer alone, everything else ends the connection.
+  template <class Request>
+  void ask(std::shared_ptr<const Request> request, std::int16_t min_version,
+           std::move_only_function<void(const RawReply&)> done);
+  Error early_end(const Error& why) const;
+
   void write_queued();
   void write(Call call, MonoTime deadline);
   /// Ends the connection and fails every call; `why` of those under way.
@@ -144,6 +168,11 @@ class Connection final : private io::FrameHandler {
   io::TimerId timer_ = io::TimerId::none;
   MonoTime timer_at_{};
   MonoTime attempt_deadline_{};
+  std::unique_ptr<sasl::Exchange> exchange_;  // while authenticating
+  bool renewing_ = false;                     // authenticating again
+  bool answered_ = false;                     // some request but those that open a connection
+  MonoTime login_began_{};
+  MonoTime renew_at_ = MonoTime::max();
   std::uint64_t attempt_ = 0;  // tells late completions of a connect from those of this one
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

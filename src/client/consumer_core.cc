@@ -365,6 +365,10 @@ void ConsumerCore::on_positions(const std::vector<Asked>& asked, Result<ListedOf
 }
 
 void ConsumerCore::on_metadata(const Result<void>& outcome) {
+  // No broker takes us: who polls must hear of it, for no partition will.
+  if (!outcome && is_about_identity(outcome.error().code()))
+    for (auto& [name, partition] : partitions_)
+      if (!partition.error) partition.error = outcome.error();
   for (auto& [name, partition] : partitions_) {
     const TopicInfo* topic = cluster_.metadata().topic(name.topic);
     if (topic == nullptr || topic->error == Errc::none || is_retriable(topic->error)) continue;

@@ -125,7 +125,8 @@ class ConsumerCore {
     TopicPartition partition;
     TopicId topic_id;
     std::uint64_t generation;
-    std::int64_t offset;  // or a timestamp, or the leader's epoch
+    std::int64_t offset;         // or a timestamp, or the leader's epoch
+    std::int64_t position = -1;  // that an epoch's end was asked for
   };
   struct Broker {
     FetchSession session;

@@ -61,7 +61,8 @@ void ConsumerCore::send_epoch_checks() {
       const std::int32_t leader_epoch =
           topic->partitions[static_cast<std::size_t>(partition->name->partition)].leader_epoch;
       questions[*partition->name] = {leader_epoch, partition->fetch_epoch};
-      asked.push_back({*partition->name, topic->id, partition->generation, leader_epoch});
+      asked.push_back({*partition->name, topic->id, partition->generation, leader_epoch,
+                       partition->fetch_position});
     }
     query_epochs(cluster_, node, questions, [this, asked = std::move(asked)](auto ends) {
       on_epochs(asked, std::move(ends));
@@ -75,6 +76,8 @@ void ConsumerCore::on_epochs(const std::vector<Asked>& asked,
     Partition* partition = find(wanted.partition);
     if (partition == nullptr || partition->generation != wanted.generation) continue;
     partition->checking = false;
+    // Meanwhile a Fetch, which checks by itself, may have brought records of a later epoch.
+    if (partition->fetch_position != wanted.position) continue;
     const EpochEnd end = ends ? ends->at(wanted.partition) : EpochEnd{.error = ends.error().code()};
     if (end.error == Errc::none && end.end_offset >= 0 &&
         end.end_offset < partition->fetch_position) {

@@ -536,6 +536,27 @@ TEST_P(TruncationTest, a_committed_offset_behind_a_cut_is_told) {
   EXPECT_EQ(consumer->truncation({"t", 0})->diverging_offset, 2);
 }
 
+TEST_P(TruncationTest, a_late_answer_about_an_epoch_says_nothing_of_what_was_read_since) {
+  write(numbered(0, 3));
+  ++cluster.partition("t").leader_epoch;
+  write(numbered(3, 6));
+  cluster.move_leader("t", 1, 0);
+  write({"other"}, 1);
+  faults(ApiKey::offset_for_leader_epoch, {{.delay = 500ms}});
+  open();
+  // The second makes the connection, whose version of Fetch checks by itself.
+  static_cast<void>(consumer->own({{"t", 0}, {"t", 1}}));
+  consumer->begin({"t", 0}, OffsetAndMetadata{.offset = 1, .leader_epoch = 0});
+  consumer->begin({"t", 1}, OffsetAndMetadata{.offset = 0});
+  auto got = read(6);
+  std::erase(got, "other");
+  EXPECT_EQ(got, numbered(1, 6));
+  world.run_for(2s);
+  EXPECT_FALSE(consumer->truncation({"t", 0}));
+  write(numbered(6, 8));
+  EXPECT_EQ(read(2), numbered(6, 8));
+}
+
 TEST_F(ConsumerTest, a_broker_without_epochs_is_read_without_them) {
   cluster.newest = {{ApiKey::fetch, std::int16_t{8}},
                     {ApiKey::offset_for_leader_epoch, std::int16_t{1}}};

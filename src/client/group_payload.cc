@@ -49,8 +49,9 @@ std::vector<TopicPartition> take_partitions(kafka::Decoder& decoder) {
       decoder.array_count(false, false, topic_bytes, sizeof(TopicPartition), "topics");
   for (std::ptrdiff_t i = 0; i < topics && decoder.ok(); ++i) {
     const std::string topic(decoder.string(false, "topic"));
+    // Each partition has a copy of its topic's name.
     const auto count = decoder.array_count(false, false, sizeof(std::int32_t),
-                                           sizeof(TopicPartition), "partitions");
+                                           sizeof(TopicPartition) + topic.size(), "partitions");
     for (std::ptrdiff_t j = 0; j < count; ++j)
       out.push_back({topic, decoder.integer<std::int32_t>("partition")});
   }
@@ -74,7 +75,7 @@ Result<std::string> encode_subscription(const GroupSubscription& subscription,
 }
 
 Result<GroupSubscription> decode_subscription(std::string_view bytes) {
-  kafka::Decoder decoder(bytes);
+  kafka::Decoder decoder(bytes, group_payload_memory);
   GroupSubscription out;
   const auto version = decoder.integer<std::int16_t>("version");
   if (version < 0) decoder.fail("version", "is below 0");
@@ -104,7 +105,7 @@ Result<std::string> encode_assignment(const GroupAssignment& assignment, std::in
 
 Result<GroupAssignment> decode_assignment(std::string_view bytes) {
   if (bytes.empty()) return GroupAssignment{};
-  kafka::Decoder decoder(bytes);
+  kafka::Decoder decoder(bytes, group_payload_memory);
   GroupAssignment out;
   if (decoder.integer<std::int16_t>("version") < 0) decoder.fail("version", "is below 0");
   out.partitions = take_partitions(decoder);

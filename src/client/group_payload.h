@@ -20,6 +20,10 @@
 namespace weir::client {
 
 inline constexpr std::int16_t group_payload_version = 3;
+/// What the lists of one payload may take in memory; more is refused. Not by the size of its bytes
+/// as for other messages (decoded_memory): four bytes of a partition become a TopicPartition with
+/// its topic's name.
+inline constexpr std::size_t group_payload_memory = kafka::decoded_message_bytes;
 
 /// Topics and owned partitions are written in order. Fails only for what the wire cannot carry.
 Result<std::string> encode_subscription(const GroupSubscription& subscription,

@@ -320,6 +320,9 @@ void ProducerCore::on_identity(Result<Reply<kafka::InitProducerIdResponse>> repl
 void ProducerCore::on_metadata(const Result<void>& outcome) {
   last_metadata_error_.reset();
   if (!outcome) last_metadata_error_ = outcome.error();
+  if (!outcome && is_about_identity(outcome.error().code()))
+    fail_waiting(accumulator_.take_waiting(nullptr, MonoTime::max()), outcome.error().code(),
+                 outcome.error().message());
   for (const auto& [name, topic] : cluster_.metadata().topics()) {
     if (topic.partitions.empty()) {
       if (topic.error != Errc::none && !is_retriable(topic.error))

@@ -230,7 +230,7 @@ class StickyAssignor final : public Assignor {
   /// User data that cannot be read is none: stickiness is a wish, not a promise.
   static Claims claims_of(const GroupSubscription& subscription) {
     if (!subscription.user_data) return {};
-    kafka::Decoder decoder(*subscription.user_data);
+    kafka::Decoder decoder(*subscription.user_data, group_payload_memory);
     Claims out;
     out.owned = take_partitions(decoder);
     if (decoder.remaining() >= sizeof(std::int32_t))

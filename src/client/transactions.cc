@@ -158,18 +158,18 @@ void Transactions::step() {
   settle();
   stepping_ = false;
   if (request) send(std::move(*request));
-  const State state = core_.state();
   const auto alive = alive_;
+  const auto is = [this](State state) { return core_.state() == state; };
   const auto outcome = [&]() -> Result<void> {
-    if (state != State::failed && state != State::must_abort) return {};
+    if (!is(State::failed) && !is(State::must_abort)) return {};
     // A retriable code would say: the same call again.
     return fail(core_.cause()->retriable() ? refusal("commit") : *core_.cause());
   };
-  if (starting_ && state != State::starting) tell(starting_, outcome());
+  // Who is told may make the next call at once.
+  if (starting_ && !is(State::starting)) tell(starting_, outcome());
   if (*alive && committing_offsets_ && core_.offsets_settled())
     tell(committing_offsets_, outcome());
-  if (*alive && ending_ && state != State::committing && state != State::aborting)
-    tell(ending_, outcome());
+  if (*alive && ending_ && !is(State::committing) && !is(State::aborting)) tell(ending_, outcome());
 }
 
 /// What nobody waits for any more is asked for again with the next call.

@@ -110,6 +110,24 @@ TEST_P(TransactionsTest, a_commit_waits_for_its_records_and_an_abort_drops_what_
   EXPECT_EQ(cluster.values("t"), Values{"kept"});
 }
 
+// Who is told that its offsets are there may ask for the end at once.
+TEST_P(TransactionsTest, an_end_asked_for_inside_an_answer_is_told_when_it_is_there) {
+  Writer writer(world, cluster);
+  ASSERT_TRUE(writer.start());
+  ASSERT_TRUE(writer.begin());
+  ASSERT_TRUE(writer.send("x"));
+  const auto both = writer.run([&](Transactions& t, MonoTime deadline, auto done) {
+    t.commit_offsets({{.group = "g"}, {{{"in", 0}, {.offset = 5}}}}, deadline,
+                     [&t, deadline, done](Result<void> r) mutable {
+                       if (!r) return done(std::move(r));
+                       t.commit(deadline, done);
+                     });
+  });
+  ASSERT_TRUE(both) << both.error().message();
+  EXPECT_EQ(writer.state(), State::ready);
+  EXPECT_TRUE(world.run_until([&] { return cluster.committed_values("t") == Values{"x"}; }, 1s));
+}
+
 TEST_P(TransactionsTest, records_are_refused_outside_of_a_transaction) {
   Writer writer(world, cluster);
   EXPECT_EQ(writer.send("x").error().code(), Errc::invalid_txn_state);

@@ -143,13 +143,17 @@ TEST(Decompress, a_flipped_byte_never_crashes_and_a_context_serves_after_an_erro
 }
 
 TEST(Decompress, output_over_the_cap_is_refused_and_output_at_the_cap_is_not) {
-  const std::string in = text_of(100'000, 5, 100);
-  for (const Codec codec : {Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
-    const std::string packed = compressed(codec, in);
-    EXPECT_TRUE(decompress(codec, packed, {.output = in.size()})) << name_of(codec);
-    const auto r = decompress(codec, packed, {.output = in.size() - 1});
-    ASSERT_FALSE(r) << name_of(codec);
-    EXPECT_EQ(r.error().code(), Errc::invalid_record);
+  for (const std::size_t size : {100'000U, 262'144U, 700'000U}) {  // in the scratch, and beyond it
+    const std::string in = text_of(size, 5, 100);
+    for (const Codec codec : {Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
+      const std::string packed = compressed(codec, in);
+      const auto whole = decompress(codec, packed, {.output = in.size()});
+      ASSERT_TRUE(whole) << name_of(codec) << size;
+      EXPECT_TRUE(whole->view() == in) << name_of(codec) << size;
+      const auto r = decompress(codec, packed, {.output = in.size() - 1});
+      ASSERT_FALSE(r) << name_of(codec) << size;
+      EXPECT_EQ(r.error().code(), Errc::invalid_record);
+    }
   }
 }
 

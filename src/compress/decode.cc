@@ -334,7 +334,8 @@ Result<Slice> decompress(Codec codec, std::string_view in, Caps caps) {
   std::size_t room = scratch_bytes;
   for (std::size_t size = 0;;) {
     if (size == room) {
-      room *= 4;
+      // Never more than the caps allow, and one byte that tells whether there is more.
+      room = room * 4 > caps.output ? caps.output + 1 : room * 4;
       Slice larger = Slice::allocate(room);
       std::memcpy(larger.mutable_data(), out, size);
       large = std::move(larger);

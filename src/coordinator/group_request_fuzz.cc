@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "coordinator/group_coordinator.h"
+#include "fuzz/harness.h"
 
 namespace weir::coordinator {
 namespace {
@@ -194,6 +195,7 @@ class Machine {
     std::size_t bytes = 0;
     for (const Group* group : coordinator_->groups()) {
       bytes += group->bytes;
+      fuzz::canary(group->in(GroupState::stable));
       check(!group->is_gone(), "a group that is gone is forgotten");
       std::size_t joins = 0;
       std::size_t syncs = 0;
@@ -243,8 +245,7 @@ class Machine {
 }  // namespace
 }  // namespace weir::coordinator
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void weir::fuzz::input(std::string_view bytes) {
   weir::set_log_level(weir::LogLevel::off);
-  weir::coordinator::Machine({reinterpret_cast<const char*>(data), size}).run();
-  return 0;
+  weir::coordinator::Machine(bytes).run();
 }

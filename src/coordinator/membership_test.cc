@@ -678,6 +678,19 @@ TEST(restart, an_empty_group_keeps_its_generation) {
   EXPECT_EQ(kit.join_now({}).generation, 3);
 }
 
+TEST(restart, a_group_at_the_last_generation_begins_again_with_the_first) {
+  Kit kit;
+  const auto ids = kit.stable(1);
+  kit.leave({{ids[0], {}}});
+  kafka::GroupMetadataValue value;
+  value.protocol_type = "consumer";
+  value.generation = INT32_MAX;
+  kit.durable.push_back(make_group_record("g", value).value());
+  kit.restart();
+  EXPECT_EQ(kit.generation(), INT32_MAX);
+  EXPECT_EQ(kit.join_now({}).generation, 1);
+}
+
 TEST(restart, a_group_over_the_size_rebalances) {
   Kit kit;
   kit.stable(3);

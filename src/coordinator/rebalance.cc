@@ -95,7 +95,9 @@ void GroupCoordinator::complete_join(Group& group) {
 }
 
 void GroupCoordinator::next_generation(Group& group) {
-  if (!mutant(Mutant::generation_not_raised) || group.generation == 0) ++group.generation;
+  // The record that a group was loaded from may have the last one that there is.
+  if (!mutant(Mutant::generation_not_raised) || group.generation == 0)
+    group.generation = group.generation == INT32_MAX ? 1 : group.generation + 1;
   ++counters_.rebalances;
   if (group.members.empty()) return become_empty(group);
   group.protocol = group.vote();

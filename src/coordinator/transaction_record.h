@@ -6,12 +6,16 @@
 
 #include <weir/result.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <iterator>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "coordinator/record.h"
@@ -30,8 +34,44 @@ enum class TransactionState : std::int8_t {
 /// "PrepareCommit", as Kafka writes it.
 std::string_view name_of(TransactionState state);
 
+/// Numbers of partitions, ascending, each once. In one block: a transaction may have very many, and
+/// the nodes of a set take ten times the bytes of a record.
+class PartitionNumbers {
+ public:
+  PartitionNumbers() = default;
+  PartitionNumbers(std::initializer_list<std::int32_t> numbers) {
+    insert(numbers.begin(), numbers.end());
+  }
+  void insert(std::int32_t number) {
+    const auto at = std::lower_bound(numbers_.begin(), numbers_.end(), number);
+    if (at == numbers_.end() || *at != number) numbers_.insert(at, number);
+  }
+  template <class Iterator>
+  void insert(Iterator first, Iterator last) {
+    std::vector<std::int32_t> more(first, last);
+    std::sort(more.begin(), more.end());
+    more.erase(std::unique(more.begin(), more.end()), more.end());
+    if (numbers_.empty()) {
+      numbers_ = std::move(more);
+      return;
+    }
+    std::vector<std::int32_t> all;
+    all.reserve(numbers_.size() + more.size());
+    std::set_union(numbers_.begin(), numbers_.end(), more.begin(), more.end(),
+                   std::back_inserter(all));
+    numbers_ = std::move(all);
+  }
+  std::size_t size() const { return numbers_.size(); }
+  auto begin() const { return numbers_.begin(); }
+  auto end() const { return numbers_.end(); }
+  bool operator==(const PartitionNumbers&) const = default;
+
+ private:
+  std::vector<std::int32_t> numbers_;
+};
+
 /// Partitions by topic.
-using PartitionSet = std::map<std::string, std::set<std::int32_t>, std::less<>>;
+using PartitionSet = std::map<std::string, PartitionNumbers, std::less<>>;
 std::size_t size_of(const PartitionSet& partitions);
 bool contains(const PartitionSet& all, const PartitionSet& some);
 

@@ -477,5 +477,16 @@ TEST(transaction_records, say_what_they_were_told) {
   EXPECT_FALSE(decode_transaction(record.key, record.value->substr(0, 9)).has_value());
 }
 
+TEST(transaction_records, numbers_of_partitions_are_ascending_and_once) {
+  PartitionNumbers numbers{7, 3, 7};
+  numbers.insert(5);
+  numbers.insert(3);
+  const std::vector<std::int32_t> more{4, 9, 5, 1};
+  numbers.insert(more.begin(), more.end());
+  EXPECT_EQ(numbers, (PartitionNumbers{1, 3, 4, 5, 7, 9}));
+  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+  EXPECT_EQ(numbers.size(), 6U);
+}
+
 }  // namespace
 }  // namespace weir::coordinator

@@ -1,9 +1,12 @@
 #include <weir/embed.h>
 
+#include <algorithm>
 #include <mutex>
+#include <optional>
 
 #include "broker/broker.h"
 #include "io/frame_pipe.h"
+#include "io/memory_files.h"
 #include "io/runtime_thread.h"
 
 namespace weir::embed {
@@ -12,7 +15,13 @@ inline namespace v1 {
 /// Lives as long as the broker's handle or any client that was given it: a client's end of a pipe
 /// may still post to the loop after the broker has stopped, where nothing runs any more.
 struct Broker::Impl final : public LocalBroker, public std::enable_shared_from_this<Broker::Impl> {
+  explicit Impl(std::unique_ptr<io::RealRuntime> runs_on) : runtime(std::move(runs_on)) {}
   ~Impl() override { (void)stop(); }
+
+  /// What stands in the write-ahead log stands in memory twice.
+  void keep_wal_small(std::uint64_t most_bytes) {
+    wal_file_bytes = std::clamp<std::uint64_t>(most_bytes / 32, 1U << 20U, 32U << 20U);
+  }
 
   Result<void> start(broker::BrokerOptions options) {
     auto started = broker::Broker::start(*runtime, std::move(options));
@@ -53,7 +62,8 @@ struct Broker::Impl final : public LocalBroker, public std::enable_shared_from_t
     return outcome;
   }
 
-  std::unique_ptr<io::RealRuntime> runtime = io::RealRuntime::create();
+  std::unique_ptr<io::RealRuntime> runtime;
+  std::optional<std::uint64_t> wal_file_bytes;
   std::unique_ptr<broker::Broker> broker;  // on the thread, once it runs
   std::vector<std::string> addresses;
   std::unique_ptr<io::RuntimeThread> thread;
@@ -69,10 +79,29 @@ Broker::~Broker() {
 }
 
 Result<Broker> Broker::open(BrokerOptions options) {
+  if (options.data.empty())
+    return fail(Errc::invalid_argument,
+                "an embedded broker needs a data folder; in_memory() keeps nothing");
+  return start(options, std::make_shared<Impl>(io::RealRuntime::create()));
+}
+
+Result<Broker> Broker::in_memory(MemoryOptions options) {
+  auto files = io::make_memory_file_system(options.most_bytes);
+  auto impl = std::make_shared<Impl>(io::RealRuntime::create(std::move(files)));
+  impl->keep_wal_small(options.most_bytes);
+  return start({.data = "memory",
+                .listen = std::move(options.listen),
+                .settings = std::move(options.settings)},
+               std::move(impl));
+}
+
+Result<Broker> Broker::start(const BrokerOptions& options, std::shared_ptr<Impl> impl) {
   broker::BrokerOptions inner;
   inner.log.folder = options.data;
-  if (options.data.empty())
-    return fail(Errc::invalid_argument, "an embedded broker needs a data folder");
+  if (impl->wal_file_bytes) {
+    inner.log.wal_file_bytes = *impl->wal_file_bytes;
+    inner.log.wal_limit_bytes = 4 * *impl->wal_file_bytes;
+  }
   for (const auto& [name, value] : options.settings)
     if (auto r = inner.settings.set(name, value, config::Source::flag, config::Notation::human); !r)
       return fail(r.error());
@@ -85,7 +114,6 @@ Result<Broker> Broker::open(BrokerOptions options) {
     if (!listeners) return fail(listeners.error());
     inner.listeners = std::move(*listeners);
   }
-  auto impl = std::make_shared<Impl>();
   if (auto r = impl->start(std::move(inner)); !r) return fail(r.error());
   return Broker(std::move(impl));
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <weir/embed.h>
 
+#include <atomic>
 #include <filesystem>
 
 namespace weir {
@@ -52,6 +53,39 @@ TEST_F(embedded_broker, keeps_what_it_acknowledged_for_the_next_one) {
   EXPECT_EQ(values[999], "999");
   auto remote = Client::connect(broker.addresses().front()).value();
   EXPECT_EQ(read_all(remote, 1000), values);
+}
+
+TEST_F(embedded_broker, in_memory_serves_the_same_and_leaves_nothing) {
+  {
+    auto broker = embed::Broker::in_memory({.listen = "127.0.0.1:0"}).value();
+    auto client = Client::connect(broker.local()).value();
+    ASSERT_TRUE(client.admin().create_topic({.name = "t", .partitions = 1}));
+    auto producer = client.producer().value();
+    for (int i = 0; i < 1000; ++i)
+      ASSERT_TRUE(producer.send({.topic = "t", .value = std::to_string(i)}));
+    ASSERT_TRUE(producer.flush(10s));
+    EXPECT_EQ(read_all(client, 1000).size(), 1000U);
+    auto remote = Client::connect(broker.addresses().front()).value();
+    EXPECT_EQ(read_all(remote, 1000).back(), "999");
+    EXPECT_TRUE(broker.stop());
+  }
+  EXPECT_FALSE(std::filesystem::exists("memory"));
+  auto other = embed::Broker::in_memory().value();
+  EXPECT_TRUE(Client::connect(other.local()).value().admin().list_topics().value().empty());
+}
+
+TEST_F(embedded_broker, in_memory_is_full_at_its_bound_and_says_so) {
+  auto broker = embed::Broker::in_memory({.most_bytes = 32U << 20U}).value();
+  auto client = Client::connect(broker.local()).value();
+  ASSERT_TRUE(client.admin().create_topic({.name = "t", .partitions = 1}));
+  auto producer = client.producer({.delivery_timeout = 3s, .request_timeout = 1s}).value();
+  std::atomic<int> refused{0};
+  for (int i = 0; i < 128; ++i)
+    ASSERT_TRUE(producer.send({.topic = "t", .value = std::string(512U << 10U, 'x')},
+                              [&](const Result<RecordMetadata>& r) { refused += r ? 0 : 1; }));
+  (void)producer.flush(20s);
+  EXPECT_GT(refused, 0);
+  EXPECT_FALSE(client.admin().list_topics().value().empty());
 }
 
 TEST_F(embedded_broker, refuses_a_folder_that_is_open_and_a_setting_that_is_not) {

@@ -141,6 +141,12 @@ class StreamChannel final : public FrameChannel, private StreamHandler {
     if ((static_cast<std::uint32_t>(length) >> 8U) == 0x160301U ||
         (static_cast<std::uint32_t>(length) >> 8U) == 0x160303U)
       return Error(Errc::protocol_error, "this looks like TLS, but the listener speaks plain text");
+    // An alert: 15 03 03. What a TLS server says to one who speaks plain text.
+    if ((static_cast<std::uint32_t>(length) >> 8U) - 0x150301U <= 2U)
+      return Error(
+          Errc::tls_handshake_failed,
+          "the peer answers with a TLS alert: its port wants TLS (security.protocol=SSL or "
+          "SASL_SSL)");
     return Error(Errc::protocol_error, fmt::format("frame of {} bytes, at most {} are accepted",
                                                    length, max_frame_bytes_));
   }

@@ -62,6 +62,11 @@ class Stream {
   virtual Endpoint local() const = 0;
   /// Ends it now; what is queued is dropped.
   virtual void close() = 0;
+  /// Ends it with a last word, which the peer gets if the network takes it at once.
+  virtual void close_with(Slice last) {
+    write(std::move(last));
+    close();
+  }
 };
 
 class Listener {

@@ -1,12 +1,19 @@
 #include "io/process.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -58,6 +65,89 @@ void notify_supervisor(std::string_view state) {
   (void)::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
                  reinterpret_cast<const sockaddr*>(&address), size);
   ::close(fd);
+}
+
+namespace {
+
+/// The process in a group of its own, so that what it starts ends with it; -1 with errno.
+pid_t spawn_shell(const std::string& command, int output) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  if (::posix_spawn_file_actions_init(&actions) != 0) return -1;
+  if (::posix_spawnattr_init(&attributes) != 0) {
+    ::posix_spawn_file_actions_destroy(&actions);
+    return -1;
+  }
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  sigset_t none;
+  sigemptyset(&none);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  std::string copy = command;
+  std::array<char, 3> shell{"sh"};
+  std::array<char, 3> flag{"-c"};
+  char* const arguments[] = {shell.data(), flag.data(), copy.data(), nullptr};
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, "/bin/sh", &actions, &attributes, arguments, environ);
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  errno = error;
+  return error == 0 ? pid : -1;
+}
+
+/// Everything up to its end.
+Result<std::string> read_all(int input, std::size_t max_bytes, MonoTime deadline) {
+  const SystemClock clock;
+  std::string out;
+  out.reserve(max_bytes + 1);  // so that no copy is left behind in memory
+  std::array<char, 4096> part{};
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock.now()).count();
+    if (left <= 0) return fail(Errc::timed_out, "a command did not end in its time");
+    pollfd ready{.fd = input, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, static_cast<int>(std::min<long>(left + 1, 60'000))) <= 0) continue;
+    const ssize_t n = ::read(input, part.data(), part.size());
+    if (n == 0) return out;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(Errc::io_error, std::string("a command: ") + std::strerror(errno));
+    if (out.size() + static_cast<std::size_t>(n) > max_bytes)
+      return fail(Errc::limit_exceeded,
+                  "a command prints more than " + std::to_string(max_bytes) + " bytes");
+    out.append(part.data(), static_cast<std::size_t>(n));
+    ::explicit_bzero(part.data(), static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace
+
+Result<std::string> run_command(const std::string& command, std::size_t max_bytes,
+                                Duration timeout) {
+  const MonoTime deadline = SystemClock().now() + timeout;
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0)
+    return fail(Errc::io_error, std::string("a command: ") + std::strerror(errno));
+  const pid_t pid = spawn_shell(command, pipe[1]);
+  const int error = errno;
+  ::close(pipe[1]);
+  if (pid < 0) {
+    ::close(pipe[0]);
+    return fail(Errc::io_error, std::string("a command: ") + std::strerror(error));
+  }
+  auto out = read_all(pipe[0], max_bytes, deadline);
+  ::close(pipe[0]);
+  if (!out) ::kill(-pid, SIGKILL);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!out) return out;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return out;
+  return fail(Errc::io_error,
+              WIFEXITED(status)
+                  ? "a command ended with code " + std::to_string(WEXITSTATUS(status))
+                  : "a command was ended by signal " + std::to_string(WTERMSIG(status)));
 }
 
 }  // namespace weir::io

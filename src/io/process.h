@@ -1,8 +1,14 @@
-// What a server does once to its own process: descriptors, memory, readiness for its supervisor.
+// What a program does to its own process (descriptors, memory, readiness for its supervisor), and
+// how it runs another.
 #pragma once
 
+#include <weir/result.h>
+
 #include <cstdint>
+#include <string>
 #include <string_view>
+
+#include "base/clock.h"
 
 namespace weir::io {
 
@@ -21,5 +27,11 @@ void prefer_short_turns();
 /// Tells systemd (through $NOTIFY_SOCKET, sd_notify(3)) a state such as "READY=1"; no effect
 /// without a supervisor that listens.
 void notify_supervisor(std::string_view state);
+
+/// What `command` prints to its standard output when /bin/sh runs it. It has no input, inherits the
+/// standard error and no other descriptor. Errc::timed_out (it is killed), limit_exceeded (it
+/// prints more than `max_bytes`), io_error (it fails); no message shows what it printed. Blocks.
+Result<std::string> run_command(const std::string& command, std::size_t max_bytes,
+                                Duration timeout);
 
 }  // namespace weir::io

@@ -251,6 +251,10 @@ class PosixFileSystem final : public FileSystem {
 
 }  // namespace
 
+std::shared_ptr<NativeFile> make_descriptor_file(int descriptor, std::string path) {
+  return std::make_shared<PosixFile>(descriptor, std::move(path));
+}
+
 std::unique_ptr<FileSystem> make_real_file_system() { return std::make_unique<PosixFileSystem>(); }
 
 }  // namespace weir::io

@@ -11,4 +11,7 @@ class NativeFile : public File {
   virtual int descriptor() const = 0;
 };
 
+/// Takes the descriptor over.
+std::shared_ptr<NativeFile> make_descriptor_file(int descriptor, std::string path);
+
 }  // namespace weir::io

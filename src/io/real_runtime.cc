@@ -219,6 +219,12 @@ class RealStream final : public Stream, public std::enable_shared_from_this<Real
     socket_.close(ignored);
   }
 
+  void close_with(Slice last) override {
+    queue_.push_back(std::move(last));
+    if (socket_.is_open() && !reading_cold_) (void)send_slices();
+    close();
+  }
+
  private:
   void wait_readable() {
     if (waiting_readable_ || !reading_ || !socket_.is_open()) return;
@@ -372,6 +378,7 @@ class StreamHandle final : public Stream {
   Endpoint peer() const override { return stream_->peer(); }
   Endpoint local() const override { return stream_->local(); }
   void close() override { stream_->close(); }
+  void close_with(Slice last) override { stream_->close_with(std::move(last)); }
 
  private:
   std::shared_ptr<RealStream> stream_;
@@ -506,7 +513,11 @@ class AsioRuntime final : public RealRuntime {
   ~AsioRuntime() override {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
-  AsioRuntime() : loop_(context_), network_(context_, loop_), rng_(Rng::from_system()) {}
+  explicit AsioRuntime(std::unique_ptr<FileSystem> files)
+      : loop_(context_),
+        network_(context_, loop_),
+        files_(std::move(files)),
+        rng_(Rng::from_system()) {}
 
   Loop& loop() override { return loop_; }
   Network& network() override { return network_; }
@@ -573,12 +584,15 @@ class AsioRuntime final : public RealRuntime {
   asio::io_context context_{1};
   RealLoop loop_;
   RealNetwork network_;
-  std::unique_ptr<FileSystem> files_ = make_real_file_system();
+  std::unique_ptr<FileSystem> files_;
   Rng rng_;
 };
 
 }  // namespace
 
-std::unique_ptr<RealRuntime> RealRuntime::create() { return std::make_unique<AsioRuntime>(); }
+std::unique_ptr<RealRuntime> RealRuntime::create() { return create(make_real_file_system()); }
+std::unique_ptr<RealRuntime> RealRuntime::create(std::unique_ptr<FileSystem> files) {
+  return std::make_unique<AsioRuntime>(std::move(files));
+}
 
 }  // namespace weir::io

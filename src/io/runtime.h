@@ -47,6 +47,8 @@ class RealRuntime : public Runtime {
   /// Calls `task` on the loop at each of these signals (SIGTERM, SIGINT, …) instead of the default.
   virtual void on_signal(int signal, std::function<void()> task) = 0;
   static std::unique_ptr<RealRuntime> create();
+  /// With other files than the machine's.
+  static std::unique_ptr<RealRuntime> create(std::unique_ptr<FileSystem> files);
 };
 
 /// The machine's files alone, for tools that need no loop.

@@ -5,11 +5,23 @@
 
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "fuzz/harness.h"
 #include "kafka/batch_check.h"
 
 namespace {
 
 constexpr std::int64_t now = 1'700'000'000'000;
+constexpr weir::compress::Caps caps{.output = 1U << 20U};
+// Of a compressed batch; see decompress_fuzz.cc.
+constexpr std::size_t codec_memory = (10U << 20U) + 2 * caps.output;
+
+std::size_t bound_of(std::string_view batches) {
+  bool compressed = false;
+  weir::kafka::BatchView batch;
+  for (weir::kafka::BatchCursor cursor(batches); cursor.next(batch).value_or(false);)
+    compressed |= batch.codec_bits() != 0;
+  return weir::fuzz::allocation_bound(batches.size()) + (compressed ? codec_memory : 0);
+}
 
 void seal(std::string& batch) {
   using namespace weir;
@@ -23,7 +35,7 @@ void seal(std::string& batch) {
 }
 
 /// True if every record was read.
-bool read_all(const weir::kafka::BatchView& batch, weir::compress::Caps caps) {
+bool read_all(const weir::kafka::BatchView& batch) {
   auto reader = weir::kafka::RecordReader::open(batch, caps);
   if (!reader) return false;
   weir::kafka::RecordView record;
@@ -31,6 +43,8 @@ bool read_all(const weir::kafka::BatchView& batch, weir::compress::Caps caps) {
   while (reader->next(record)) {
     bytes += record.key.value_or("").size() + record.value.value_or("").size();
     for (const auto header : record.headers) bytes += header.key.size();
+    weir::fuzz::canary(record.headers.size() == 1 && batch.record_count() == 3 &&
+                       reader->records_left() == 0);
   }
   weir::check(bytes <= caps.output, "more bytes in records than in the batch");
   if (batch.is_control()) static_cast<void>(weir::kafka::parse_end_marker(record));
@@ -39,25 +53,27 @@ bool read_all(const weir::kafka::BatchView& batch, weir::compress::Caps caps) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void weir::fuzz::input(std::string_view in) {
   using namespace weir::kafka;
-  if (size < 2) return 0;
-  std::string bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-  if ((data[0] & 1U) != 0) seal(bytes);
-  const ProduceChecks checks{.compacted = (data[1] & 1U) != 0,
-                             .check_timestamps = (data[1] & 2U) != 0,
+  if (in.size() < 2) return;
+  std::string bytes(in.substr(2));
+  const auto options = static_cast<unsigned char>(in[1]);
+  if ((in[0] & 1) != 0) seal(bytes);
+  const ProduceChecks checks{.max_batch_bytes = (options & 8U) != 0 ? 100U : SIZE_MAX,
+                             .compacted = (options & 1U) != 0,
+                             .check_timestamps = (options & 2U) != 0,
                              .now_ms = now,
-                             .zstd_allowed = (data[1] & 4U) == 0,
-                             .caps = {.output = 4U << 20U}};
-  const auto judged = validate_produced(bytes, checks);
+                             .zstd_allowed = (options & 4U) == 0,
+                             .caps = caps};
+  const std::size_t bound = bound_of(bytes);
+  const auto judged = bounded_by(bound, [&] { return validate_produced(bytes, checks); });
 
   BatchCursor cursor(bytes);
   BatchView batch;
   for (;;) {
     const auto more = cursor.next(batch);
     if (!more || !*more) break;
-    const bool whole = read_all(batch, checks.caps);
+    const bool whole = bounded_by(bound, [&] { return read_all(batch); });
     weir::check(whole || !judged, "a batch was accepted whose records cannot be read");
   }
-  return 0;
 }

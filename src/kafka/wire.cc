@@ -221,12 +221,13 @@ bool TagReader::next() {
 }
 
 void TagReader::keep(TaggedFields& unknown) {
-  // A field of two bytes takes sixteen here, so it counts against the memory of the message.
-  if (decoder_.memory_left_ < 2 * sizeof(TaggedField)) {
+  // A field of two bytes takes many more here, so it counts against the memory of the message.
+  const std::size_t memory = unknown.memory_of_next();
+  if (decoder_.memory_left_ < memory) {
     decoder_.fail("tags", "more unknown tags than one message may have");
     return;
   }
-  decoder_.memory_left_ -= 2 * sizeof(TaggedField);
+  decoder_.memory_left_ -= memory;
   unknown.add({tag_, decoder_.take(decoder_.remaining())});
 }
 

@@ -25,9 +25,16 @@
 
 namespace weir::kafka {
 
-/// Memory that the arrays of one decoded message may take; more is refused. A frame of small
-/// elements could otherwise grow tenfold when decoded.
+/// Memory that the arrays of one decoded message may take at most, whatever its size.
 inline constexpr std::size_t decoded_message_bytes = 64U * 1024 * 1024;
+/// Memory that the arrays of a message of `bytes` may take; more is refused. Elements without
+/// content take up to fifty times their bytes when decoded, and a client could fill a frame with
+/// them. Those that say something stay below eight times: the largest, a partition of a Fetch
+/// response, takes 250 bytes for 30. What many groups or topics of one letter need beyond that is
+/// given to every message.
+constexpr std::size_t decoded_memory(std::size_t bytes) {
+  return std::min(decoded_message_bytes, 8 * bytes + 60U * 1024);
+}
 /// First flexible version of messages that have none.
 inline constexpr std::int16_t never_flexible = 0x7fff;
 
@@ -52,12 +59,16 @@ class TaggedFields {
   ~TaggedFields() = default;
   bool operator==(const TaggedFields& other) const;
   std::size_t size() const { return fields_ ? fields_->size() : 0; }
+  /// What adding one more may take, beside what was taken for those before.
+  std::size_t memory_of_next() const { return growth_bytes + (fields_ ? 0 : sizeof(Fields)); }
   const TaggedField* begin() const { return fields_ ? fields_->data() : nullptr; }
   const TaggedField* end() const { return fields_ ? fields_->data() + fields_->size() : nullptr; }
   void add(TaggedField field);
 
  private:
   using Fields = std::vector<TaggedField>;
+  // A vector that doubles holds its old block and the new one while it moves: three fields for one.
+  static constexpr std::size_t growth_bytes = 3 * sizeof(TaggedField);
   std::unique_ptr<Fields> fields_;
 };
 
@@ -107,7 +118,8 @@ class Records {
 /// Reads one message body. Every view it returns borrows from the bytes given.
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes, std::size_t memory_limit = decoded_message_bytes)
+  explicit Decoder(std::string_view bytes) : Decoder(bytes, decoded_memory(bytes.size())) {}
+  Decoder(std::string_view bytes, std::size_t memory_limit)
       : begin_(bytes.data()), p_(begin_), end_(begin_ + bytes.size()), memory_left_(memory_limit) {}
 
   bool ok() const { return !failed_; }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kafka/messages/alter_client_quotas.h"
 #include "kafka/messages/api_versions.h"
 #include "kafka/messages/fetch.h"
 #include "kafka/messages/metadata.h"
@@ -49,6 +50,32 @@ TEST(Wire, arrays_that_take_more_memory_than_a_message_may_are_refused) {
   EXPECT_TRUE(wide.ok());
 }
 
+// Entries without content: three bytes on the wire, a struct of 56 in memory.
+std::string empty_quotas(std::size_t entries) {
+  AlterClientQuotasRequest request;
+  request.entries.resize(entries);
+  return encoded(request, 1);
+}
+
+TEST(Wire, the_memory_of_a_message_is_bounded_by_its_bytes) {
+  EXPECT_TRUE(decode_all<AlterClientQuotasRequest>(empty_quotas(1000), 1));
+  EXPECT_NE(refusal<AlterClientQuotasRequest>(empty_quotas(10'000), 1)
+                .find("10000 elements take more memory than one message may"),
+            std::string::npos);
+}
+
+TEST(Wire, ten_thousand_empty_partitions_of_a_fetch_response_are_decoded) {
+  FetchResponse response;
+  auto& topic = response.responses.emplace_back();
+  topic.topic = "t";
+  topic.partitions.resize(10'000);
+  for (auto& partition : topic.partitions) partition.records = Records("");
+  const std::string body = encoded(response, 4);
+  const auto again = decode_all<FetchResponse>(body, 4);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(again->responses[0].partitions.size(), 10'000U);
+}
+
 TEST(Wire, null_is_refused_where_the_version_forbids_it) {
   EXPECT_EQ(refusal<MetadataRequest>(std::string_view("\xff\xff\xff\xff", 4), 0),
             "MetadataRequest v0: topics: is null, which this version forbids (byte 4)");
@@ -87,6 +114,13 @@ TEST(Wire, unknown_tagged_fields_are_kept_in_order) {
   ASSERT_EQ(request->unknown_tags.size(), 2U);
   EXPECT_EQ(request->unknown_tags.begin()[1], (TaggedField{0x87, "bc"}));
   EXPECT_EQ(encoded(*request, 3), body);
+}
+
+TEST(Wire, unknown_tagged_fields_count_against_the_memory_of_the_message) {
+  ApiVersionsRequest request;
+  for (std::uint32_t tag = 0; tag < 5000; ++tag) request.unknown_tags.add({tag + 10, ""});
+  EXPECT_NE(refusal<ApiVersionsRequest>(encoded(request, 3), 3).find("more unknown tags"),
+            std::string::npos);
 }
 
 TEST(Wire, tags_that_fall_or_repeat_or_overrun_are_refused) {

@@ -19,6 +19,7 @@ namespace weir::log {
 namespace {
 
 constexpr std::size_t chunk_bytes = std::size_t{1} << 20U;
+constexpr std::size_t largest_index = std::size_t{64} << 20U;
 constexpr int most_tries = 5;  // a broker at work changes its files now and then
 
 /// One file as it is to be in the backup.
@@ -177,7 +178,9 @@ class Moment {
     if (!size) return fail(size.error());
     Source source{.path = stem + ".log", .file = *file, .content = {}, .bytes = *size};
     if (last) {
-      auto end = end_of(**file, *size, row.recovery_point);
+      auto from = near(**file, stem, base, row.recovery_point);
+      if (!from) return fail(from.error());
+      auto end = end_of(**file, *from, *size, row.recovery_point);
       if (!end) return fail(end.error());
       source.bytes = *end;
     }
@@ -192,9 +195,32 @@ class Moment {
     return {};
   }
 
+  // Where a batch before `offset` begins, by the index; what it says is believed only if that batch
+  // stands there.
+  Result<std::uint64_t> near(const io::File& log, const std::string& stem, Offset base,
+                             Offset offset) {
+    auto index = io::read_file(files_, path(stem) + ".index", largest_index);
+    if (!index) return std::uint64_t{0};  // there is none, or it cannot be one
+    std::uint64_t from = 0;
+    Offset last{-1};
+    for (std::size_t at = 0; at + index_entry_bytes <= index->size(); at += index_entry_bytes) {
+      const Offset entry = base + load_be<std::int32_t>(index->data() + at);
+      if (entry >= offset || entry <= last) break;
+      last = entry;
+      from = load_be<std::uint32_t>(index->data() + at + 4);
+    }
+    std::string head(batch_header_bytes, '\0');
+    auto got = log.read_at(from, head.data(), head.size());
+    if (!got) return fail(got.error());
+    const bool there = *got == head.size() && BatchHeader(head).magic() == 2 &&
+                       BatchHeader(head).last_offset() == last;
+    return there ? from : 0;
+  }
+
   // Where the first batch at or behind `offset` begins.
-  static Result<std::uint64_t> end_of(const io::File& log, std::uint64_t size, Offset offset) {
-    SegmentScanner scanner(log, 0, size);
+  static Result<std::uint64_t> end_of(const io::File& log, std::uint64_t from, std::uint64_t size,
+                                      Offset offset) {
+    SegmentScanner scanner(log, from, size);
     for (;;) {
       auto found = scanner.next(false);
       if (!found) return fail(found.error());

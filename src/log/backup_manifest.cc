@@ -27,19 +27,20 @@ std::string encode(const BackupManifest& manifest) {
 }
 
 Result<BackupManifest> decode_manifest(std::string_view text) {
-  auto rows = decode_checkpoint_rows(text);
+  auto rows = CheckpointRows::open(text);
   if (!rows) return fail(rows.error());
   const std::size_t last = text.rfind("\ncrc ");
   const auto malformed = [](std::string_view why) {
     return fail(Errc::malformed, fmt::format("list of a backup: {}", why));
   };
   std::int64_t number = 0;
-  if (last == std::string_view::npos || rows->back().size() != 2 ||
-      !parse_number(rows->back()[1], number) || number != crc32c(text.substr(0, last + 1)))
+  const std::string_view said = last == std::string_view::npos ? "" : text.substr(last + 5);
+  if (!said.ends_with('\n') || !parse_number(said.substr(0, said.size() - 1), number) ||
+      number != crc32c(text.substr(0, last + 1)))
     return malformed("wrong checksum");
-  rows->pop_back();
   BackupManifest out;
-  for (const auto& row : *rows) {
+  while (rows->rows_left() > 1 && rows->next()) {  // the last row is the checksum
+    const CheckpointRows& row = *rows;
     if (row.size() == 5 && row[0] == "file") {
       BackupFile file{.stored = std::string(row[2])};
       std::int64_t crc = 0;

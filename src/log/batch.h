@@ -33,7 +33,18 @@ class BatchHeader {
   std::int32_t last_offset_delta() const {
     return load_be<std::int32_t>(p_ + at::last_offset_delta);
   }
+  /// Only if its offsets are possible.
   Offset last_offset() const { return base_offset() + last_offset_delta(); }
+  /// No negative ones, and none behind the last that can be counted: the base offset is outside
+  /// the checksum, so a disk may have made it anything.
+  bool offsets_are_possible() const {
+    return counts_records() && base_offset() >= Offset(0) &&
+           base_offset() < Offset(INT64_MAX) - last_offset_delta();
+  }
+  /// The same of its records alone, wherever they stand.
+  bool counts_records() const {
+    return last_offset_delta() >= 0 && last_offset_delta() < INT32_MAX;
+  }
   std::int64_t base_timestamp() const { return load_be<std::int64_t>(p_ + at::base_timestamp); }
   std::int64_t max_timestamp() const { return load_be<std::int64_t>(p_ + at::max_timestamp); }
   ProducerId producer_id() const { return ProducerId(load_be<std::int64_t>(p_ + at::producer_id)); }
@@ -59,7 +70,7 @@ inline std::string_view whole_batch(std::string_view bytes) {
   const std::int64_t size = header.total_bytes();
   if (header.magic() != kafka::batch_magic ||
       size < static_cast<std::int64_t>(batch_header_bytes) ||
-      static_cast<std::uint64_t>(size) > bytes.size() || header.last_offset_delta() < 0)
+      static_cast<std::uint64_t>(size) > bytes.size() || !header.counts_records())
     return {};
   const std::string_view batch = bytes.substr(0, static_cast<std::size_t>(size));
   if (crc32c(batch.substr(at::attributes)) != header.crc()) return {};

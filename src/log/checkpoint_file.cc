@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "base/crc32c.h"
 
@@ -13,28 +15,35 @@ bool parse_number(std::string_view text, std::int64_t& out) {
   return error == std::errc{} && end == text.data() + text.size() && !text.empty() && out >= -1;
 }
 
-Result<std::vector<std::vector<std::string_view>>> decode_checkpoint_rows(std::string_view text) {
-  std::vector<std::vector<std::string_view>> rows;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    auto& row = rows.emplace_back();
-    while (!line.empty()) {
-      const std::size_t space = line.find(' ');
-      row.push_back(line.substr(0, space));
-      line = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
-    }
+bool CheckpointRows::next() {
+  size_ = 0;
+  if (left_ == 0) return false;
+  --left_;
+  const std::size_t end = rest_.find('\n');
+  std::string_view line = rest_.substr(0, end);
+  rest_ = end == std::string_view::npos ? std::string_view() : rest_.substr(end + 1);
+  while (!line.empty() && size_ < words_.size()) {
+    const std::size_t space = line.find(' ');
+    words_[size_++] = line.substr(0, space);
+    line = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
   }
+  return true;
+}
+
+Result<CheckpointRows> CheckpointRows::open(std::string_view text) {
+  CheckpointRows rows;
+  rows.rest_ = text;
+  rows.left_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  if (!text.empty() && text.back() != '\n') ++rows.left_;
+  const auto number = [&](std::int64_t& out) {
+    return rows.next() && rows.size() == 1 && parse_number(rows[0], out);
+  };
   std::int64_t version = -1;
   std::int64_t count = -1;
-  if (rows.size() < 2 || rows[0].size() != 1 || rows[1].size() != 1 ||
-      !parse_number(rows[0][0], version) || !parse_number(rows[1][0], count) ||
-      static_cast<std::size_t>(count) != rows.size() - 2)
+  if (!number(version) || !number(count) || static_cast<std::size_t>(count) != rows.left_)
     return fail(Errc::malformed, "checkpoint: want a version, a count, and that many rows");
   if (version != 0)
     return fail(Errc::newer_format, fmt::format("checkpoint: version {}, want 0", version));
-  rows.erase(rows.begin(), rows.begin() + 2);
   return rows;
 }
 
@@ -76,7 +85,7 @@ std::string encode(const Checkpoint& checkpoint) {
 namespace {
 
 /// "aborted ID PARTITION BASE ENTRIES CRC", behind its partition's row.
-bool decode_aborted(const std::vector<std::string_view>& row, Checkpoint& out) {
+bool decode_aborted(const CheckpointRows& row, Checkpoint& out) {
   Uuid topic;
   std::int64_t partition = 0;
   std::int64_t base = 0;
@@ -108,16 +117,18 @@ Result<Checkpoint> decode_checkpoint(std::string_view text) {
         crc != crc32c(text.substr(0, at + 1)))
       return fail(Errc::malformed, "checkpoint: wrong checksum");
   }
-  auto rows = decode_checkpoint_rows(text);
+  auto rows = CheckpointRows::open(text);
   if (!rows) return fail(rows.error());
   Checkpoint out;
-  for (const auto& row : *rows) {
-    if (!row.empty() && row[0] == "aborted") {
+  std::vector<std::int64_t> numbers;
+  while (rows->next()) {
+    const CheckpointRows& row = *rows;
+    if (row.size() > 0 && row[0] == "aborted") {
       if (decode_aborted(row, out)) continue;
       return fail(Errc::malformed, "checkpoint: a row of aborted transactions that cannot be");
     }
-    if (row.size() == 2 && row[0] == "crc" && &row == &rows->back()) continue;
-    std::vector<std::int64_t> numbers;
+    if (row.size() == 2 && row[0] == "crc" && row.rows_left() == 0) continue;
+    numbers.clear();
     Uuid topic;
     // Eight words before there was compaction, ten before there were transactions.
     const bool is_partition = (row.size() == 8 || row.size() == 10 || row.size() == 11) &&

@@ -3,20 +3,41 @@
 
 #include <weir/result.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/ids.h"
 
 namespace weir::log {
 
-/// The rows of "0\n<count>\n<row>…"; malformed if the count and the rows disagree.
-Result<std::vector<std::vector<std::string_view>>> decode_checkpoint_rows(std::string_view text);
+/// Reads the rows of "0\n<count>\n<row>…" one after the other, without allocation. Borrows the
+/// text.
+class CheckpointRows {
+ public:
+  /// Malformed if the count and the rows disagree, newer_format of another version.
+  static Result<CheckpointRows> open(std::string_view text);
+
+  std::size_t rows_left() const { return left_; }
+  /// The next row; false at the end.
+  bool next();
+  /// How many words the row has; a row of more than `most_words` has one more than that.
+  std::size_t size() const { return size_; }
+  std::string_view operator[](std::size_t word) const { return words_[word]; }
+
+ private:
+  static constexpr std::size_t most_words = 11;
+
+  std::string_view rest_;
+  std::size_t left_ = 0;
+  std::array<std::string_view, most_words + 1> words_;
+  std::size_t size_ = 0;
+};
 
 /// A whole non-negative decimal number (or -1) without anything around it.
 bool parse_number(std::string_view text, std::int64_t& out);

@@ -67,7 +67,8 @@ Result<std::optional<kafka::BatchView>> Cleaning::Batches::next() {
   if (!whole) return fail(whole.error());
   if (!*whole) return damaged();
   const std::string_view bytes = whole_batch(std::string_view(buffer_).substr(taken_));
-  if (bytes.size() != static_cast<std::size_t>(size)) return damaged();
+  if (bytes.size() != static_cast<std::size_t>(size) || !BatchHeader(bytes).offsets_are_possible())
+    return damaged();
   auto batch = kafka::BatchView::parse(bytes);
   if (!batch || batch->base_offset() < expected_.value || batch->last_offset() >= limit_.value)
     return damaged();

@@ -49,7 +49,7 @@ Result<std::string_view> batch_at_place(Window& window, std::uint64_t at, std::u
   const std::int64_t total = header.total_bytes();
   if (header.magic() != kafka::batch_magic ||
       total < static_cast<std::int64_t>(batch_header_bytes) ||
-      static_cast<std::uint64_t>(total) > bytes - at || header.last_offset_delta() < 0 ||
+      static_cast<std::uint64_t>(total) > bytes - at || !header.offsets_are_possible() ||
       header.base_offset() < expected || header.last_offset() >= end ||
       (epochs != nullptr && header.leader_epoch() != epochs->at(header.base_offset())))
     return std::string_view();

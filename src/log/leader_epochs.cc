@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "base/crc32c.h"
 #include "log/checkpoint_file.h"
 
 namespace weir::log {
@@ -34,6 +35,19 @@ LeaderEpochs::End LeaderEpochs::end_of(LeaderEpoch epoch, Offset log_end) const 
   return {epoch, entries_.front().start};  // older than what we know: nothing of it is left
 }
 
+bool LeaderEpochs::go_back_to(std::uint32_t crc) {
+  LeaderEpochs older = *this;
+  for (std::size_t newer = 0; newer <= most_newer; ++newer) {
+    if (crc32c(older.encode()) == crc) {
+      *this = std::move(older);
+      return true;
+    }
+    if (older.entries_.empty()) break;
+    older.entries_.pop_back();
+  }
+  return false;
+}
+
 std::string LeaderEpochs::encode() const {
   std::string out = fmt::format("0\n{}\n", entries_.size());
   for (const auto& entry : entries_)
@@ -42,10 +56,13 @@ std::string LeaderEpochs::encode() const {
 }
 
 Result<LeaderEpochs> LeaderEpochs::decode(std::string_view text) {
-  auto rows = decode_checkpoint_rows(text);
+  auto rows = CheckpointRows::open(text);
   if (!rows) return fail(rows.error());
   LeaderEpochs epochs;
-  for (const auto& row : *rows) {
+  constexpr std::size_t row_bytes = 4;  // "0 0\n"
+  epochs.entries_.reserve(std::min(rows->rows_left(), text.size() / row_bytes));
+  while (rows->next()) {
+    const CheckpointRows& row = *rows;
     std::int64_t epoch = 0;
     std::int64_t start = 0;
     if (row.size() != 2 || !parse_number(row[0], epoch) || !parse_number(row[1], start) ||

@@ -34,6 +34,11 @@ class LeaderEpochs {
   End end_of(LeaderEpoch epoch, Offset log_end) const;
   const std::vector<Entry>& entries() const { return entries_; }
 
+  /// Forgets the last entries until the encoding has this CRC-32C. False, and nothing is forgotten,
+  /// if it never has, with up to most_newer of them gone.
+  bool go_back_to(std::uint32_t crc);
+  static constexpr std::size_t most_newer = 64;
+
   /// "0\n<count>\n<epoch> <start>\n…", as Kafka writes it.
   std::string encode() const;
   static Result<LeaderEpochs> decode(std::string_view text);

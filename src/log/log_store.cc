@@ -265,8 +265,9 @@ void LogStore::finish_close() {
   auto done = std::exchange(close_done_, nullptr);
   checkpoint([this, done = std::move(done)](Result<void> result) {
     if (result) {
-      const std::string mark =
-          fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", leader_epoch_.value);
+      // Who has written nothing leaves the log as it was found.
+      const auto end = wal_->end();
+      const std::string mark = encode_clean_mark(leader_epoch_, end ? end : clean_end_);
       result = io::write_file_durably(runtime_.files(), path(".kafka_cleanshutdown"), mark);
     }
     done(result);

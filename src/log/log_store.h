@@ -278,6 +278,7 @@ class LogStore {
   RecoveryReport report_;
   LogCounters counters_;
   WalScan scan_;  // until start()
+  std::optional<WalEnd> clean_end_;
   bool restored_ = false;
   bool checkpoint_unknown_ = false;  // it was lost or damaged; until the first new one
 

@@ -5,10 +5,13 @@
 
 #include <map>
 
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "io/sim_runtime.h"
 #include "log/batch.h"
+#include "log/leader_epochs.h"
 #include "log/log_test_kit.h"
+#include "log/segment.h"
 
 namespace weir::log {
 namespace {
@@ -50,6 +53,74 @@ TEST(log_store, a_clean_stop_is_seen_as_clean_and_leaves_no_wal_to_read) {
   EXPECT_EQ(machine.store().recovery().records, 0U);
   EXPECT_EQ(machine.read_all(1).size(), 7U);
   EXPECT_EQ(machine.store().leader_epoch(), LeaderEpoch(0));
+}
+
+TEST(log_store, the_end_that_a_clean_stop_noted_is_believed_only_if_nothing_stands_there) {
+  LogMachine machine(1);
+  machine.open();
+  ASSERT_TRUE(machine.append(0, "a"));
+  machine.close();
+  // Twice without a write: the end is still known.
+  for (int i = 0; i < 2; ++i) {
+    machine.open();
+    EXPECT_EQ(machine.read_all(0), (std::vector<std::string>{"0:a"}));
+    machine.close();
+  }
+  const std::string mark = "data/.kafka_cleanshutdown";
+  const auto text = io::read_file(machine.world().files(), mark, 1000).value();
+  const auto end = wal_end_in(text);
+  ASSERT_TRUE(end) << text;
+  EXPECT_GT(end->position, 0U);
+  // Records behind it, and a mark that speaks of an earlier stop.
+  machine.open();
+  ASSERT_TRUE(machine.append(0, "b"));
+  machine.power_cut();
+  ASSERT_TRUE(io::write_file_durably(machine.world().files(), mark, text));
+  machine.open();
+  EXPECT_EQ(machine.read_all(0), (std::vector<std::string>{"0:a", "1:b"}));
+  // One that says nonsense.
+  machine.close();
+  for (const char* nonsense :
+       {"", "{}", R"({"weirWalFile":1,"weirWalSequence":2,"weirWalEnd":7})",
+        R"({"weirWalFile":1,"weirWalSequence":2,"weirWalEnd":8192})",
+        R"({"weirWalFile":1,"weirWalSequence":2,"weirWalEnd":18446744073709547520})"}) {
+    ASSERT_TRUE(io::write_file_durably(machine.world().files(), mark, nonsense));
+    machine.open();
+    EXPECT_EQ(machine.read_all(0).size(), 2U);
+    machine.close();
+  }
+}
+
+TEST(log_store, what_was_saved_of_a_segment_that_is_whole_again_goes_at_the_next_start) {
+  LogMachine machine(3);
+  machine.settings.segment_bytes = 700;
+  machine.options.flush_bytes = 100;
+  machine.open();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(machine.append(0, std::string(100, 'x')));
+  const auto want = machine.read_all(0);
+  machine.close();
+  const std::string first = "data/t-0/" + segment_name(Offset(0));
+  auto& files = machine.world().files();
+  const auto log = io::read_file(files, first + ".log", 1U << 20U).value();
+  ASSERT_TRUE(io::write_file_durably(files, first + ".log.found", log));
+  machine.open();
+  EXPECT_FALSE(files.exists(first + ".log.found").value());
+  EXPECT_EQ(machine.read_all(0), want);
+}
+
+TEST(leader_epochs, a_file_that_is_newer_than_its_checkpoint_goes_back_to_it) {
+  LeaderEpochs epochs;
+  epochs.add(LeaderEpoch(0), Offset(0));
+  epochs.add(LeaderEpoch(1), Offset(28));
+  const std::uint32_t crc = crc32c(epochs.encode());
+  epochs.add(LeaderEpoch(2), Offset(31));
+  epochs.add(LeaderEpoch(4), Offset(40));
+  ASSERT_TRUE(epochs.go_back_to(crc));
+  EXPECT_EQ(epochs.latest(), LeaderEpoch(1));
+  EXPECT_EQ(epochs.end_of(LeaderEpoch(0), Offset(99)).end, Offset(28));
+  ASSERT_TRUE(epochs.go_back_to(crc));
+  EXPECT_FALSE(epochs.go_back_to(crc + 1));
+  EXPECT_EQ(epochs.entries().size(), 2U);
 }
 
 TEST(log_store, segments_roll_and_are_read_across) {

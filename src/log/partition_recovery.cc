@@ -388,8 +388,11 @@ Result<bool> Recovery::contain(const io::File& log, Segment& segment, Offset end
   const bool gaps = partition_.may_have_gaps();
   auto verified = verify_segment(log, segment.base, end, size, gaps);
   if (!verified) return fail(verified.error());
-  auto mended =
-      mend(segment.base, &log, &*verified, missing_offsets(*verified, end, gaps, row_.clean_end));
+  auto missing = missing_offsets(*verified, end, gaps, row_.clean_end);
+  // A crash may have come between its exchange and the removal of what was saved for it.
+  if (missing.empty() && verified->damage.empty())
+    if (auto r = drop_found(segment.base); !r) return fail(r.error());
+  auto mended = mend(segment.base, &log, &*verified, std::move(missing));
   if (!mended || *mended) return mended;
   const auto say = [&](Offset from, Offset to, std::uint64_t at) {
     note_lost(from, to, fmt::format("{}.log: damaged at byte {}", segment.stem, at));
@@ -453,11 +456,14 @@ Result<bool> Recovery::mend(Offset base, const io::File* log, const VerifiedSegm
   if (!written || !*written) return written;
   if (auto r = commit_mended(files_, partition_.folder_, stem(base)); !r) return fail(r.error());
   if (auto r = finish_exchange(base); !r) return fail(r.error());
-  // Else every later start would read all of the segment for it.
-  if (found_.contains(base))
-    if (auto r = files_.remove(found_path(stem(base))); !r) return fail(r.error());
+  if (auto r = drop_found(base); !r) return fail(r.error());
   store_.report_.mended_batches += elsewhere->found().size();
   return true;
+}
+
+// Else every later start would read all of the segment for it.
+Result<void> Recovery::drop_found(Offset base) {
+  return found_.erase(base) > 0 ? files_.remove(found_path(stem(base))) : Result<void>();
 }
 
 // The first segments are gone, or all of them.
@@ -602,11 +608,12 @@ void Recovery::note_lost(Offset from, Offset to, const std::string& why) {
 Result<void> Recovery::load_lost() {
   auto text = read_if_there(files_, partition_.folder_ + "/lost-offsets");
   if (!text || text->empty()) return text ? Result<void>() : fail(text.error());
-  auto rows = decode_checkpoint_rows(*text);
+  auto rows = CheckpointRows::open(*text);
   if (!rows)
     return fail(rows.error().code(),
                 partition_.folder_ + "/lost-offsets: " + rows.error().message());
-  for (const auto& row : *rows) {
+  while (rows->next()) {
+    const CheckpointRows& row = *rows;
     std::int64_t from = 0;
     std::int64_t to = 0;
     if (row.size() == 2 && parse_number(row[0], from) && parse_number(row[1], to))

@@ -53,6 +53,7 @@ class Recovery {
   Result<Elsewhere> look_elsewhere(OffsetRanges wanted);
   Result<bool> mend(Offset base, const io::File* log, const VerifiedSegment* verified,
                     OffsetRanges missing);
+  Result<void> drop_found(Offset base);
   Result<void> mend_front(Offset from, Offset to);
   Result<void> keep_aside(const io::File& log, Offset base, std::uint64_t at, std::uint64_t end);
   Result<void> finish_exchange(Offset base);

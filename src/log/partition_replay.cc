@@ -16,12 +16,16 @@ Result<void> Recovery::load_epochs(Offset end) {
   auto text = read_if_there(files_, partition_.folder_ + "/leader-epoch-checkpoint");
   if (!text) return fail(text.error());
   auto epochs = LeaderEpochs::decode(*text);
+  if (text->empty() || !epochs) return epochs_from_batches();
+  // A crash may have come between this file and the checkpoint: what is newer in it comes again
+  // from the WAL. To take it from the batches would forget epochs that compaction has left nothing
+  // of.
   const bool changed = row_.epochs_crc && *row_.epochs_crc != crc32c(*text);
-  if (text->empty() || !epochs || changed) return epochs_from_batches();
+  if (changed && !epochs->go_back_to(*row_.epochs_crc)) return epochs_from_batches();
   partition_.epochs_ = std::move(*epochs);
   partition_.epochs_.cut(end);
   partition_.epochs_crc_ = row_.epochs_crc;
-  partition_.epochs_written_ = partition_.epochs_.entries().size();
+  partition_.epochs_written_ = changed ? SIZE_MAX : partition_.epochs_.entries().size();
   return {};
 }
 

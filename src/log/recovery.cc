@@ -86,7 +86,8 @@ Result<std::unique_ptr<LogStore>> LogStore::open(io::Runtime& runtime, LogOption
   if (auto r = store->write_identity(); !r) return fail(r.error());
   if (auto r = store->read_checkpoints(); !r) return fail(r.error());
   auto scan = scan_wal(files, store->path("wal"), store->directory_id_,
-                       store->checkpoint_unknown_ ? 0 : store->last_checkpoint_.sequence + 1);
+                       store->checkpoint_unknown_ ? 0 : store->last_checkpoint_.sequence + 1,
+                       store->report_.clean ? store->clean_end_ : std::nullopt);
   if (!scan) return fail(scan.error());
   store->scan_ = std::move(*scan);
   if (store->checkpoint_unknown_)
@@ -106,6 +107,11 @@ Result<void> LogStore::read_checkpoints() {
   auto clean = files.exists(path(".kafka_cleanshutdown"));
   if (!clean) return fail(clean.error());
   report_.clean = *clean;
+  if (*clean) {
+    auto mark = read_if_there(files, path(".kafka_cleanshutdown"));
+    if (!mark) return fail(mark.error());
+    clean_end_ = wal_end_in(*mark);
+  }
   auto restored = files.exists(path(restored_mark));
   if (!restored) return fail(restored.error());
   restored_ = *restored;

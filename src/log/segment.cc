@@ -114,8 +114,7 @@ Result<std::optional<SegmentScanner::Found>> SegmentScanner::next(bool whole) {
   const BatchHeader header(found.bytes);
   const std::int64_t total = header.total_bytes();
   if (header.magic() != 2 || total < static_cast<std::int64_t>(batch_header_bytes) ||
-      static_cast<std::uint64_t>(total) > end_ - at_ || header.last_offset_delta() < 0 ||
-      header.base_offset().value < 0)
+      static_cast<std::uint64_t>(total) > end_ - at_ || !header.offsets_are_possible())
     return std::optional<Found>();
   if (whole) {
     found.bytes.resize(static_cast<std::size_t>(total));

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/crc32c.h"
 #include "log/batch.h"
@@ -94,10 +95,27 @@ Result<WalFileInfo> look_at(io::FileSystem& files, const std::string& path, cons
   return info;
 }
 
+/// Whether no record of this life of the file stands where the clean stop left its end.
+Result<bool> ends_at(io::FileSystem& files, const WalFileInfo& info, const WalEnd& end) {
+  const bool can_be = end.position % wal_alignment == 0 && end.position <= info.size;
+  const bool is_that_file =
+      info.header.file_id == end.file_id && info.header.first_sequence <= end.sequence;
+  if (!is_that_file || !can_be) return false;
+  auto file = files.open(info.path, io::OpenMode::read);
+  if (!file) return fail(file.error());
+  std::string head(wal_record_header_bytes, '\0');
+  auto got = (*file)->read_at(end.position, head.data(), head.size());
+  if (!got) return fail(got.error());
+  head.resize(*got);
+  const auto header = decode_record_header(head);
+  return !header || header->file_id != info.header.file_id;
+}
+
 class Scanner {
  public:
   Scanner(std::uint64_t from, WalScan& out) : expected_(from), out_(out) {
-    out_.last_sequence = from - 1;
+    // Sequences begin with 1: what is written behind nothing must not get 0, which no start reads.
+    out_.last_sequence = from == 0 ? 0 : from - 1;
   }
 
   /// `next_first`: the first sequence of the file after it; records from there on do not count
@@ -167,8 +185,10 @@ class Scanner {
   void note_ends(const WalRecordHeader& record, std::string_view payload) {
     for_each_entry(record, payload, [&](const WalEntry& entry) {
       if (entry.bytes.size() < batch_header_bytes) return;
+      const BatchHeader batch(entry.bytes);
+      if (!batch.offsets_are_possible()) return;
       Offset& end = out_.ends[entry.header.partition];
-      end = std::max(end, BatchHeader(entry.bytes).last_offset() + 1);
+      end = std::max(end, batch.last_offset() + 1);
     });
   }
 
@@ -183,8 +203,30 @@ class Scanner {
 
 }  // namespace
 
+std::string encode_clean_mark(LeaderEpoch epoch, const std::optional<WalEnd>& end) {
+  std::string mark = fmt::format("{{\"version\":0,\"brokerEpoch\":{}", epoch.value);
+  if (end)
+    mark += fmt::format(",\"weirWalFile\":{},\"weirWalSequence\":{},\"weirWalEnd\":{}",
+                        end->file_id, end->sequence, end->position);
+  return mark + "}";
+}
+
+std::optional<WalEnd> wal_end_in(std::string_view clean_mark) {
+  const auto number = [&](std::string_view name, std::uint64_t& out) {
+    const std::size_t at = clean_mark.find(name);
+    if (at == std::string_view::npos) return false;
+    const std::string_view text = clean_mark.substr(at + name.size());
+    return std::from_chars(text.data(), text.data() + text.size(), out).ec == std::errc{};
+  };
+  WalEnd end;
+  const bool is_whole = number("\"weirWalFile\":", end.file_id) &&
+                        number("\"weirWalSequence\":", end.sequence) &&
+                        number("\"weirWalEnd\":", end.position);
+  return is_whole ? std::optional(end) : std::nullopt;
+}
+
 Result<WalScan> scan_wal(io::FileSystem& files, const std::string& folder, const Uuid& folder_id,
-                         std::uint64_t from_sequence) {
+                         std::uint64_t from_sequence, const std::optional<WalEnd>& clean_end) {
   auto entries = files.list(folder);
   if (!entries) return fail(entries.error());
   WalScan scan;
@@ -210,6 +252,14 @@ Result<WalScan> scan_wal(io::FileSystem& files, const std::string& folder, const
     if (next_first <= from_sequence) {
       scan.files[i].last_sequence = next_first - 1;
       continue;
+    }
+    if (clean_end && !has_next && clean_end->sequence == from_sequence - 1) {
+      auto is_end = ends_at(files, scan.files[i], *clean_end);
+      if (!is_end) return fail(is_end.error());
+      if (*is_end) {
+        scan.files[i].last_sequence = from_sequence - 1;
+        continue;
+      }
     }
     auto bytes = io::read_file(files, scan.files[i].path, largest_wal_file);
     if (!bytes) return fail(bytes.error());

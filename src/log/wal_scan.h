@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -52,11 +53,26 @@ struct WalScan {
   std::string torn_path;
 };
 
+/// Where the records of a folder ended at its clean stop. Ids of files come again when all files
+/// are gone, sequences never.
+struct WalEnd {
+  std::uint64_t file_id = 0;
+  std::uint64_t sequence = 0;  // of the last record
+  std::uint64_t position = 0;
+};
+
+/// .kafka_cleanshutdown, as Kafka writes it; readers of its JSON pass over what they do not know.
+std::string encode_clean_mark(LeaderEpoch epoch, const std::optional<WalEnd>& end);
+std::optional<WalEnd> wal_end_in(std::string_view clean_mark);
+
 /// Finds the records with `from_sequence` and later of the folder's WAL files (`*.wal`). A file of
 /// another folder (`folder_id`) or of a newer format is an error: nothing is guessed.
-/// `from_sequence` 0: nobody knows; the first record that is there begins it.
+/// `from_sequence` 0: nobody knows; the first record that is there begins it, and without one the
+/// last sequence is 0. `clean_end`: after a clean stop the last file ends there, before
+/// `from_sequence`; if nothing stands there it is not read.
 Result<WalScan> scan_wal(io::FileSystem& files, const std::string& folder, const Uuid& folder_id,
-                         std::uint64_t from_sequence);
+                         std::uint64_t from_sequence,
+                         const std::optional<WalEnd>& clean_end = std::nullopt);
 
 /// Reads payloads of a scan, each checked again. Keeps the file it read last open.
 class WalReader {

@@ -114,6 +114,12 @@ std::string WalWriter::next_path() {
   return fmt::format("{}/{:08}.wal", options_.folder, ++last_path_number_);
 }
 
+std::optional<WalEnd> WalWriter::end() const {
+  if (current_.file == nullptr || current_.failed || current_.position == 0) return std::nullopt;
+  return WalEnd{
+      .file_id = current_.file_id, .sequence = durable_sequence(), .position = current_.position};
+}
+
 std::uint64_t WalWriter::held_bytes() const {
   std::uint64_t total = current_.position - current_.released;
   for (const auto& file : sealed_) total += file.bytes;

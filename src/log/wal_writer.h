@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ class WalWriter {
   bool busy() const { return busy_; }
   /// Of the last record whose sync returned.
   std::uint64_t durable_sequence() const { return next_sequence_ - 1; }
+  /// Where the next record would stand; nothing if the next one begins a file.
+  std::optional<WalEnd> end() const;
   /// Bytes of all records not yet released.
   std::uint64_t held_bytes() const;
   /// Records up to `sequence` are not needed any more: files that hold no other are reused or

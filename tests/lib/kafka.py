@@ -71,14 +71,22 @@ class Kafka:
 
     settings: further lines of server.properties, as a dictionary. folder: where the data goes, kept; else temporary.
     features: levels to begin with, such as {"transaction.version": 1}; else Kafka's own.
+    listeners: further ones beside PLAINTEXT, which the brokers use among themselves: {"MUTUAL": "SSL"}, name and security
+    protocol; their settings are `listener.name.mutual....`, their addresses are `at["MUTUAL"]`.
+    format_args: further words for `kafka-storage format`, such as those that make users of SCRAM.
     """
 
-    def __init__(self, brokers=1, settings=None, heap="1G", folder=None, features=None):
+    def __init__(self, brokers=1, settings=None, heap="1G", folder=None, features=None, listeners=None, format_args=()):
+        self._listeners = listeners or {}
+        self._format_args = list(format_args)
         self._features = [word for name, level in (features or {}).items() for word in ("--feature", f"{name}={level}")]
         self._temporary = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="weir-kafka-"))
-        picked = ports.free_ports(2 * brokers)
-        self.ports, controllers = picked[:brokers], picked[brokers:]
+        picked = ports.free_ports((2 + len(self._listeners)) * brokers)
+        self.ports, controllers = picked[:brokers], picked[brokers:2 * brokers]
+        rest = iter(picked[2 * brokers:])
+        self._listener_ports = {name: [next(rest) for _ in range(brokers)] for name in self._listeners}
+        self.at = {name: ",".join(f"127.0.0.1:{p}" for p in taken) for name, taken in self._listener_ports.items()}
         self.addresses = [f"127.0.0.1:{p}" for p in self.ports]
         self.address = ",".join(self.addresses)
         self.processes = []
@@ -108,11 +116,14 @@ class Kafka:
         count = len(controllers)
         data = self.folder / f"broker-{index + 1}"
         file = self.folder / f"broker-{index + 1}.properties"
+        more = "".join(f",{name}://127.0.0.1:{taken[index]}" for name, taken in self._listener_ports.items())
         lines = {
             "process.roles": "broker,controller",
             "node.id": index + 1,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.ports[index]},CONTROLLER://127.0.0.1:{controllers[index]}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[index]}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.ports[index]},CONTROLLER://127.0.0.1:{controllers[index]}{more}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[index]}{more}",
+            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in {
+                "PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **self._listeners}.items()),
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{port}" for port in controllers),
             "log.dirs": data,
@@ -130,8 +141,18 @@ class Kafka:
         file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
         if not data.exists():
             how = ["--initial-controllers", quorum] if quorum else ["--standalone"]
-            tool("StorageTool", "format", *how, *self._features, "-t", CLUSTER_ID, "-c", str(file))
+            tool("StorageTool", "format", *how, *self._features, *self._format_args, "-t", CLUSTER_ID, "-c", str(file))
         self.processes.append(proc.Process(java("kafka.Kafka", str(file), heap=heap)))
+
+    def terminate(self, index, deadline_s=60):
+        """SIGTERM for one broker: it hands its partitions over and ends."""
+        self.processes[index].signal(signal.SIGTERM)
+        self.processes[index].wait(deadline_s)
+
+    def start_again(self, index):
+        """A broker that has ended, over its own data, at its own address."""
+        process = self.processes[index] = proc.Process(self.processes[index].command)
+        poll_until(lambda: ports.is_open(self.ports[index]) or process.exit_code is not None, START_DEADLINE_S, "Kafka's port")
 
     def kill_and_start(self):
         """kill -9 of every broker, and a start over what they have left, at the same addresses."""

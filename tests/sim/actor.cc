@@ -67,6 +67,12 @@ class TracedChannel final : public io::FrameChannel, public io::FrameHandler {
 
 }  // namespace
 
+std::unique_ptr<io::FrameChannel> traced(const World& world, std::string name,
+                                         std::unique_ptr<io::FrameChannel> channel) {
+  if (!world.traced()) return channel;
+  return std::make_unique<TracedChannel>(world, std::move(name), std::move(channel));
+}
+
 void Actor::trace(std::string_view what) const {
   if (world_.traced()) world_.trace(fmt::format("{}: {}", name_, what));
 }
@@ -90,10 +96,8 @@ void Actor::connect() {
           loop().call_after(between_ms(1, 30), [this] { connect(); });
           return;
         }
-        auto channel = io::make_stream_channel(loop(), std::move(*stream), 64U << 20U);
-        if (world_.traced())
-          channel = std::make_unique<TracedChannel>(world_, name_, std::move(channel));
-        client_ = std::make_unique<ScriptedClient>(std::move(channel));
+        client_ = std::make_unique<ScriptedClient>(
+            traced(world_, name_, io::make_stream_channel(loop(), std::move(*stream), 64U << 20U)));
         client_->on_close([this] { reconnect(1ms); });
         begin_anew();
         on_connected();

@@ -15,6 +15,10 @@ namespace weir::tests {
 
 using sim::ScriptedClient;
 
+/// The same channel, which tells the trace of every frame that passes, if there is one.
+std::unique_ptr<io::FrameChannel> traced(const World& world, std::string name,
+                                         std::unique_ptr<io::FrameChannel> channel);
+
 /// What a connection is for is up to the actor. Lives as long as the world's loop runs.
 class Actor {
  public:

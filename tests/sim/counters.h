@@ -31,6 +31,8 @@ enum class Count : std::uint8_t {
   clock_jumps,
   damaged_batches,
   fetch_session_answers,
+  times_listed,
+  epoch_ends,
   // Transactions.
   commits,
   aborts,
@@ -47,6 +49,8 @@ enum class Count : std::uint8_t {
   cut_complete,
   found_open,
   found_prepared,
+  native_records,
+  native_transactions,
   // Groups.
   generations,
   assignments,
@@ -65,7 +69,7 @@ enum class Count : std::uint8_t {
   records_compacted,
   keys_gone,
 };
-inline constexpr std::size_t counts = 50;
+inline constexpr std::size_t counts = 54;
 
 std::string_view name_of(Count count);
 

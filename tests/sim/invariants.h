@@ -36,6 +36,7 @@ inline constexpr std::string_view invariants[] = {
     "compaction",
     "retention",
     "unseen",
+    "real-time-lag",
     "progress",
     "no-crash-loop",
     "lawful-answer",

@@ -49,6 +49,8 @@ class Checker {
     check_transactional_polls();
     check_circles();
     check_listed();
+    check_times();
+    check_epoch_ends();
   }
 
  private:
@@ -168,6 +170,47 @@ class Checker {
         lines_.add(fmt::format("list-offsets: the latest offset of {} is {}, {} was acknowledged",
                                one.partition, one.offset, one.floor));
       before = std::max(before, one.offset);
+    }
+  }
+
+  // The first record that is not older stays, and what is written comes behind it.
+  void check_times() {
+    std::map<std::pair<PartitionName, bool>, std::vector<const TimedOffset*>> before;
+    for (const auto& one : history_.by_time) {
+      if (one.offset >= 0 && one.timestamp < one.asked)
+        lines_.add(fmt::format("list-offsets: {}/{} is of {}, older than {}", one.partition,
+                               one.offset, one.timestamp, one.asked));
+      auto& earlier = before[{one.partition, one.committed}];
+      for (const TimedOffset* then : earlier) {
+        const bool fell = then->asked <= one.asked && one.offset >= 0 && one.offset < then->offset;
+        const bool is_gone = then->asked >= one.asked && one.offset < 0 && !one.compacted;
+        if (fell || is_gone)
+          lines_.add(fmt::format("list-offsets: time {} of {} was at {}, and then {} at {}",
+                                 then->asked, one.partition, then->offset, one.asked, one.offset));
+      }
+      if (one.offset >= 0) earlier.push_back(&one);
+    }
+  }
+
+  void check_epoch_ends() {
+    std::map<std::pair<PartitionName, std::int32_t>, const EpochEnd*> first;
+    for (const auto& one : history_.epoch_ends) {
+      const auto& before = *first.try_emplace({one.partition, one.asked}, &one).first->second;
+      if (one.epoch != before.epoch || one.end != before.end)
+        lines_.add(fmt::format("epoch: {} of {} ended at {} (as {}), and then at {} (as {})",
+                               one.asked, one.partition, before.end, before.epoch, one.end,
+                               one.epoch));
+      if (one.epoch > one.asked)
+        lines_.add(fmt::format("epoch: asked for {} of {}, told {}", one.asked, one.partition,
+                               one.epoch));
+    }
+    for (const auto& [key, one] : first) {
+      const auto log = history_.epochs.find(one->partition);
+      if (log == history_.epochs.end()) continue;
+      for (const auto& [offset, epoch] : log->second)
+        if (offset < one->end ? epoch > one->epoch : epoch <= one->asked)
+          lines_.add(fmt::format("epoch: {} of {} ended at {}, but {} is of {}", one->asked,
+                                 one->partition, one->end, offset, epoch));
     }
   }
 

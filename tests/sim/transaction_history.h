@@ -64,6 +64,24 @@ struct ListedOffset {
   std::int64_t floor = 0;
 };
 
+/// An answer of ListOffsets by time; no record is so young: offset -1.
+struct TimedOffset {
+  PartitionName partition;
+  bool committed = false;  // asked for at read_committed
+  bool compacted = false;  // the topic is
+  std::int64_t asked = 0;
+  std::int64_t offset = -1;
+  std::int64_t timestamp = -1;
+};
+
+/// An answer of OffsetForLeaderEpoch, to a client that knew of a later epoch than it asked for.
+struct EpochEnd {
+  PartitionName partition;
+  std::int32_t asked = 0;
+  std::int32_t epoch = -1;
+  std::int64_t end = -1;
+};
+
 /// A marker in a log.
 struct EndMarker {
   std::int64_t offset = 0;
@@ -74,9 +92,12 @@ struct TransactionHistory {
   std::vector<TransactionRun> runs;
   std::vector<Poll> polls;
   std::vector<ListedOffset> listed;
+  std::vector<TimedOffset> by_time;
+  std::vector<EpochEnd> epoch_ends;
   // Read when all faults were over and every transaction had ended.
   std::map<PartitionName, std::map<std::int64_t, std::string>> committed;
   std::map<PartitionName, std::map<std::int64_t, std::string>> uncommitted;
+  std::map<PartitionName, std::map<std::int64_t, std::int32_t>> epochs;  // of `uncommitted`
   std::map<PartitionName, std::vector<EndMarker>> markers;
   std::map<std::string, std::int64_t> offsets;        // by transactional id; none: -1
   std::map<PartitionName, std::int64_t> stream_ends;  // that the members of a stream committed
@@ -99,8 +120,9 @@ struct TransactionHistory {
 /// precommitted-read | a transaction read its own values | | G1c | transactions have read from each
 /// other in a circle | | LSO | a last stable offset fell, is above the high watermark, or is below
 /// what was read | | HW | a high watermark fell | | retention | the start of a log went where
-/// nothing may be deleted | | list-offsets | earliest or latest fell, or latest is below what was
-/// acknowledged | | compaction | the last value of a key was deleted, or an older one is back | |
+/// nothing may be deleted | | list-offsets | earliest, latest or the offset of a time fell, latest is
+/// below what was acknowledged, or a record is older than asked for | | epoch | an epoch that is over
+/// ended at two places, or not where the log says | | compaction | the last value of a key was deleted, or an older one is back | |
 /// EOS-pipeline | of an input that is committed there is not exactly one output, or not in order |
 std::vector<std::string> check_transactions(const TransactionHistory& history);
 

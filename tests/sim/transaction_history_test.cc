@@ -254,6 +254,43 @@ TEST(transaction_checker, finds_listed_offsets_that_fall_or_are_short) {
   EXPECT_EQ(found(history), "");
 }
 
+TEST(transaction_checker, finds_times_that_move) {
+  const auto at = [](std::int64_t asked, std::int64_t offset) {
+    return TimedOffset{.partition = "t-0", .asked = asked, .offset = offset, .timestamp = 60};
+  };
+  auto history = good();
+  history.by_time = {at(50, 3), at(50, 3), at(40, 1), at(55, 4), at(70, -1)};
+  EXPECT_EQ(found(history), "");
+  history.by_time = {at(50, 3), at(50, 2)};
+  EXPECT_EQ(found(history), "list-offsets");
+  history.by_time = {at(50, 3), at(55, 2)};
+  EXPECT_EQ(found(history), "list-offsets");
+  history.by_time = {at(50, 3), at(45, -1)};
+  EXPECT_EQ(found(history), "list-offsets");
+  history.by_time[1].compacted = true;  // a younger record may have been compacted away
+  EXPECT_EQ(found(history), "");
+  history.by_time[1].compacted = false;
+  history.by_time[1].committed = true;  // what is not decided is not there
+  EXPECT_EQ(found(history), "");
+  history.by_time = {at(61, 3)};
+  EXPECT_EQ(found(history), "list-offsets");
+}
+
+TEST(transaction_checker, finds_epochs_that_end_elsewhere) {
+  auto history = good();
+  history.epochs = {{"t-0", {{0, 1}, {1, 3}}}};
+  history.epoch_ends = {{"t-0", 1, 1, 1}, {"t-0", 2, 1, 1}, {"t-0", 0, 0, 0}, {"t-0", 1, 1, 1}};
+  EXPECT_EQ(found(history), "");
+  history.epoch_ends = {{"t-0", 1, 1, 1}, {"t-0", 1, 1, 2}};
+  EXPECT_EQ(found(history), "epoch");
+  history.epoch_ends = {{"t-0", 1, 1, 2}};
+  EXPECT_EQ(found(history), "epoch");
+  history.epoch_ends = {{"t-0", 2, 1, 0}};
+  EXPECT_EQ(found(history), "epoch");
+  history.epoch_ends = {{"t-0", 2, 3, 2}};
+  EXPECT_EQ(found(history), "epoch");
+}
+
 TEST(transaction_checker, finds_keys_that_compaction_has_hurt) {
   auto history = good();
   auto first = send_of("c-0", {"k1"}, 0);

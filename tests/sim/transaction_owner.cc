@@ -15,6 +15,7 @@
 namespace weir::tests {
 
 constexpr std::uint64_t keys = 6;  // of the compacted topic
+constexpr int most_end_tries = 20;
 
 bool is_passing(Errc code) {
   return code == Errc::concurrent_transactions || code == Errc::coordinator_not_available ||
@@ -111,6 +112,7 @@ void TransactionOwner::begin() {
   batches_.clear();
   with_offset_ = world_.rng.one_in(2);
   wants_commit_ = !world_.rng.one_in(3);
+  end_tries_ = 0;
   hasty_now_ = options_.is_hasty && world_.rng.one_in(2);
   const auto count = world_.rng.below(4) + (with_offset_ ? 0 : 1);
   for (std::uint64_t i = 0; i < count; ++i) make_batch();
@@ -301,6 +303,9 @@ void TransactionOwner::end() {
     const Errc code = errc_from_wire(response.error_code);
     if (code == Errc::none) return ended(response.producer_id, response.producer_epoch);
     if (!is_passing(code)) ++world_.counters[Count::unknown_ends];
+    // What was to be in it may never come: its requests were lost.
+    if (code == Errc::concurrent_transactions && ++end_tries_ > most_end_tries)
+      return give_up(false);
     refused("EndTxn", code);
   });
   if (options_.raises_epochs) run_.keep_frame(*client_);

@@ -68,6 +68,7 @@ class TransactionOwner final : public Actor {
   std::map<Key, std::int32_t> sequences_;
   bool with_offset_ = false;
   bool wants_commit_ = false;
+  int end_tries_ = 0;
   bool hasty_now_ = false;
   bool planned_ = false;
   bool ending_ = false;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/offset_fetch.h"
 
 namespace weir::tests {
@@ -66,6 +67,14 @@ bool Reader::at_end() const {
   });
 }
 
+bool Reader::has_read_to(const std::map<PartitionName, std::int64_t>& ends) const {
+  return std::all_of(ends.begin(), ends.end(), [&](const auto& end) {
+    return std::any_of(offsets_.begin(), offsets_.end(), [&](const auto& at) {
+      return name_of_partition(at.first) == end.first && at.second >= end.second;
+    });
+  });
+}
+
 std::int64_t Reader::offset_of(const Key& key) const {
   const auto found = offsets_.find(key);
   return found == offsets_.end() ? 0 : found->second;
@@ -118,7 +127,7 @@ void Reader::fetch() {
     for (const auto& topic : response.responses)
       for (const auto& partition : topic.partitions)
         note({topic_of(topic.topic), partition.partition_index}, partition);
-    if (kind_ == Kind::passing && world_.rng.one_in(10)) go_elsewhere();
+    if (kind_ == Kind::passing && world_.rng.one_in(10) && !staying_) go_elsewhere();
     // One after the other: of two at once the later one may have been answered earlier.
     later(Duration(world_.rng.between(1, 20'000'000)), [this] { fetch(); });
   });
@@ -174,7 +183,10 @@ void Reader::note(const Key& key, const kafka::FetchResponse::PartitionData& dat
   auto& last = kind_ == Kind::last_committed ? run_.history.committed : run_.history.uncommitted;
   for (std::size_t i = 0; i < read.records.size(); ++i) {
     auto& [offset, value] = read.records[i];
-    if (kind_ == Kind::last_uncommitted) run_.sends.epochs[value] = read.epochs[i];
+    if (kind_ == Kind::last_uncommitted) {
+      run_.sends.epochs[value] = read.epochs[i];
+      run_.history.epochs[name][offset] = read.epochs[i];
+    }
     last[name][offset] = std::move(value);
   }
 }
@@ -210,30 +222,91 @@ void OffsetReader::ask_next() {
   });
 }
 
-void Lister::list() {
+void Lister::plan() {
+  later(Duration(world_.rng.between(1'000'000, 60'000'000)), [this] { go_on(); });
+}
+
+void Lister::go_on() {
   const Key key{static_cast<int>(world_.rng.below(whole_topics)),
                 static_cast<std::int32_t>(world_.rng.below(whole_partitions))};
-  const bool latest = !world_.rng.one_in(4);
+  switch (world_.rng.below(4)) {
+    case 0: return list_by_time(key);
+    case 1: return ask_epoch(key);
+    default: return list(key);
+  }
+}
+
+template <class Note>
+void Lister::ask_list(const Key& key, std::int64_t timestamp, bool committed, Note note) {
   const std::string name = topic_name(key.first);
   kafka::ListOffsetsRequest request;
+  request.isolation_level = committed ? 1 : 0;
   auto& topic = request.topics.emplace_back();
   topic.name = name;
   auto& partition = topic.partitions.emplace_back();
   partition.partition_index = key.second;
-  partition.timestamp = latest ? -1 : -2;
+  partition.timestamp = timestamp;
+  ask<kafka::ListOffsetsResponse>(
+      request, 5, [this, note = std::move(note)](const auto& response) mutable {
+        const auto& row = response.topics.at(0).partitions.at(0);
+        if (row.error_code == 0) note(row);
+        plan();
+      });
+}
+
+void Lister::list(const Key& key) {
+  const bool latest = !world_.rng.one_in(4);
   ListedOffset asked{.partition = name_of_partition(key),
                      .latest = latest,
                      .offset = 0,
                      .floor = run_.acknowledged_ends[name_of_partition(key)]};
-  ask<kafka::ListOffsetsResponse>(request, 5, [this, asked](const auto& response) {
-    const auto& row = response.topics.at(0).partitions.at(0);
-    if (row.error_code == 0) {
-      auto listed = asked;
-      listed.offset = row.offset;
-      run_.history.listed.push_back(listed);
-    }
-    later(Duration(world_.rng.between(1'000'000, 60'000'000)), [this] { list(); });
+  ask_list(key, latest ? -1 : -2, false, [this, asked](const auto& row) mutable {
+    asked.offset = row.offset;
+    run_.history.listed.push_back(asked);
   });
+}
+
+void Lister::list_by_time(const Key& key) {
+  TimedOffset asked{.partition = name_of_partition(key),
+                    .committed = world_.rng.one_in(2),
+                    .compacted = key.first == compacted_topic,
+                    .asked = world_.sim.clock().wall_ms() - world_.rng.between(0, 4'000)};
+  ask_list(key, asked.asked, asked.committed, [this, asked](const auto& row) mutable {
+    ++world_.counters[Count::times_listed];
+    asked.offset = row.offset;
+    asked.timestamp = row.timestamp;
+    run_.history.by_time.push_back(asked);
+  });
+}
+
+void Lister::ask_epoch(const Key& key) {
+  const std::int32_t known = epochs_.try_emplace(key, 0).first->second;
+  const auto epoch = static_cast<std::int32_t>(world_.rng.between(0, known + 1));
+  const std::string name = topic_name(key.first);
+  kafka::OffsetForLeaderEpochRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.topic = name;
+  auto& partition = topic.partitions.emplace_back();
+  partition.partition = key.second;
+  partition.leader_epoch = epoch;
+  ask<kafka::OffsetForLeaderEpochResponse>(
+      request, 4, [this, key, epoch, known](const auto& response) {
+        const auto& row = response.topics.at(0).partitions.at(0);
+        if (row.error_code == 0) {
+          if (world_.traced())
+            trace(fmt::format("epoch {} of {} ended at {}, as {}", epoch, name_of_partition(key),
+                              row.end_offset, row.leader_epoch));
+          if (epoch < known) {
+            ++world_.counters[Count::epoch_ends];
+            run_.history.epoch_ends.push_back({.partition = name_of_partition(key),
+                                               .asked = epoch,
+                                               .epoch = row.leader_epoch,
+                                               .end = row.end_offset});
+          }
+          epochs_[key] = std::max(epochs_[key], row.leader_epoch);
+        }
+        plan();
+      });
 }
 
 void Replayer::replay() {

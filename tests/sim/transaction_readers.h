@@ -30,6 +30,9 @@ class Reader final : public Actor {
   void finish() { ending_ = true; }
   /// Everything is read, and every transaction is decided.
   bool at_end() const;
+  /// From now on it reads on where it is, and goes nowhere else.
+  void stay() { staying_ = true; }
+  bool has_read_to(const std::map<PartitionName, std::int64_t>& ends) const;
 
  private:
   bool reads_committed() const { return kind_ != Kind::last_uncommitted; }
@@ -47,6 +50,7 @@ class Reader final : public Actor {
   int number_;
   Kind kind_;
   bool ending_ = false;
+  bool staying_ = false;
   const bool uses_session_;
   std::int32_t session_id_ = 0;
   std::int32_t session_epoch_ = 0;
@@ -70,14 +74,21 @@ class OffsetReader final : public Actor {
   std::set<std::pair<std::string, std::int32_t>> left_;  // group, partition
 };
 
-/// Asks where partitions begin and end.
+/// Asks where partitions begin and end, where a time is in them, and where an epoch ended.
 class Lister final : public Actor {
  public:
   explicit Lister(WholeRun& run) : Actor(run.world, "lister"), run_(run) {}
 
  private:
-  void on_connected() override { list(); }
-  void list();
+  void on_connected() override { go_on(); }
+  void go_on();
+  void list(const Key& key);
+  void list_by_time(const Key& key);
+  void ask_epoch(const Key& key);
+  template <class Note>
+  void ask_list(const Key& key, std::int64_t timestamp, bool committed, Note note);
+  void plan();
+  std::map<Key, std::int32_t> epochs_;  // the latest that it was told of
   WholeRun& run_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "native_clients.h"
 #include "producer.h"
 #include "stream_member.h"
 #include "transaction_owner.h"
@@ -14,6 +15,7 @@ namespace weir::tests {
 namespace {
 
 constexpr Duration fault_period = 3s;
+constexpr Duration longest_lag = 30s;
 
 std::vector<Admin::Topic> topics() {
   std::vector<Admin::Topic> all;
@@ -39,21 +41,28 @@ class Cast {
     producers_.push_back(std::make_unique<Producer>(
         run.world, run.sends,
         Producer::Options{.topics = plain_topics, .pause_max_ms = 200, .waits_for_first = true}));
+    native_producers_.push_back(std::make_unique<NativeProducer>(run, 1));
   }
 
   void start() {
     for (auto& owner : owners_) owner->start();
+    for (auto& owner : native_owners_) owner->start();
+    for (auto& producer : native_producers_) producer->start();
     for (auto& member : members_) member->start();
     for (auto& producer : producers_) producer->start();
   }
   void finish() {
     for (auto& owner : owners_) owner->finish();
+    for (auto& owner : native_owners_) owner->finish();
+    for (auto& producer : native_producers_) producer->finish();
     for (auto& member : members_) member->finish();
     for (auto& producer : producers_) producer->finish();
   }
   bool quiet() const {
     const auto is_quiet = [](const auto& actor) { return actor->quiet(); };
     return std::all_of(owners_.begin(), owners_.end(), is_quiet) &&
+           std::all_of(native_owners_.begin(), native_owners_.end(), is_quiet) &&
+           std::all_of(native_producers_.begin(), native_producers_.end(), is_quiet) &&
            std::all_of(members_.begin(), members_.end(), is_quiet) &&
            std::all_of(producers_.begin(), producers_.end(), is_quiet);
   }
@@ -63,10 +72,19 @@ class Cast {
     };
     for (const auto& owner : owners_)
       if (!owner->quiet()) say(owner->describe());
+    for (const auto& owner : native_owners_)
+      if (!owner->quiet()) say(owner->describe());
     for (const auto& member : members_)
       if (!member->quiet()) say(member->describe());
     for (const auto& producer : producers_)
       if (!producer->quiet()) say("a producer");
+    for (const auto& producer : native_producers_)
+      if (!producer->quiet()) say("a native producer");
+  }
+  /// Before the world ends: what is unanswered is told so.
+  void let_go() {
+    native_owners_.clear();
+    native_producers_.clear();
   }
   const std::set<std::string>& ids() const { return ids_; }
 
@@ -79,14 +97,21 @@ class Cast {
     const bool raises_epochs = !rng.one_in(3) || late;
     const bool is_hasty = rng.one_in(3);
     const auto rivals = 1 + rng.below(2);
-    for (std::uint64_t n = 0; n < rivals; ++n)
-      owners_.push_back(std::make_unique<TransactionOwner>(
-          run_, TransactionOwner::Options{
-                    .id = id, .raises_epochs = raises_epochs, .is_hasty = is_hasty}));
+    for (std::uint64_t n = 0; n < rivals; ++n) {
+      // weir's own client speaks KIP-890, and one id has one protocol.
+      if (raises_epochs && rng.one_in(2))
+        native_owners_.push_back(std::make_unique<NativeOwner>(run_, id));
+      else
+        owners_.push_back(std::make_unique<TransactionOwner>(
+            run_, TransactionOwner::Options{
+                      .id = id, .raises_epochs = raises_epochs, .is_hasty = is_hasty}));
+    }
   }
 
   WholeRun& run_;
   std::vector<std::unique_ptr<TransactionOwner>> owners_;
+  std::vector<std::unique_ptr<NativeOwner>> native_owners_;
+  std::vector<std::unique_ptr<NativeProducer>> native_producers_;
   std::vector<std::unique_ptr<StreamMember>> members_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::set<std::string> ids_;
@@ -106,6 +131,7 @@ class FullRead {
   bool done() {
     run_.history.committed.clear();
     run_.history.uncommitted.clear();
+    run_.history.epochs.clear();
     run_.history.markers.clear();
     run_.history.offsets.clear();
     run_.history.stream_ends.clear();
@@ -151,11 +177,13 @@ SimResult run_one(World& world) {
   Cast cast(run);
   Reader first(run, 0, Reader::Kind::passing);
   Reader second(run, 1, Reader::Kind::passing);
+  auto native = std::make_unique<NativeReader>(run, 2);
   Lister lister(run);
   Replayer replayer(run);
   cast.start();
   first.start();
   second.start();
+  native->start();
   lister.start();
   replayer.start();
   world.run_through({.length = fault_period,
@@ -165,9 +193,20 @@ SimResult run_one(World& world) {
   cast.finish();
   replayer.finish();
   if (!world.settle([&] { return cast.quiet(); })) cast.say_who_is_stuck();
+  // Who has read all the time, in sessions that saw the faults, comes to what was acknowledged.
+  first.stay();
+  second.stay();
+  native->stay();
+  const auto read_all = [&, ends = run.acknowledged_ends] {
+    return first.has_read_to(ends) && second.has_read_to(ends) && native->has_read_to(ends);
+  };
+  if (!world.sim.run_until(read_all, longest_lag))
+    world.anomaly("real-time-lag: a reader is behind 30 s after the faults");
   // What is shown from now on may be compacted further than what is read in the end.
   first.finish();
   second.finish();
+  native.reset();
+  cast.let_go();
   FullRead warm(run, cast.ids(), 10);
   if (!warm.done()) world.anomaly("unseen: the log cannot be read to a stable end");
   // Everything once more after a power cut: what readers saw must not depend on the page cache.
