@@ -1,16 +1,11 @@
 #include "registry/password.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-
 #include <array>
 #include <charconv>
 #include <optional>
 
-#include "base/check.h"
 #include "json/json.h"
+#include "sasl/crypto.h"
 
 namespace weir::registry {
 namespace {
@@ -22,18 +17,8 @@ constexpr int most_rounds = 10'000'000;
 constexpr std::size_t salt_bytes = 16;
 constexpr std::size_t hash_bytes = 32;
 
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
 std::string derive(std::string_view password, std::string_view salt, int rounds) {
-  std::string out(hash_bytes, '\0');
-  const int done = PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
-                                     bytes_of(salt), static_cast<int>(salt.size()), rounds,
-                                     EVP_sha256(), static_cast<int>(out.size()), bytes_of(out));
-  check(done == 1, "PBKDF2 of OpenSSL takes any password");
-  return out;
+  return sasl::pbkdf2(sasl::Hash::sha256, password, salt, rounds);
 }
 
 struct Parts {
@@ -66,10 +51,8 @@ std::optional<Parts> parse(std::string_view text) {
 
 }  // namespace
 
-Result<std::string> hash_password(std::string_view password) {
-  std::string salt(salt_bytes, '\0');
-  if (RAND_bytes(bytes_of(salt), static_cast<int>(salt.size())) != 1)
-    return fail(Errc::io_error, "the system gives no randomness");
+std::string hash_password(std::string_view password) {
+  const std::string salt = sasl::random_bytes(salt_bytes);
   return std::string(scheme) + "$" + std::to_string(rounds_now) + "$" + json::to_base64(salt) +
          "$" + json::to_base64(derive(password, salt, rounds_now));
 }
@@ -79,28 +62,7 @@ bool is_password_hash(std::string_view hash) { return parse(hash).has_value(); }
 bool password_fits(std::string_view password, std::string_view hash) {
   const auto parts = parse(hash);
   if (!parts) return false;
-  return equal_in_constant_time(derive(password, parts->salt, parts->rounds), parts->hash);
-}
-
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-Result<std::string> random_key() {
-  std::string key(32, '\0');
-  if (RAND_bytes(bytes_of(key), static_cast<int>(key.size())) != 1)
-    return fail(Errc::io_error, "the system gives no randomness");
-  return key;
-}
-
-std::string keyed_digest(std::string_view key, std::string_view text) {
-  std::string out(EVP_MAX_MD_SIZE, '\0');
-  unsigned size = 0;
-  const auto* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(text),
-                          text.size(), bytes_of(out), &size);
-  check(done != nullptr, "HMAC of OpenSSL takes any text");
-  out.resize(size);
-  return out;
+  return sasl::equal_in_constant_time(derive(password, parts->salt, parts->rounds), parts->hash);
 }
 
 }  // namespace weir::registry
