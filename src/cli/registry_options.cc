@@ -30,9 +30,7 @@ Result<void> add_user(std::string_view text, registry::Users& users) {
   while (password->ends_with('\n') || password->ends_with('\r')) password->pop_back();
   if (password->empty())
     return fail(Errc::usage, fmt::format("--auth: {} is empty", text.substr(colon + 1)));
-  auto hash = registry::hash_password(*password);
-  if (!hash) return fail(hash.error());
-  users[std::string(text.substr(0, colon))] = std::move(*hash);
+  users[std::string(text.substr(0, colon))] = registry::hash_password(*password);
   return {};
 }
 

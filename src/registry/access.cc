@@ -5,10 +5,13 @@
 #include "registry/ask.h"
 #include "registry/limits.h"
 #include "registry/password.h"
+#include "sasl/crypto.h"
 
 namespace weir::registry {
 namespace {
 
+/// Of the digests by which right credentials are remembered without being kept.
+constexpr std::size_t key_bytes = 32;
 /// Fits no password; takes as long as any, so that names cannot be told by the time.
 constexpr std::string_view nobody =
     "pbkdf2-sha256$600000$AAAAAAAAAAAAAAAAAAAAAA==$"
@@ -59,10 +62,9 @@ Access::Access(io::Runtime& runtime, Users users, std::string key)
       key_(std::move(key)),
       worker_(runtime.make_worker("registry-access")) {}
 
-Result<std::unique_ptr<Access>> Access::open(io::Runtime& runtime, Users users) {
-  auto key = random_key();
-  if (!key) return fail(key.error());
-  return std::unique_ptr<Access>(new Access(runtime, std::move(users), std::move(*key)));
+std::unique_ptr<Access> Access::open(io::Runtime& runtime, Users users) {
+  return std::unique_ptr<Access>(
+      new Access(runtime, std::move(users), sasl::random_bytes(key_bytes)));
 }
 
 void Access::check(const http::Request& request, Verdict verdict) {
@@ -70,7 +72,7 @@ void Access::check(const http::Request& request, Verdict verdict) {
   if (!credentials)
     return verdict(refusal(request, 401, 40101, "a user and a password are needed"));
   const std::string& user = credentials->first;
-  std::string digest = keyed_digest(key_, user + '\0' + credentials->second);
+  std::string digest = sasl::hmac(sasl::Hash::sha256, key_, user + '\0' + credentials->second);
   if (known_.contains(digest)) return verdict(std::nullopt);
   if (waiting_ >= limits::waiting_passwords)
     return verdict(refusal(request, 429, 42901, "too many passwords are being tried"));

@@ -32,7 +32,7 @@ class Access {
   /// Nothing for yes, or the answer that refuses.
   using Verdict = std::move_only_function<void(std::optional<http::Response>)>;
 
-  static Result<std::unique_ptr<Access>> open(io::Runtime& runtime, Users users);
+  static std::unique_ptr<Access> open(io::Runtime& runtime, Users users);
   /// `verdict` is told once, at once if the credentials are known to be right.
   void check(const http::Request& request, Verdict verdict);
 

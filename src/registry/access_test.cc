@@ -8,13 +8,11 @@ namespace weir::registry {
 namespace {
 
 TEST(Passwords, are_kept_as_salted_hashes) {
-  const auto one = hash_password("geheim");
-  const auto other = hash_password("geheim");
-  ASSERT_TRUE(one && other);
-  EXPECT_NE(*one, *other);
-  EXPECT_TRUE(password_fits("geheim", *one));
-  EXPECT_FALSE(password_fits("geheim ", *one));
-  EXPECT_FALSE(password_fits("", *one));
+  const std::string one = hash_password("geheim");
+  EXPECT_NE(one, hash_password("geheim"));
+  EXPECT_TRUE(password_fits("geheim", one));
+  EXPECT_FALSE(password_fits("geheim ", one));
+  EXPECT_FALSE(password_fits("", one));
 }
 
 // RFC 7914, 11: PBKDF2-HMAC-SHA-256 of "passwd" and "salt", one round, its first 32 bytes.
@@ -32,7 +30,7 @@ TEST(Passwords, hashes_of_another_form_fit_nothing) {
 }
 
 TEST(Users, are_read_line_by_line_and_errors_tell_no_secret) {
-  const std::string hash = *hash_password("x");
+  const std::string hash = hash_password("x");
   const auto users = parse_users("# people\n\nann:" + hash + "\r\nbob:" + hash);
   ASSERT_TRUE(users);
   EXPECT_EQ(users->size(), 2U);

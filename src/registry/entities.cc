@@ -273,7 +273,7 @@ std::optional<Identity> parse_guid(std::string_view text) {
                                              : -1;
     if (value < 0 || digits >= 32) return std::nullopt;
     auto& byte = out[digits / 2];
-    byte = static_cast<std::uint8_t>(byte << 4U | static_cast<unsigned>(value));
+    byte = static_cast<std::uint8_t>(unsigned{byte} << 4U | static_cast<unsigned>(value));
     ++digits;
   }
   return digits == 32 ? std::optional(out) : std::nullopt;

@@ -82,6 +82,11 @@ Answer<void> Formats::resolve(const std::vector<Reference>& references, const st
   return {};
 }
 
+void Formats::forget() {
+  known_.clear();
+  known_bytes_ = 0;
+}
+
 Answer<avro::SchemaPtr> Formats::parse(const SchemaContent& content, const std::string& context,
                                        ParseHow how) {
   if (content.type != avro_type)
@@ -89,7 +94,7 @@ Answer<avro::SchemaPtr> Formats::parse(const SchemaContent& content, const std::
                                             " are not understood yet, only AVRO is");
   if (removals_ != store_.removals()) {
     removals_ = store_.removals();
-    known_.clear();
+    forget();
   }
   const std::string key = memory_key(content, context, how);
   if (const auto found = known_.find(key); found != known_.end()) return found->second;
@@ -100,7 +105,9 @@ Answer<avro::SchemaPtr> Formats::parse(const SchemaContent& content, const std::
       avro::Schema::parse(content.text, {.strict = how.strict, .references = walk.schemas});
   if (!parsed) return refuse(Code::invalid_schema, parsed.error().message());
   if (may_be_remembered(content, how)) {
-    if (known_.size() >= limits::cached_schemas) known_.clear();
+    if (known_.size() >= limits::cached_schemas || known_bytes_ + key.size() > limits::cached_bytes)
+      forget();
+    known_bytes_ += key.size();
     known_.emplace(key, *parsed);
   }
   return std::move(*parsed);

@@ -56,6 +56,7 @@ class Formats {
 
  private:
   struct Walk;
+  void forget();
   Answer<void> resolve(const std::vector<Reference>& references, const std::string& context,
                        bool with_deleted, Walk& walk);
   VersionPtr target(const Reference& reference, const std::string& context, bool with_deleted,
@@ -63,6 +64,7 @@ class Formats {
 
   const Store& store_;
   std::map<std::string, contract::avro::SchemaPtr> known_;
+  std::size_t known_bytes_ = 0;
   std::uint64_t removals_ = 0;
 };
 

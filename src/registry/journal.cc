@@ -60,12 +60,13 @@ struct Journal::State {
 
   Result<void> open() {
     Admin& admin = client.admin();
-    const auto made = make_topic(admin, {.name = options.topic,
-                                         .partitions = 1,
-                                         .replication_factor = options.replication_factor,
-                                         .cleanup = Cleanup::compact,
-                                         .settings = {}});
-    if (!made) return made;
+    if (auto r = make_topic(admin, {.name = options.topic,
+                                    .partitions = 1,
+                                    .replication_factor = options.replication_factor,
+                                    .cleanup = Cleanup::compact,
+                                    .settings = {}});
+        !r)
+      return r;
     if (auto r = check_topic(admin, options.topic); !r) return r;
     // The history of contracts is small and is what people look for years later.
     if (auto r = make_topic(admin, {.name = options.changes_topic,

@@ -19,6 +19,10 @@ inline constexpr std::size_t resolved_references = 1000;
 inline constexpr std::size_t reference_depth = 64;
 /// Parsed schemas that are kept; when there are as many the memory is emptied.
 inline constexpr std::size_t cached_schemas = 1000;
+/// Text of parsed schemas that are kept; when there is as much the memory is emptied.
+inline constexpr std::size_t cached_bytes = 16U << 20U;
+/// Text of the schemas that GET /schemas lists at once; more is 422.
+inline constexpr std::size_t listed_bytes = 8U << 20U;
 /// Schemas that GET /schemas lists at once; the rest has to be asked for with `offset`.
 inline constexpr std::size_t listed_schemas = 1000;
 /// Rules of one rule set; more is 42210.

@@ -51,7 +51,7 @@ std::optional<Parts> parse(std::string_view text) {
 
 }  // namespace
 
-Result<std::string> hash_password(std::string_view password) {
+std::string hash_password(std::string_view password) {
   const std::string salt = sasl::random_bytes(salt_bytes);
   return std::string(scheme) + "$" + std::to_string(rounds_now) + "$" + json::to_base64(salt) +
          "$" + json::to_base64(derive(password, salt, rounds_now));
@@ -62,17 +62,7 @@ bool is_password_hash(std::string_view hash) { return parse(hash).has_value(); }
 bool password_fits(std::string_view password, std::string_view hash) {
   const auto parts = parse(hash);
   if (!parts) return false;
-  return equal_in_constant_time(derive(password, parts->salt, parts->rounds), parts->hash);
-}
-
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return sasl::equal_in_constant_time(a, b);
-}
-
-Result<std::string> random_key() { return sasl::random_bytes(32); }
-
-std::string keyed_digest(std::string_view key, std::string_view text) {
-  return sasl::hmac(sasl::Hash::sha256, key, text);
+  return sasl::equal_in_constant_time(derive(password, parts->salt, parts->rounds), parts->hash);
 }
 
 }  // namespace weir::registry

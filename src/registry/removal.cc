@@ -39,8 +39,7 @@ Answer<VersionPtr> Decider::find_version(const Subject& subject, std::string_vie
     return refuse(Code::invalid_version, "'" + escape_for_log(version, 32) +
                                              "' is no version: a number from 1 up, or latest");
   if (!store_.exists(subject, with_deleted)) return refuse(no_such_subject(subject));
-  const auto found =
-      latest ? store_.latest(subject) : store_.version({subject, *number}, with_deleted);
+  auto found = latest ? store_.latest(subject) : store_.version({subject, *number}, with_deleted);
   if (found == nullptr)
     return refuse(Code::version_not_found, "'" + shown(subject) + "' has no version " +
                                                (latest ? "that is live" : std::string(version)));

@@ -179,8 +179,14 @@ Answer<json::Value> Rest::schemas(const Ask& ask) const {
       if (is_listed(*version, ask.flag("deleted"), false)) all.push_back(version);
   }
   json::Array out;
-  for (const VersionPtr& version : page->of(all))
+  std::size_t bytes = 0;
+  for (const VersionPtr& version : page->of(all)) {
+    bytes += version->content.text.size();
+    if (bytes > limits::listed_bytes)
+      return refuse(Code::unprocessable, "more than 8 MiB of schemas: ask for fewer, limit=" +
+                                             std::to_string(std::max<std::size_t>(out.size(), 1)));
     out.push_back(describe(*version, version->content.text));
+  }
   return out;
 }
 

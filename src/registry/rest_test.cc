@@ -339,6 +339,18 @@ TEST(Lists, are_paged) {
   EXPECT_EQ(registry.call("GET", "/schemas?subjectPrefix=c").body.as_array()->size(), 1U);
 }
 
+TEST(Lists, of_more_than_8_mebibytes_are_refused_with_a_limit_that_is_taken) {
+  TestRegistry registry;
+  for (int n = 0; n < 12; ++n)
+    registry.add("s" + std::to_string(n), R"({"type":"record","name":"R","doc":")" +
+                                              std::string(900'000, static_cast<char>('a' + n)) +
+                                              R"(","fields":[]})");
+  const auto refused = registry.call("GET", "/schemas");
+  EXPECT_EQ(refused.code(), 422);
+  EXPECT_NE(refused.text.find("limit=9"), std::string::npos) << refused.text;
+  EXPECT_EQ(registry.call("GET", "/schemas?limit=9").body.as_array()->size(), 9U);
+}
+
 TEST(Media, types_are_negotiated) {
   TestRegistry registry;
   http::Request request;

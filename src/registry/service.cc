@@ -39,11 +39,7 @@ Service::~Service() {
 void Service::start(Ready ready, Failed failed) {
   ready_ = std::move(ready);
   failed_ = std::move(failed);
-  if (options_.users) {
-    auto access = Access::open(runtime_, *options_.users);
-    if (!access) return ready_(fail(access.error()));
-    access_ = std::move(*access);
-  }
+  if (options_.users) access_ = Access::open(runtime_, *options_.users);
   asking_ = runtime_.make_worker("registry-ask");
   const auto told = std::make_shared<Result<ClusterDescription>>();
   asking_->run([told, this] { *told = client_.admin().describe_cluster(); },
