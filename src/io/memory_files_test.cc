@@ -52,9 +52,7 @@ TEST(memory_files, a_folder_moves_with_what_is_in_it_and_an_open_file_outlives_i
 
 TEST(memory_files, what_is_not_there_or_not_a_file_is_said) {
   const auto files = make_memory_file_system(most);
-  const auto code = [](const auto& result) {
-    return result ? Errc::none : result.error().code();
-  };
+  const auto code = [](const auto& result) { return result ? Errc::none : result.error().code(); };
   EXPECT_EQ(code(files->open("a", OpenMode::read)), Errc::not_found);
   EXPECT_EQ(code(files->open("no/a", OpenMode::create)), Errc::not_found);
   EXPECT_EQ(code(files->list("no")), Errc::not_found);

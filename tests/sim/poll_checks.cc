@@ -201,8 +201,8 @@ class Checker {
                                one.asked, one.partition, before.end, before.epoch, one.end,
                                one.epoch));
       if (one.epoch > one.asked)
-        lines_.add(fmt::format("epoch: asked for {} of {}, told {}", one.asked, one.partition,
-                               one.epoch));
+        lines_.add(
+            fmt::format("epoch: asked for {} of {}, told {}", one.asked, one.partition, one.epoch));
     }
     for (const auto& [key, one] : first) {
       const auto log = history_.epochs.find(one->partition);

@@ -120,10 +120,11 @@ struct TransactionHistory {
 /// precommitted-read | a transaction read its own values | | G1c | transactions have read from each
 /// other in a circle | | LSO | a last stable offset fell, is above the high watermark, or is below
 /// what was read | | HW | a high watermark fell | | retention | the start of a log went where
-/// nothing may be deleted | | list-offsets | earliest, latest or the offset of a time fell, latest is
-/// below what was acknowledged, or a record is older than asked for | | epoch | an epoch that is over
-/// ended at two places, or not where the log says | | compaction | the last value of a key was deleted, or an older one is back | |
-/// EOS-pipeline | of an input that is committed there is not exactly one output, or not in order |
+/// nothing may be deleted | | list-offsets | earliest, latest or the offset of a time fell, latest
+/// is below what was acknowledged, or a record is older than asked for | | epoch | an epoch that is
+/// over ended at two places, or not where the log says | | compaction | the last value of a key was
+/// deleted, or an older one is back | | EOS-pipeline | of an input that is committed there is not
+/// exactly one output, or not in order |
 std::vector<std::string> check_transactions(const TransactionHistory& history);
 
 }  // namespace weir::tests

@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include "kafka/messages/list_offsets.h"
-#include "kafka/messages/offset_for_leader_epoch.h"
 #include "kafka/messages/offset_fetch.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
 
 namespace weir::tests {
 
@@ -246,12 +246,12 @@ void Lister::ask_list(const Key& key, std::int64_t timestamp, bool committed, No
   auto& partition = topic.partitions.emplace_back();
   partition.partition_index = key.second;
   partition.timestamp = timestamp;
-  ask<kafka::ListOffsetsResponse>(
-      request, 5, [this, note = std::move(note)](const auto& response) mutable {
-        const auto& row = response.topics.at(0).partitions.at(0);
-        if (row.error_code == 0) note(row);
-        plan();
-      });
+  ask<kafka::ListOffsetsResponse>(request, 5,
+                                  [this, note = std::move(note)](const auto& response) mutable {
+                                    const auto& row = response.topics.at(0).partitions.at(0);
+                                    if (row.error_code == 0) note(row);
+                                    plan();
+                                  });
 }
 
 void Lister::list(const Key& key) {
