@@ -1,5 +1,6 @@
 // Files of a write-ahead log in any state: what is found lies in them, in order, and is read back.
-// Real ones are multiples of 4096 bytes; here a script makes them, block by block:
+// Real ones are multiples of 4096 bytes; here the first byte says from which sequence on (bits 0 to
+// 2) and whether there was a clean stop, and a script makes them, block by block:
 //
 //   0 n bytes           a block that begins with them
 //   1 a b n bytes       a record of file a and sequence b with these entries, its checksum right
@@ -7,6 +8,7 @@
 //   3 n bytes           the last block again, with these bytes over its front
 //   4                   what follows is of the next file
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,6 +93,17 @@ class Script {
   std::string last_;
 };
 
+/// Bit 3 of the first byte: there was a clean stop, of file 1 at the block that bits 4 to 7 say.
+std::optional<WalEnd> clean_end_in(unsigned flags, std::uint64_t from) {
+  if ((flags & 8U) == 0) return std::nullopt;
+  const WalEnd end{.file_id = 1, .sequence = from - 1, .position = (flags >> 4U) * wal_alignment};
+  const auto read = wal_end_in(encode_clean_mark(LeaderEpoch(0), end));
+  check(read && read->file_id == end.file_id && read->sequence == end.sequence &&
+            read->position == end.position,
+        "a mark is read as it was written");
+  return read;
+}
+
 void look_at(const WalScan& scan) {
   std::uint64_t before = 0;
   for (const auto& record : scan.records) {
@@ -121,7 +134,9 @@ void weir::fuzz::input(std::string_view bytes) {
     check(file && (*file)->write_at(0, content), "a simulated file is written");
     total += content.size();
   }
-  const auto scan = bounded(total, [&] { return scan_wal(files, "wal", Uuid{}, from); });
+  const auto clean_end = clean_end_in(static_cast<unsigned char>(bytes[0]), from);
+  (void)wal_end_in(bytes);
+  const auto scan = bounded(total, [&] { return scan_wal(files, "wal", Uuid{}, from, clean_end); });
   if (!scan) return;
   look_at(*scan);
   WalReader reader(files, *scan);
