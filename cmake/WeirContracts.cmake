@@ -61,10 +61,13 @@ function(weir_contracts target)
   # Another namespace has other files: they are named anew.
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${schemas})
   list(GET WEIR_CONTRACTS_COMMAND 0 program)
+  if(NOT IS_ABSOLUTE ${program})
+    set(program $<TARGET_NAME_IF_EXISTS:${program}>)
+  endif()
   add_custom_command(
     OUTPUT ${headers} ${sources}
     COMMAND ${WEIR_CONTRACTS_COMMAND} ${folder} ${schemas}
-    DEPENDS ${schemas} $<TARGET_NAME_IF_EXISTS:${program}>
+    DEPENDS ${schemas} ${program}
     COMMENT "Generating types of ${target}"
     VERBATIM)
   add_library(${target} STATIC ${sources} ${headers})
