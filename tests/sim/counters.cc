@@ -86,7 +86,8 @@ std::vector<std::string> missed(const Counters& total, std::span<const Minimum> 
   std::vector<std::string> lines;
   const auto runs = static_cast<double>(total[Count::runs]);
   for (const auto& [count, per_run] : minimums)
-    if (static_cast<double>(total[count]) < per_run * runs)
+    // So few runs that not one in all is asked for say nothing of what is rare.
+    if (per_run * runs >= 1 && static_cast<double>(total[count]) < per_run * runs)
       lines.push_back(fmt::format("{} {} in {} runs, at least {} in each are asked for",
                                   total[count], name_of(count), runs, per_run));
   return lines;
