@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "http/parser.h"
 #include "json/json.h"
@@ -15,14 +16,11 @@ using namespace weir;
 json::Value described(const http::Request& request) {
   json::Array headers;
   for (const http::Header& header : request.headers)
-    headers.push_back(json::Array{json::to_base64(header.name), json::to_base64(header.value)});
-  return json::Object{{"method", request.method},
-                      {"path", request.path},
-                      {"query", request.query},
-                      {"minor", request.minor_version},
-                      {"keep_alive", request.keep_alive},
-                      {"headers", std::move(headers)},
-                      {"body", json::to_base64(request.body)}};
+    headers.push_back(json::Array{to_base64(header.name), to_base64(header.value)});
+  return json::Object{{"method", request.method},         {"path", request.path},
+                      {"query", request.query},           {"minor", request.minor_version},
+                      {"keep_alive", request.keep_alive}, {"headers", std::move(headers)},
+                      {"body", to_base64(request.body)}};
 }
 
 std::string read(std::string_view bytes) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "cli/time_text.h"
 #include "config/suggest.h"
@@ -155,7 +156,7 @@ bool is_utf8(std::string_view bytes) {
 json::Value bytes_to_json(std::optional<std::string_view> bytes) {
   if (!bytes) return nullptr;
   if (is_utf8(*bytes)) return *bytes;
-  return json::Object{{"base64", json::to_base64(*bytes)}};
+  return json::Object{{"base64", to_base64(*bytes)}};
 }
 
 Result<std::optional<std::string>> bytes_from_json(const json::Value& value,
@@ -168,7 +169,7 @@ Result<std::optional<std::string>> bytes_from_json(const json::Value& value,
         fmt::format("{}: want null, text or {{\"base64\": ...}}; other JSON goes into "
                     "a text",
                     what));
-  auto bytes = json::from_base64(*base64->as_string());
+  auto bytes = from_base64(*base64->as_string());
   if (!bytes) return malformed(fmt::format("{}: {}", what, bytes.error().message()));
   return std::optional(std::move(*bytes));
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "cli/commands.h"
 #include "cli/connect.h"
 #include "cli/output.h"
@@ -192,7 +193,7 @@ constexpr Positional describe_words[] = {{.name = "TOPIC", .doc = "Its name.", .
 
 std::string to_text(const TopicUuid& id) {
   std::string text =
-      json::to_base64(std::string_view(reinterpret_cast<const char*>(id.data()), id.size()));
+      to_base64(std::string_view(reinterpret_cast<const char*>(id.data()), id.size()));
   std::ranges::replace(text, '+', '-');
   std::ranges::replace(text, '/', '_');
   text.erase(text.find_last_not_of('=') + 1);

@@ -1,4 +1,4 @@
-// JSON: a value, a parser with a depth limit, a writer; base64.
+// JSON: a value, a parser with a depth limit, a writer.
 #pragma once
 
 #include <weir/result.h>
@@ -108,10 +108,5 @@ Result<Value> parse(std::string_view text);
 std::string write(const Value& value, int indent = -1);
 /// Appends "text" with its quotes.
 void write_string(std::string& out, std::string_view text);
-
-/// Base64 with padding (RFC 4648, 4).
-std::string to_base64(std::string_view bytes);
-/// Errc::malformed unless `text` is padded base64 without white space.
-Result<std::string> from_base64(std::string_view text);
 
 }  // namespace weir::json

@@ -91,26 +91,5 @@ TEST(Json, objects_find_set_and_erase) {
 }
 
 // RFC 4648, 10.
-TEST(Base64, the_vectors_of_the_standard_hold) {
-  const std::pair<std::string_view, std::string_view> vectors[] = {{"", ""},
-                                                                   {"f", "Zg=="},
-                                                                   {"fo", "Zm8="},
-                                                                   {"foo", "Zm9v"},
-                                                                   {"foob", "Zm9vYg=="},
-                                                                   {"fooba", "Zm9vYmE="},
-                                                                   {"foobar", "Zm9vYmFy"}};
-  for (const auto& [bytes, text] : vectors) {
-    EXPECT_EQ(to_base64(bytes), text);
-    EXPECT_EQ(from_base64(text).value(), bytes);
-  }
-  EXPECT_EQ(from_base64("+/+/").value(), "\xfb\xff\xbf");
-}
-
-TEST(Base64, what_is_not_base64_is_refused) {
-  for (const std::string_view text :
-       {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "====", "Zg==Zg==", "Z g=", "-_-_"})
-    EXPECT_FALSE(from_base64(text)) << text;
-}
-
 }  // namespace
 }  // namespace weir::json

@@ -1,5 +1,6 @@
 #include "kafka/message_codec.h"
 
+#include "base/base64.h"
 #include "kafka/message_json_put.h"
 
 namespace weir::kafka {
@@ -57,7 +58,7 @@ void put(json::Object& o, const char* key, std::string_view value) {
 void put(json::Object& o, const char* key, const Uuid& value) { o.set(key, value.to_string()); }
 
 void put_bytes(json::Object& o, const char* key, std::string_view value) {
-  o.set(key, json::to_base64(value));
+  o.set(key, to_base64(value));
 }
 void put_bytes(json::Object& o, const char* key, const std::optional<std::string_view>& value) {
   if (value) return put_bytes(o, key, *value);

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/base64.h"
 #include "registry/ask.h"
 #include "registry/limits.h"
 #include "registry/password.h"
@@ -51,7 +52,7 @@ std::optional<std::pair<std::string, std::string>> basic_credentials(const http:
   const std::string_view header = request.headers.value_or("authorization", "");
   if (header.size() < 6 || !http::equal_without_case(header.substr(0, 6), "basic "))
     return std::nullopt;
-  const auto text = json::from_base64(header.substr(6));
+  const auto text = from_base64(header.substr(6));
   const auto colon = text ? text->find(':') : std::string::npos;
   if (colon == std::string::npos) return std::nullopt;
   return std::pair(text->substr(0, colon), text->substr(colon + 1));

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/base64.h"
 #include "json/json.h"
 #include "sasl/crypto.h"
 
@@ -41,8 +42,8 @@ std::optional<Parts> parse(std::string_view text) {
   if (fields[0] != scheme || error != std::errc() || end != fields[1].data() + fields[1].size() ||
       out.rounds < 1 || out.rounds > most_rounds)
     return std::nullopt;
-  const auto salt = json::from_base64(fields[2]);
-  const auto hash = json::from_base64(fields[3]);
+  const auto salt = from_base64(fields[2]);
+  const auto hash = from_base64(fields[3]);
   if (!salt || !hash || salt->empty() || hash->size() != hash_bytes) return std::nullopt;
   out.salt = *salt;
   out.hash = *hash;
@@ -53,8 +54,8 @@ std::optional<Parts> parse(std::string_view text) {
 
 std::string hash_password(std::string_view password) {
   const std::string salt = sasl::random_bytes(salt_bytes);
-  return std::string(scheme) + "$" + std::to_string(rounds_now) + "$" + json::to_base64(salt) +
-         "$" + json::to_base64(derive(password, salt, rounds_now));
+  return std::string(scheme) + "$" + std::to_string(rounds_now) + "$" + to_base64(salt) + "$" +
+         to_base64(derive(password, salt, rounds_now));
 }
 
 bool is_password_hash(std::string_view hash) { return parse(hash).has_value(); }

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/base64.h"
+
 namespace weir::registry {
 namespace {
 
@@ -138,7 +140,7 @@ Result<Version> parse_version(const Key& key, std::string_view text) {
     out.deleted = deleted->as_bool() != nullptr && *deleted->as_bool();
   out.identity = identity_of(out.content);
   if (const auto* md5 = value->find("md5"); md5 != nullptr && md5->as_string() != nullptr) {
-    const auto bytes = json::from_base64(*md5->as_string());
+    const auto bytes = from_base64(*md5->as_string());
     if (!bytes || bytes->size() != out.identity.size())
       return fail(malformed("an md5 that is not 16 bytes in base64"));
     for (std::size_t i = 0; i < bytes->size(); ++i)
@@ -153,8 +155,7 @@ Record schema_record(const Version& version) {
                      {"id", version.id}};
   const SchemaContent& content = version.content;
   if (version.identity != identity_of(content))
-    value.append("md5",
-                 json::to_base64({reinterpret_cast<const char*>(version.identity.data()), 16}));
+    value.append("md5", to_base64({reinterpret_cast<const char*>(version.identity.data()), 16}));
   if (content.type != avro_type) value.append("schemaType", content.type);
   if (!content.references.empty()) value.append("references", to_json(content.references));
   if (content.metadata) value.append("metadata", to_json(*content.metadata));

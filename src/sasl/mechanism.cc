@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/log.h"
-#include "sasl/base64.h"
 #include "sasl/oauth.h"
 #include "sasl/scram.h"
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "fuzz/harness.h"
-#include "sasl/base64.h"
 #include "sasl/jaas.h"
 #include "sasl/mechanism.h"
 #include "sasl/scram.h"

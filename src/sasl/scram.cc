@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "sasl/base64.h"
 
 namespace weir::sasl {
 namespace {

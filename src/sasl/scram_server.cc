@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "sasl/base64.h"
+#include "base/base64.h"
 
 namespace weir::sasl {
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "base/base64.h"
 #include "contract/avro/image.h"
 #include "contract/avro/limits.h"
 #include "contract/avro/utf8.h"
@@ -46,7 +47,7 @@ json::Value branch_to_json(const View& value, JsonForm form) {
     case Kind::string: return value.bytes();
     case Kind::bytes:
     case Kind::fixed: {
-      if (form == JsonForm::plain) return json::to_base64(value.bytes());
+      if (form == JsonForm::plain) return to_base64(value.bytes());
       std::string text;
       append_latin1_as_utf8(text, value.bytes());
       return text;

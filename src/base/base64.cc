@@ -1,9 +1,10 @@
-#include "sasl/base64.h"
+#include "base/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace weir::sasl {
+namespace weir {
 namespace {
 
 constexpr std::string_view digits =
@@ -35,7 +36,7 @@ std::string to_base64(std::string_view bytes) {
 }
 
 Result<std::string> from_base64(std::string_view text) {
-  const auto bad = [] { return fail(Errc::malformed, "not base64"); };
+  const auto bad = [] { return fail(Errc::malformed, "base64: not padded base64 text"); };
   if (text.size() % 4 != 0) return bad();
   std::size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
@@ -58,4 +59,4 @@ Result<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace weir::sasl
+}  // namespace weir

@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-namespace weir::sasl {
+namespace weir {
 
 std::string to_base64(std::string_view bytes);
 /// Errc::malformed for anything that to_base64 does not write. The text is not in the message.
 Result<std::string> from_base64(std::string_view text);
 
-}  // namespace weir::sasl
+}  // namespace weir
