@@ -37,6 +37,8 @@ struct Outcome {
   std::vector<Record> records;
   std::function<json::Value(const Store&)> answer;
 };
+/// An answer that is known before the records are there.
+Outcome answering(std::vector<Record> records, json::Value answer);
 
 /// Borrows all that it is given. Threads: that of the store.
 class Decider {
@@ -89,6 +91,7 @@ class Decider {
                                             const SchemaContent& content, bool all) const;
   Answer<std::int32_t> choose_id(const Subject& subject, const RegisterRequest& request,
                                  const Identity& identity) const;
+  Answer<int> next_version(const Subject& subject) const;
   Answer<int> choose_version(const Subject& subject, const RegisterRequest& request, bool import,
                              const Identity& identity) const;
   Outcome to_write(Version version) const;

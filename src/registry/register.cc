@@ -17,8 +17,6 @@ constexpr std::string_view request_members[] = {
     "schema",  "schemaType", "references",      "metadata",           "ruleSet",
     "version", "id",         "schemaTagsToAdd", "schemaTagsToRemove", "propagateSchemaTags"};
 
-std::string shown(const Subject& subject) { return escape_for_log(subject.text(), 128); }
-
 bool has_version_property(const std::optional<Metadata>& metadata) {
   return metadata && metadata->properties.contains(std::string(version_property));
 }
@@ -100,6 +98,11 @@ json::Object describe(const Version& version, std::string_view text) {
   out.append("ts", version.timestamp_ms);
   if (version.deleted) out.append("deleted", true);
   return out;
+}
+
+Outcome answering(std::vector<Record> records, json::Value answer) {
+  return {.records = std::move(records),
+          .answer = [answer = std::move(answer)](const Store&) { return answer; }};
 }
 
 Problem no_such_subject(const Subject& subject) {
@@ -225,11 +228,11 @@ Answer<void> Decider::complete(const Subject& subject, const Config& config, boo
     content.references = latest->content.references;
   }
   merge_settings(subject, config, content);
-  const Versions* versions = store_.find(subject);
-  const int next = versions == nullptr ? 1 : versions->rbegin()->first + 1;
   if (request.version || has_version_property(content.metadata)) {
+    const auto next = next_version(subject);
+    if (!next) return refuse(next.error());
     if (!content.metadata) content.metadata.emplace();
-    content.metadata->properties[std::string(version_property)] = std::to_string(next);
+    content.metadata->properties[std::string(version_property)] = std::to_string(*next);
   }
   if (content.rules) return check_rules(*content.rules);
   return {};
@@ -296,19 +299,25 @@ Answer<std::int32_t> Decider::choose_id(const Subject& subject, const RegisterRe
   return highest + 1;
 }
 
-Answer<int> Decider::choose_version(const Subject& subject, const RegisterRequest& request,
-                                    bool import, const Identity& identity) const {
+/// Behind all that ever were, soft-deleted ones too.
+Answer<int> Decider::next_version(const Subject& subject) const {
   const Versions* versions = store_.find(subject);
   const int highest = versions == nullptr ? 0 : versions->rbegin()->first;
+  if (highest == INT32_MAX) return refuse(Code::invalid_schema, "every version is in use");
+  return highest + 1;
+}
+
+Answer<int> Decider::choose_version(const Subject& subject, const RegisterRequest& request,
+                                    bool import, const Identity& identity) const {
   if (request.version && *request.version < 1)
     return refuse(Code::invalid_schema, "a version is a number from 1 up");
-  if (!request.version || *request.version == highest + 1) {
-    if (highest == INT32_MAX) return refuse(Code::invalid_schema, "every version is in use");
-    return highest + 1;
-  }
-  if (!import)
+  const auto next = next_version(subject);
+  if (!request.version || next == *request.version) return next;
+  if (!import) {
+    if (!next) return next;
     return refuse(Code::invalid_schema, "the version " + std::to_string(*request.version) +
-                                            " is not the next one, " + std::to_string(highest + 1));
+                                            " is not the next one, " + std::to_string(*next));
+  }
   const auto there = store_.version({subject, *request.version}, true);
   if (there != nullptr && there->identity != identity)
     return refuse(Code::not_permitted, "version " + std::to_string(*request.version) + " of '" +
@@ -319,7 +328,7 @@ Answer<int> Decider::choose_version(const Subject& subject, const RegisterReques
 Answer<Outcome> Decider::register_schema(const Subject& subject, RegisterRequest request) {
   if (auto r = check_subject(subject, false); !r) return refuse(r.error());
   if (auto known = already_registered(subject, request); known && *known)
-    return Outcome{.records = {}, .answer = [answer = **known](const Store&) { return answer; }};
+    return answering({}, **known);
   if (auto r = may_register(subject, request); !r) return refuse(r.error());
   const Config config = store_.effective_config(subject, policy_.compatibility);
   const bool import = is_import(store_.effective_mode(subject));
@@ -332,8 +341,7 @@ Answer<Outcome> Decider::register_schema(const Subject& subject, RegisterRequest
   if (!request.version)
     if (const auto found = match(subject, content, false);
         found && (!request.id || *request.id == found->id))
-      return Outcome{.records = {},
-                     .answer = [answer = registered(*found)](const Store&) { return answer; }};
+      return answering({}, registered(*found));
   if (!import && !request.force)
     if (auto r = check_fit(subject, config, content); !r) return refuse(r.error());
   const auto number = choose_version(subject, request, import, identity);

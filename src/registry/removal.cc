@@ -7,7 +7,6 @@
 namespace weir::registry {
 namespace {
 
-std::string shown(const Subject& subject) { return escape_for_log(subject.text(), 128); }
 std::string shown(const Place& place) {
   return "version " + std::to_string(place.version) + " of '" + shown(place.subject) + "'";
 }
@@ -22,11 +21,6 @@ std::optional<int> parse_version_number(std::string_view text) {
   }
   if (number < 1 || number > INT32_MAX) return std::nullopt;
   return static_cast<int>(number);
-}
-
-Outcome answering(std::vector<Record> records, json::Value answer) {
-  return {.records = std::move(records),
-          .answer = [answer = std::move(answer)](const Store&) { return answer; }};
 }
 
 }  // namespace

@@ -22,11 +22,6 @@ std::string setting_value(const std::string& scope, const json::Object& members)
   return json::write(value);
 }
 
-Outcome answering(std::vector<Record> records, json::Value answer) {
-  return {.records = std::move(records),
-          .answer = [answer = std::move(answer)](const Store&) { return answer; }};
-}
-
 bool in_scope(const Subject& subject, const Subject& scope) {
   if (scope.context == global_context) return true;
   return subject.context == scope.context && (scope.name.empty() || subject.name == scope.name);

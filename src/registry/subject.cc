@@ -38,16 +38,19 @@ std::string Subject::context_text(std::string_view context) {
   return ":" + std::string(context) + ":";
 }
 
+std::string shown(const Subject& subject) { return escape_for_log(subject.text(), 128); }
+
 Answer<void> check_subject(const Subject& subject, bool for_settings) {
   const std::string text = subject.text();
-  const std::string shown = "'" + escape_for_log(text, 128) + "'";
   if (!contract::avro::is_utf8(text) || has_control(text))
     return refuse(Code::invalid_subject,
-                  "the subject " + shown + " has a control character, or is not UTF-8");
+                  "the subject '" + shown(subject) + "' has a control character, or is not UTF-8");
   if (subject.name == "__GLOBAL" || subject.name == "__EMPTY")
-    return refuse(Code::invalid_subject, "the subject " + shown + " has a reserved name");
+    return refuse(Code::invalid_subject,
+                  "the subject '" + shown(subject) + "' has a reserved name");
   if (!for_settings && (subject.context == global_context || subject.context == any_context))
-    return refuse(Code::invalid_subject, "the context of " + shown + " can hold no schemas");
+    return refuse(Code::invalid_subject,
+                  "the context of '" + shown(subject) + "' can hold no schemas");
   return {};
 }
 

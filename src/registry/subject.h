@@ -41,6 +41,9 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
+/// For messages: escaped and cut.
+std::string shown(const Subject& subject);
+
 /// Whether schemas may be kept under this name; settings may also be under `.__GLOBAL`.
 Answer<void> check_subject(const Subject& subject, bool for_settings);
 
