@@ -212,8 +212,10 @@ class Moment {
     std::string head(batch_header_bytes, '\0');
     auto got = log.read_at(from, head.data(), head.size());
     if (!got) return fail(got.error());
-    const bool there = *got == head.size() && BatchHeader(head).magic() == 2 &&
-                       BatchHeader(head).last_offset() == last;
+    if (*got != head.size()) return std::uint64_t{0};
+    const BatchHeader header(head);
+    const bool there = header.magic() == kafka::batch_magic && header.offsets_are_possible() &&
+                       header.last_offset() == last;
     return there ? from : 0;
   }
 

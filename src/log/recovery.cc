@@ -368,19 +368,16 @@ Result<void> LogStore::clear_foreign_folder(const PartitionSpec& spec) {
   if (!there || !*there) return there ? Result<void>() : fail(there.error());
   auto text = io::read_file(files, folder + "/partition.metadata", largest_text_file);
   if (!text) return fail(text.error());
-  const std::size_t at = text->find("topic_id: ");
-  const std::string id = at == std::string::npos ? std::string() : text->substr(at + 10, 22);
-  if (id == spec.id.topic.to_string()) return {};
+  const Uuid found = id_behind(*text, "topic_id: ");
+  if (found == spec.id.topic) return {};
   // It becomes durable with the first checkpoint of the partition: torn, it is ours and made again.
   const bool believed = last_checkpoint_.partitions.contains(spec.id);
   if (!believed && partition_metadata(spec).starts_with(*text))
     return files.remove(folder + "/partition.metadata");
-  log_warn("log", fmt::format("{}: belongs to topic id '{}', not {}; moved aside", folder, id,
+  const std::string id = found.is_zero() ? "unknown" : found.to_string();
+  log_warn("log", fmt::format("{}: belongs to topic id {}, not {}; moved aside", folder, id,
                               spec.id.topic.to_string()));
-  if (auto r =
-          files.rename(folder, fmt::format("{}.{}-stray", folder, id.empty() ? "unknown" : id));
-      !r)
-    return r;
+  if (auto r = files.rename(folder, fmt::format("{}.{}-stray", folder, id)); !r) return r;
   return files.sync_directory(options_.folder);
 }
 
