@@ -97,18 +97,25 @@ pid_t spawn_shell(const std::string& command, int output) {
   return error == 0 ? pid : -1;
 }
 
-/// Everything up to its end.
-Result<std::string> read_all(int input, std::size_t max_bytes, MonoTime deadline) {
+/// Until `fd` has something to say. Errc::timed_out.
+Result<void> await_readable(int fd, MonoTime deadline) {
   const SystemClock clock;
-  std::string out;
-  out.reserve(max_bytes + 1);  // so that no copy is left behind in memory
-  std::array<char, 4096> part{};
   for (;;) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock.now()).count();
     if (left <= 0) return fail(Errc::timed_out, "a command did not end in its time");
-    pollfd ready{.fd = input, .events = POLLIN, .revents = 0};
-    if (::poll(&ready, 1, static_cast<int>(std::min<long>(left + 1, 60'000))) <= 0) continue;
+    pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, static_cast<int>(std::min<long>(left + 1, 60'000))) > 0) return {};
+  }
+}
+
+/// Everything up to its end.
+Result<std::string> read_all(int input, std::size_t max_bytes, MonoTime deadline) {
+  std::string out;
+  out.reserve(max_bytes + 1);  // so that no copy is left behind in memory
+  std::array<char, 4096> part{};
+  for (;;) {
+    if (auto r = await_readable(input, deadline); !r) return fail(r.error());
     const ssize_t n = ::read(input, part.data(), part.size());
     if (n == 0) return out;
     if (n < 0 && errno == EINTR) continue;
@@ -119,6 +126,15 @@ Result<std::string> read_all(int input, std::size_t max_bytes, MonoTime deadline
     out.append(part.data(), static_cast<std::size_t>(n));
     ::explicit_bzero(part.data(), static_cast<std::size_t>(n));
   }
+}
+
+/// It may close its output and go on.
+Result<void> await_end(pid_t pid, MonoTime deadline) {
+  const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U));
+  if (process < 0) return fail(Errc::io_error, std::string("a command: ") + std::strerror(errno));
+  auto ended = await_readable(process, deadline);
+  ::close(process);
+  return ended;
 }
 
 }  // namespace
@@ -138,6 +154,8 @@ Result<std::string> run_command(const std::string& command, std::size_t max_byte
   }
   auto out = read_all(pipe[0], max_bytes, deadline);
   ::close(pipe[0]);
+  if (out)
+    if (auto ended = await_end(pid, deadline); !ended) out = fail(ended.error());
   if (!out) ::kill(-pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {

@@ -823,6 +823,7 @@ TEST(run_command, gives_what_is_printed_or_why_not) {
   EXPECT_EQ(run_command("echo hush; head -c 200 /dev/zero", 100, 20s).error().code(),
             Errc::limit_exceeded);
   EXPECT_EQ(run_command("echo hush; sleep 100 & wait", 100, 50ms).error().code(), Errc::timed_out);
+  EXPECT_EQ(run_command("exec >&-; sleep 100", 100, 50ms).error().code(), Errc::timed_out);
   // No descriptor of ours but its three is seen by it.
   EXPECT_EQ(run_command("ls /proc/$$/fd | tr '\\n' ' '", 100, 20s).value().substr(0, 5), "0 1 2");
 }
