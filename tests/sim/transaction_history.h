@@ -103,28 +103,8 @@ struct TransactionHistory {
   std::map<PartitionName, std::int64_t> stream_ends;  // that the members of a stream committed
 };
 
-/// One line for each broken promise, "name: what". Names as in Jepsen's Kafka tests where it has
-/// one.
-///
-/// | name | broken when |
-/// |---|---|
-/// | lost-write | an acknowledged value of a committed transaction is not visible |
-/// | aborted-read | a value of a transaction that was not committed is, or was, visible |
-/// | torn-transaction | of a transaction of unknown outcome a part is visible, or its offset alone
-/// | | duplicate | a value stands at two offsets | | inconsistent-offsets | a value was seen or
-/// acknowledged elsewhere than it stands | | producer-order | values of one id stand in another
-/// order than they were sent | | producer-sequence | a transaction is seen while the one before it
-/// of its id is not decided | | poll-skip, nonmonotonic-poll | a reader was not shown a record, or
-/// shown it again | | int-poll-skip, int-nonmonotonic-poll | the same inside a transaction | |
-/// int-nonmonotonic-send | values of one transaction stand in another order than sent | |
-/// precommitted-read | a transaction read its own values | | G1c | transactions have read from each
-/// other in a circle | | LSO | a last stable offset fell, is above the high watermark, or is below
-/// what was read | | HW | a high watermark fell | | retention | the start of a log went where
-/// nothing may be deleted | | list-offsets | earliest, latest or the offset of a time fell, latest
-/// is below what was acknowledged, or a record is older than asked for | | epoch | an epoch that is
-/// over ended at two places, or not where the log says | | compaction | the last value of a key was
-/// deleted, or an older one is back | | EOS-pipeline | of an input that is committed there is not
-/// exactly one output, or not in order |
+/// One line for each broken promise, "name: what". tests/README.md explains the names: those of
+/// Jepsen's Kafka tests where it has one.
 std::vector<std::string> check_transactions(const TransactionHistory& history);
 
 }  // namespace weir::tests
