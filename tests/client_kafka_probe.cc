@@ -11,24 +11,16 @@
 #include <map>
 #include <string>
 
+#include "probe.h"
+
 namespace {
 
 using namespace std::chrono_literals;
+using weir::tests::must;
+using weir::tests::stop;
 
 constexpr std::int32_t partition_count = 4;
 constexpr std::int64_t first_time_ms = 1'700'000'000'000;
-
-[[noreturn]] void stop(std::string_view what, const weir::Error* error = nullptr) {
-  fmt::print(stderr, "{}: {} {}\n", what, error == nullptr ? "" : weir::name_of(error->code()),
-             error == nullptr ? "" : error->message());
-  std::exit(1);
-}
-
-template <class T>
-T must(std::string_view what, weir::Result<T> result) {
-  if (!result) stop(what, &result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 weir::Compression codec_named(std::string_view name) {
   constexpr std::array<std::string_view, 5> names{"none", "gzip", "snappy", "lz4", "zstd"};

@@ -18,9 +18,12 @@
 #include <mutex>
 #include <thread>
 
+#include "probe.h"
+
 namespace {
 
 using namespace std::chrono_literals;
+using weir::tests::must;
 using Clock = std::chrono::steady_clock;
 
 constexpr int transaction_records = 5;
@@ -76,17 +79,6 @@ class Ledger {
   std::string failure_;              // the first
   int acknowledged_ = 0;
 };
-
-[[noreturn]] void stop(std::string_view what, const weir::Error& error) {
-  fmt::print(stderr, "{}: {} {}\n", what, weir::name_of(error.code()), error.message());
-  std::exit(1);
-}
-
-template <class T>
-T must(std::string_view what, weir::Result<T> result) {
-  if (!result) stop(what, result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 /// Nobody wakes it.
 void pause_until(Clock::time_point when) {

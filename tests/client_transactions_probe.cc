@@ -8,33 +8,23 @@
 #include <weir/client.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "probe.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using weir::Errc;
 using weir::TransactionState;
+using weir::tests::must;
+using weir::tests::stop;
 using Values = std::vector<std::string>;
 
 weir::MonoTime now() { return weir::SystemClock{}.now(); }
-
-[[noreturn]] void stop(std::string_view what, const weir::Error* error = nullptr) {
-  fmt::print(stderr, "{}: {} {}\n", what, error == nullptr ? "" : weir::name_of(error->code()),
-             error == nullptr ? "" : error->message());
-  std::exit(1);
-}
-
-template <class T>
-T must(std::string_view what, weir::Result<T> result) {
-  if (!result) stop(what, &result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 template <class T>
 void must_fail(std::string_view what, const weir::Result<T>& result, Errc code) {

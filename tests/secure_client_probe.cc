@@ -23,24 +23,15 @@
 #include <string>
 
 #include "base/clock.h"
+#include "probe.h"
 
 namespace {
 
 using namespace std::chrono_literals;
+using weir::tests::must;
+using weir::tests::stop;
 
 constexpr int records = 2'000;
-
-[[noreturn]] void stop(std::string_view what, const weir::Error* error = nullptr) {
-  fmt::print(stderr, "{}: {} {}\n", what, error == nullptr ? "" : weir::name_of(error->code()),
-             error == nullptr ? "" : error->message());
-  std::exit(1);
-}
-
-template <class T>
-T must(std::string_view what, weir::Result<T> result) {
-  if (!result) stop(what, &result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 void make_topic(weir::Client& client, const std::string& topic) {
   must("create",
