@@ -311,7 +311,7 @@ Answer<int> Decider::choose_version(const Subject& subject, const RegisterReques
                                     bool import, const Identity& identity) const {
   if (request.version && *request.version < 1)
     return refuse(Code::invalid_schema, "a version is a number from 1 up");
-  const auto next = next_version(subject);
+  auto next = next_version(subject);
   if (!request.version || next == *request.version) return next;
   if (!import) {
     if (!next) return next;
