@@ -78,7 +78,7 @@ void do_all(weir::Client& client, const std::string& topic) {
     return tx.commit_offsets(member);
   }));
   must("leave", member.close(20s));
-  auto committed = must("committed", client.admin().list_group_offsets(topic + "-group"));
+  auto committed = must("committed", client.admin().list_group_offsets(topic + "-group", true));
   if (committed.at({topic, 0}).offset != records) stop("the offset is not committed");
   auto reader = must("reader", client.consumer({.isolation = weir::Isolation::read_committed}));
   must("assign", reader.assign({{out, 0}}));

@@ -43,7 +43,7 @@ class AdminCore {
   void list_groups(MonoTime deadline, Done<std::vector<GroupListing>> done);
   void describe_group(const std::string& group, MonoTime deadline, Done<GroupDescription> done);
   void delete_group(const std::string& group, MonoTime deadline, Done<void> done);
-  void list_group_offsets(const std::string& group, MonoTime deadline,
+  void list_group_offsets(const std::string& group, bool require_stable, MonoTime deadline,
                           Done<std::map<TopicPartition, OffsetAndMetadata>> done);
   void alter_group_offsets(const std::string& group,
                            const std::map<TopicPartition, OffsetAndMetadata>& offsets,

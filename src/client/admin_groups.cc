@@ -181,12 +181,13 @@ void AdminCore::delete_group(const std::string& group, MonoTime deadline, Done<v
       });
 }
 
-void AdminCore::list_group_offsets(const std::string& group, MonoTime deadline,
+void AdminCore::list_group_offsets(const std::string& group, bool require_stable, MonoTime deadline,
                                    Done<std::map<TopicPartition, OffsetAndMetadata>> done) {
   std::uint64_t id = 0;
   GroupCall& call = begin_call(group, id);
   call.offsets.fetch_all(
-      deadline, [this, id, done = std::move(done)](Result<CommittedOffsets> found) mutable {
+      require_stable, deadline,
+      [this, id, done = std::move(done)](Result<CommittedOffsets> found) mutable {
         end_call(id);
         if (!found) return done(fail(found.error()));
         std::map<TopicPartition, OffsetAndMetadata> out;

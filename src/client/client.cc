@@ -128,10 +128,10 @@ Result<void> Admin::delete_group(const std::string& group) {
 }
 
 Result<std::map<TopicPartition, OffsetAndMetadata>> Admin::list_group_offsets(
-    const std::string& group) {
+    const std::string& group, bool require_stable) {
   return impl_->wait<std::map<TopicPartition, OffsetAndMetadata>>(
-      [group](AdminCore& core, MonoTime deadline, auto done) {
-        core.list_group_offsets(group, deadline, std::move(done));
+      [group, require_stable](AdminCore& core, MonoTime deadline, auto done) {
+        core.list_group_offsets(group, require_stable, deadline, std::move(done));
       });
 }
 

@@ -172,8 +172,9 @@ void GroupOffsets::fetch(const std::vector<TopicPartition>& partitions, bool req
       std::move(done));
 }
 
-void GroupOffsets::fetch_all(MonoTime deadline, FetchDone done) {
-  ask(std::make_shared<FetchQuestion>(), deadline, std::move(done));
+void GroupOffsets::fetch_all(bool require_stable, MonoTime deadline, FetchDone done) {
+  ask(std::make_shared<FetchQuestion>(FetchQuestion{std::nullopt, require_stable}), deadline,
+      std::move(done));
 }
 
 void GroupOffsets::ask(std::shared_ptr<const FetchQuestion> question, MonoTime deadline,

@@ -56,7 +56,7 @@ class GroupOffsets {
   void fetch(const std::vector<TopicPartition>& partitions, bool require_stable, MonoTime deadline,
              FetchDone done);
   /// Of all partitions that have one.
-  void fetch_all(MonoTime deadline, FetchDone done);
+  void fetch_all(bool require_stable, MonoTime deadline, FetchDone done);
 
  private:
   struct Commit {

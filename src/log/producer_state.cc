@@ -333,6 +333,8 @@ Result<ProducerStates> ProducerStates::decode_snapshot(std::string_view bytes, M
     const auto delta = load_be<std::int32_t>(p + 22);
     if (last_sequence < -1 || delta < 0)
       return fail(Errc::malformed, "producer snapshot: negative numbers");
+    if (delta == INT32_MAX)
+      return fail(Errc::malformed, "producer snapshot: more records than a batch holds");
     if (last_sequence >= 0) {
       states.apply({.producer = id,
                     .epoch = epoch,
