@@ -2,7 +2,8 @@
 #
 #   client     <weir/client.h> and what it needs: no broker, no RocksDB, no protobuf
 #   contract   <weir/avro.h>, and weir_contracts()
-#   embed      <weir/embed.h>
+#   serde      <weir/serde.h> and <weir/schema_registry.h>
+#   embed      <weir/embed.h> and <weir/embed_registry.h>
 #   tools      the program weir, its manual pages are `weir man`
 #
 # The archives are made by the target weir_install only (`./run install`), not by every build.
@@ -51,7 +52,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/weirConfigVersion.cmake COM
 file(GLOB client_headers RELATIVE ${CMAKE_SOURCE_DIR}/include/weir ${CMAKE_SOURCE_DIR}/include/weir/*)
 set(contract_headers ${client_headers})
 list(FILTER contract_headers INCLUDE REGEX "^avro")
-list(FILTER client_headers EXCLUDE REGEX "^(avro|embed)")
+list(FILTER client_headers EXCLUDE REGEX "^(avro|embed|serde|schema_registry)")
 
 weir_component(client
   MODULES base io compress config metrics sasl kafka client
@@ -61,10 +62,14 @@ weir_component(contract
   MODULES json contract
   HEADERS ${contract_headers}
   LIBS weir_component_client)
-weir_component(embed
-  MODULES http coordinator log broker embed
-  HEADERS embed.h
+weir_component(serde
+  MODULES http serde
+  HEADERS serde.h schema_registry.h
   LIBS weir_component_contract)
+weir_component(embed
+  MODULES coordinator log broker registry embed
+  HEADERS embed.h embed_registry.h
+  LIBS weir_component_serde)
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/systemd/weir.service DESTINATION lib/systemd/system COMPONENT tools)
 add_dependencies(weir_install weir)

@@ -8,6 +8,7 @@
 #include <weir/pending.h>
 #include <weir/topic.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -99,17 +100,21 @@ class TypedSends {
                     DeliveryCallback done = {}) {
     std::string key_bytes;
     std::string value_bytes;
-    if (auto r = topic.key_codec->encode(key, key_bytes); !r) return r;
-    if (auto r = topic.value_codec->encode(value, value_bytes); !r) return r;
-    return self().send({.topic = topic.name, .key = key_bytes, .value = value_bytes},
-                       std::move(done));
+    Headers headers;
+    if (auto r = headers.encode(*topic.key_codec, key, key_bytes); !r) return r;
+    if (auto r = headers.encode(*topic.value_codec, value, value_bytes); !r) return r;
+    return self().send(
+        {.topic = topic.name, .key = key_bytes, .value = value_bytes, .headers = headers.all()},
+        std::move(done));
   }
   template <class Value>
   Result<void> send(const Topic<NoKey, Value, TopicKind::unkeyed>& topic, const Value& value,
                     DeliveryCallback done = {}) {
     std::string bytes;
-    if (auto r = topic.value_codec->encode(value, bytes); !r) return r;
-    return self().send({.topic = topic.name, .value = bytes}, std::move(done));
+    Headers headers;
+    if (auto r = headers.encode(*topic.value_codec, value, bytes); !r) return r;
+    return self().send({.topic = topic.name, .value = bytes, .headers = headers.all()},
+                       std::move(done));
   }
   /// A delivery to be waited for, instead of a callback. An error of send() is its result.
   Pending<RecordMetadata> send_pending(const ProducerRecord& record) {
@@ -122,13 +127,32 @@ class TypedSends {
   Result<void> remove(const Topic<Key, Value, TopicKind::entity>& topic, const Key& key,
                       DeliveryCallback done = {}) {
     std::string bytes;
-    if (auto r = topic.key_codec->encode(key, bytes); !r) return r;
-    return self().send({.topic = topic.name, .key = bytes}, std::move(done));
+    Headers headers;
+    if (auto r = headers.encode(*topic.key_codec, key, bytes); !r) return r;
+    return self().send({.topic = topic.name, .key = bytes, .headers = headers.all()},
+                       std::move(done));
   }
 
  private:
   friend Self;
   TypedSends() = default;
+
+  /// What the codecs of one record want in its headers.
+  class Headers {
+   public:
+    template <class T>
+    Result<void> encode(const Codec<T>& codec, const T& value, std::string& out) {
+      auto header = codec.encode_record(value, out);
+      if (!header) return fail(std::move(header.error()));
+      if (*header) headers_[count_++] = **header;
+      return {};
+    }
+    std::span<const Header> all() const { return {headers_.data(), count_}; }
+
+   private:
+    std::array<Header, 2> headers_;  // of the key and of the value
+    std::size_t count_ = 0;
+  };
   Self& self() { return static_cast<Self&>(*this); }
 };
 

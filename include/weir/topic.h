@@ -35,6 +35,17 @@ class Codec {
   virtual Result<void> encode(const T& value, std::string& out) const = 0;
   /// Errc::malformed, with the reason, if `bytes` are no T.
   virtual Result<T> decode(std::string_view bytes) const = 0;
+
+  /// As encode(), for a codec that also tells something in a header of the record. The header's
+  /// views live as long as the codec.
+  virtual Result<std::optional<Header>> encode_record(const T& value, std::string& out) const {
+    if (auto done = encode(value, out); !done) return fail(std::move(done.error()));
+    return std::optional<Header>();
+  }
+  /// As decode(), for a codec that also looks at the record's headers.
+  virtual Result<T> decode_record(std::string_view bytes, const HeaderRange& /*headers*/) const {
+    return decode(bytes);
+  }
 };
 
 /// Bytes as they are.
@@ -136,7 +147,7 @@ class TypedBatch {
       return NoKey{};
     } else {
       if (!record.key()) return missing(topic, record, "key");
-      return topic.key_codec->decode(*record.key());
+      return topic.key_codec->decode_record(*record.key(), record.headers());
     }
   }
   static decltype(Element::value) decode_value(const Topic<Key, Value, kind>& topic,
@@ -145,7 +156,7 @@ class TypedBatch {
       if constexpr (kind == TopicKind::entity) return std::optional<Value>{};
       return missing(topic, record, "value");
     }
-    auto value = topic.value_codec->decode(*record.value());
+    auto value = topic.value_codec->decode_record(*record.value(), record.headers());
     if (!value) return fail(std::move(value.error()));
     return std::move(*value);
   }

@@ -55,6 +55,7 @@ enum Common : std::uint8_t {
   common_output = 1,      // -o, --columns, --filter, --sort: see cli/output.h
   common_connection = 2,  // --bootstrap, --timeout, --command-config, -X
   common_change = 4,      // --dry-run, --yes: see cli/plan.h
+  common_registry = 8,    // --registry, --timeout, --command-config, -X: see cli/schemas.h
 };
 
 class Arguments;

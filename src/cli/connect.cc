@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "client/client_settings.h"
 #include "config/client_settings.h"
+#include "config/serde_settings.h"
 #include "config/suggest.h"
 #include "io/file.h"
 #include "io/runtime.h"
@@ -27,6 +28,7 @@ std::string variable(const char* name) {
 /// Those of -X over those of the file.
 Result<config::Settings> client_settings_of(const Arguments& arguments) {
   config::SettingsSources sources;
+  sources.is_foreign = config::is_serde_setting;
   std::string file(arguments.given("command-config") ? arguments.text("command-config")
                                                      : variable("WEIR_COMMAND_CONFIG"));
   std::string text;

@@ -139,7 +139,7 @@ class Reading {
       const auto batches = consumer_.poll(poll_wait);
       if (!batches) return ended_by(batches.error());
       for (const Batch& batch : *batches)
-        if (!take(batch)) return Exit::ok;
+        if (!take(batch)) return printer_.ended();
       if (!batches->empty()) {
         if (!printer_.show()) return Exit::ok;
         last = clock_.now();
@@ -344,6 +344,10 @@ constexpr Option options[] = {
     {.name = "null",
      .value = "TEXT",
      .doc = "What null is in --output value and key-value; else it is as an empty text."},
+    {.name = "registry",
+     .letter = 'r',
+     .value = "URL",
+     .doc = "Show keys and values that name a schema of this registry as JSON."},
 };
 constexpr Positional words[] = {{.name = "TOPIC", .doc = "Its name.", .many = true}};
 
@@ -372,6 +376,7 @@ const Command consume_command = {
         "weir consume orders --from -10 --follow --output value\n"
         "weir consume orders --from 1h --partition 0 --count 100\n"
         "weir consume orders --group billing --follow\n"
+        "weir consume orders --registry http://127.0.0.1:8081 --output jsonl\n"
         "weir consume orders --output jsonl | weir produce copy --format jsonl",
     .options = options,
     .positionals = words,

@@ -52,6 +52,9 @@ Exit exit_for(Errc code) {
     case Errc::group_authorization_failed:
     case Errc::cluster_authorization_failed:
     case Errc::transactional_id_authorization_failed:
+    case Errc::incompatible_schema:
+    case Errc::invalid_schema:
+    case Errc::schema_registry_refused:
     case Errc::permission_denied: return Exit::refused;
     default: return Exit::error;
   }

@@ -305,6 +305,15 @@ constexpr Explanation table[] = {
      "one side does not believe the other's certificate, or does not speak TLS",
      "the message names the certificate; see ssl.truststore.location, ssl.keystore.location and "
      "security.protocol"},
+    {Errc::incompatible_schema, "a schema cannot read what another one writes",
+     "the message lists the fields; weir schema check and weir schema diff say what would be "
+     "accepted"},
+    {Errc::invalid_schema, "the schema registry cannot parse a schema, or what it refers to",
+     "the message says where; the schemas that it uses must be registered first"},
+    {Errc::schema_registry_unavailable, "no schema registry has answered in time",
+     "it is tried again; see schema.registry.url and whether the registry runs"},
+    {Errc::schema_registry_refused, "the schema registry refuses what was asked for",
+     "the message is the registry's own: the mode of the subject, a reference, a setting"},
 };
 
 }  // namespace

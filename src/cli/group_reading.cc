@@ -65,7 +65,7 @@ class Reading {
     }
     if (interrupts.seen() && !wanted_.follow)
       return fail(Errc::cancelled, "interrupted before the end");
-    return Exit::ok;
+    return printer_.ended();
   }
 
  private:

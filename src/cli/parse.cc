@@ -47,6 +47,28 @@ constexpr Option connection_options[] = {
      .doc = "A setting of the client, stronger than the file; a secret is better kept in a file.",
      .repeated = true},
 };
+constexpr Option registry_options[] = {
+    {.name = "registry",
+     .letter = 'r',
+     .value = "URL",
+     .default_value = "http://127.0.0.1:8081",
+     .doc = "The schema registry, or several of one state separated by commas; "
+            "WEIR_SCHEMA_REGISTRY_URL is another default."},
+    {.name = "timeout",
+     .kind = OptionKind::duration,
+     .value = "TIME",
+     .default_value = "30s",
+     .doc = "How long to wait for the registry's answer."},
+    {.name = "command-config",
+     .value = "FILE",
+     .doc = "Settings by Confluent's and Kafka's names (NAME=VALUE lines), for users and TLS; "
+            "WEIR_COMMAND_CONFIG is a default."},
+    {.name = "client",
+     .letter = 'X',
+     .value = "NAME=VALUE",
+     .doc = "A setting, stronger than the file; a secret is better kept in a file.",
+     .repeated = true},
+};
 constexpr Option change_options[] = {
     {.name = "dry-run",
      .kind = OptionKind::flag,
@@ -195,6 +217,7 @@ std::vector<const Option*> all_options(const Command& command) {
   };
   add(command.options);
   if ((command.common & common_connection) != 0) add(connection_options);
+  if ((command.common & common_registry) != 0) add(registry_options);
   if ((command.common & common_change) != 0) add(change_options);
   if ((command.common & common_output) != 0) add(output_options);
   add(every_command);

@@ -2,9 +2,14 @@
 
 #include <fmt/core.h>
 
+#include "cli/schemas.h"
+
 namespace weir::cli {
 namespace {
 
+// Of record_columns().
+constexpr std::size_t key_column = 4;
+constexpr std::size_t value_column = 5;
 constexpr std::size_t flush_above = 64U * 1024;
 
 }  // namespace
@@ -26,17 +31,42 @@ Result<RecordPrinter> RecordPrinter::open(Context& context) {
   if (!separator) return fail(separator.error());
   printer.style_.separator = std::move(*separator);
   if (context.arguments.given("null")) printer.style_.null_text = context.arguments.text("null");
+  if (!printer.only_help() && context.arguments.given("registry")) {
+    auto registry = connect_registry(context);
+    if (!registry) return fail(registry.error());
+    printer.schemas_.emplace(std::move(*registry));
+  }
   return printer;
 }
 
 bool RecordPrinter::print(const RecordText& record) {
+  if (output_.format() == Format::name && !lines_)
+    return console_->out(fmt::format("{}-{}@{}\n", record.topic, record.partition, record.offset));
+  std::optional<json::Value> key;
+  std::optional<json::Value> value;
+  if (schemas_) {
+    auto read_key = schemas_->read(record, true);
+    auto read_value = schemas_->read(record, false);
+    if (!read_key || !read_value) {
+      failure_ = read_key ? read_value.error() : read_key.error();
+      return false;
+    }
+    key = std::move(*read_key);
+    value = std::move(*read_value);
+  }
   if (lines_) {
-    append_line(text_, style_, record);
+    RecordText line = record;
+    const std::string key_text = key ? to_cell(*key) : "";
+    const std::string value_text = value ? to_cell(*value) : "";
+    if (key) line.key = key_text;
+    if (value) line.value = value_text;
+    append_line(text_, style_, line);
     return text_.size() < flush_above || flush_text();
   }
-  if (output_.format() == Format::name)
-    return console_->out(fmt::format("{}-{}@{}\n", record.topic, record.partition, record.offset));
-  return output_.row(record_row(record, output_.format() == Format::table));
+  json::Array row = record_row(record, output_.format() == Format::table);
+  if (key) row[key_column] = std::move(*key);
+  if (value) row[value_column] = std::move(*value);
+  return output_.row(std::move(row));
 }
 
 bool RecordPrinter::flush_text() {

@@ -20,6 +20,7 @@ Result<void> load_file(Settings& settings, const SettingsSources& sources) {
   const auto properties = read_properties(sources.file_text, sources.file_name);
   if (!properties) return fail(properties.error());
   for (const Property& property : *properties) {
+    if (sources.is_foreign != nullptr && sources.is_foreign(property.name)) continue;
     const auto done = settings.set(property.name, property.value, Source::file, Notation::human);
     if (!done) return within(fmt::format("{}:{}", sources.file_name, property.line), done.error());
   }
@@ -144,6 +145,7 @@ Result<Settings> load_settings(const SettingsTable& table, const SettingsSources
   if (auto done = load_environment(settings, sources.environment); !done)
     return fail(std::move(done.error()));
   for (const auto& [name, text] : sources.flags) {
+    if (sources.is_foreign != nullptr && sources.is_foreign(name)) continue;
     const auto done = settings.set(name, text, Source::flag, Notation::human);
     if (!done) return within("flag", done.error());
   }

@@ -69,6 +69,8 @@ struct SettingsSources {
   std::string_view file_name{};
   NamedValues environment{};  // of the whole process; see weir_environment()
   NamedValues flags{};        // of `-X name=value` and the options that stand for one
+  /// Of another program part, for which the same file and flags are: passed over.
+  bool (*is_foreign)(std::string_view name) = nullptr;
 };
 
 /// Merges the sources over the defaults. The first mistake is the error; it names file and line,

@@ -1,0 +1,33 @@
+// What the commands of schemas share: the registry they talk to, and schemas from files.
+#pragma once
+
+#include <weir/schema_registry.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/command.h"
+#include "contract/avro/schema.h"
+
+namespace weir::cli {
+
+/// The command has common_registry. --registry is stronger than WEIR_SCHEMA_REGISTRY_URL, and that
+/// than the settings of --command-config and -X, which give users and TLS.
+Result<SchemaRegistry> connect_registry(const Context& context);
+
+/// "NAME=SUBJECT:VERSION"; without a version the latest. Errc::usage.
+Result<SchemaReference> parse_reference(std::string_view text);
+
+/// A file as a registry takes it, by the end of its name: .avsc, .avdl, .proto or
+/// .json. Errc::usage for another end, malformed for Avro that is none.
+Result<Schema> read_schema_file(std::string_view path);
+
+/// "7" or "latest", which is -1. Errc::usage.
+Result<std::int32_t> parse_schema_version(std::string_view option, std::string_view text);
+
+/// An Avro schema with all that it uses; Errc::unsupported for another type.
+Result<contract::avro::SchemaPtr> parse_schema(SchemaRegistry& registry,
+                                               const RegisteredSchema& schema);
+
+}  // namespace weir::cli

@@ -1,0 +1,353 @@
+// SchemaRegistry: calls to paths and bodies, answers to values.
+#include <weir/schema_registry.h>
+
+#include <fmt/core.h>
+
+#include <set>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "contract/avro/schema.h"
+#include "json/json.h"
+#include "serde/limits.h"
+#include "serde/registry_core.h"
+
+namespace weir {
+inline namespace v1 {
+namespace {
+
+using serde::percent_encoded;
+using serde::RegistryRequest;
+namespace avro = contract::avro;
+
+tl::unexpected<Error> no_answer(std::string_view what) {
+  return fail(Errc::protocol_error, fmt::format("schema registry: its answer: {}", what));
+}
+
+std::string text_at(const json::Value& value, std::string_view member) {
+  const json::Value* found = value.find(member);
+  const std::string* text = found != nullptr ? found->as_string() : nullptr;
+  return text != nullptr ? *text : std::string();
+}
+
+std::optional<std::int32_t> number_at(const json::Value& value, std::string_view member) {
+  const json::Value* found = value.find(member);
+  const std::int64_t* number = found != nullptr ? found->as_int() : nullptr;
+  if (number == nullptr || *number < INT32_MIN || *number > INT32_MAX) return std::nullopt;
+  return static_cast<std::int32_t>(*number);
+}
+
+Result<SchemaType> type_in(const json::Value& value) {
+  const std::string name = text_at(value, "schemaType");
+  if (name.empty() || name == "AVRO") return SchemaType::avro;
+  if (name == "PROTOBUF") return SchemaType::protobuf;
+  if (name == "JSON") return SchemaType::json;
+  return no_answer(fmt::format("schemaType {}", escape_for_log(name, 64)));
+}
+
+Result<std::vector<SchemaReference>> references_in(const json::Value& value) {
+  std::vector<SchemaReference> out;
+  const json::Value* list = value.find("references");
+  if (list == nullptr || list->is_null()) return out;
+  if (list->as_array() == nullptr) return no_answer("references that are no list");
+  for (const json::Value& one : *list->as_array())
+    out.push_back(
+        {text_at(one, "name"), text_at(one, "subject"), number_at(one, "version").value_or(-1)});
+  return out;
+}
+
+void read_properties(const json::Value& value, std::map<std::string, std::string>& out) {
+  const json::Value* metadata = value.find("metadata");
+  const json::Value* properties = metadata != nullptr ? metadata->find("properties") : nullptr;
+  if (properties == nullptr || properties->as_object() == nullptr) return;
+  for (const auto& [name, property] : *properties->as_object())
+    if (const std::string* text = property.as_string()) out[name] = *text;
+}
+
+/// What both reads and registrations answer; a registration of an old registry has the id alone.
+Result<RegisteredSchema> schema_in(const json::Value& value) {
+  RegisteredSchema out;
+  out.id = number_at(value, "id").value_or(0);
+  out.guid = text_at(value, "guid");
+  out.subject = text_at(value, "subject");
+  out.version = number_at(value, "version").value_or(0);
+  auto type = type_in(value);
+  if (!type) return fail(type.error());
+  auto references = references_in(value);
+  if (!references) return fail(references.error());
+  out.schema = {text_at(value, "schema"), *type, std::move(*references), {}};
+  read_properties(value, out.schema.properties);
+  return out;
+}
+
+json::Value body_of(const Schema& schema) {
+  json::Object body{{"schema", schema.text}};
+  if (schema.type != SchemaType::avro) body.set("schemaType", name_of(schema.type));
+  if (!schema.references.empty()) {
+    json::Array list;
+    for (const SchemaReference& one : schema.references)
+      list.emplace_back(
+          json::Object{{"name", one.name}, {"subject", one.subject}, {"version", one.version}});
+    body.set("references", std::move(list));
+  }
+  if (!schema.properties.empty()) {
+    json::Object properties;
+    for (const auto& [name, value] : schema.properties) properties.set(name, value);
+    body.set("metadata", json::Object{{"properties", std::move(properties)}});
+  }
+  return body;
+}
+
+std::string subject_path(const std::string& subject) {
+  return "/subjects/" + percent_encoded(subject);
+}
+std::string version_text(std::int32_t version) {
+  return version == -1 ? "latest" : std::to_string(version);
+}
+
+Result<std::vector<std::int32_t>> numbers_in(const json::Value& value) {
+  if (value.as_array() == nullptr) return no_answer("no list of versions");
+  std::vector<std::int32_t> out;
+  for (const json::Value& one : *value.as_array()) {
+    const std::int64_t* number = one.as_int();
+    if (number == nullptr || *number < 0 || *number > INT32_MAX)
+      return no_answer("a version that is none");
+    out.push_back(static_cast<std::int32_t>(*number));
+  }
+  return out;
+}
+
+/// What a schema is remembered by within its subject.
+std::string content_key(const std::string& subject, const Schema& schema, bool normalize,
+                        std::string_view how) {
+  return "s" + subject + '\0' + std::string(how) + (normalize ? "n" : "-") +
+         json::write(body_of(schema));
+}
+
+/// An Avro schema with the types of others spelled out, read from the registry one by one.
+class Inliner {
+ public:
+  explicit Inliner(SchemaRegistry& registry) : registry_(registry) {}
+
+  Result<avro::SchemaPtr> parse(const Schema& schema) {
+    std::vector<avro::SchemaPtr> used;
+    for (const SchemaReference& reference : schema.references) {
+      const auto place = std::pair(reference.subject, reference.version);
+      if (under_way_.contains(place))
+        return no_answer(fmt::format("{} version {} uses itself", escape_for_log(reference.subject),
+                                     reference.version));
+      if (++seen_ > serde::limits::references)
+        return fail(Errc::limit_exceeded, fmt::format("a schema that uses more than {} others",
+                                                      serde::limits::references));
+      auto target = registry_.version(reference.subject, reference.version);
+      if (!target) return fail(target.error());
+      under_way_.insert(place);
+      auto parsed = parse(target->schema);
+      under_way_.erase(place);
+      if (!parsed) return parsed;
+      used.push_back(std::move(*parsed));
+    }
+    return avro::Schema::parse(schema.text, {.strict = false, .references = used});
+  }
+
+ private:
+  SchemaRegistry& registry_;
+  std::set<std::pair<std::string, std::int32_t>> under_way_;
+  std::size_t seen_ = 0;
+};
+
+Result<void> make_complete(SchemaRegistry& registry, Schema& schema) {
+  if (schema.type != SchemaType::avro || schema.references.empty()) return {};
+  if (avro::Schema::parse(schema.text, {.strict = false, .references = {}})) {
+    schema.references.clear();  // the registry has spelled them out
+    return {};
+  }
+  auto parsed = Inliner(registry).parse(schema);
+  if (!parsed) return fail(parsed.error());
+  schema.text = (*parsed)->complete_text((*parsed)->root_id());
+  schema.references.clear();
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(SchemaType type) noexcept {
+  switch (type) {
+    case SchemaType::avro: return "AVRO";
+    case SchemaType::protobuf: return "PROTOBUF";
+    case SchemaType::json: return "JSON";
+  }
+  return "";
+}
+
+SchemaRegistry::SchemaRegistry(std::shared_ptr<serde::RegistryCore> core)
+    : core_(std::move(core)) {}
+
+Result<SchemaRegistry> SchemaRegistry::connect(SchemaRegistryOptions options) {
+  auto core = serde::RegistryCore::open(std::move(options));
+  if (!core) return fail(core.error());
+  return SchemaRegistry(std::move(*core));
+}
+
+Result<RegisteredSchema> SchemaRegistry::by_id(std::int32_t id, const std::string& subject) {
+  const std::string name = fmt::format("i{}/{}", id, subject);
+  if (auto known = core_->remembered(name)) return *known;
+  RegistryRequest request{.path = fmt::format("/schemas/ids/{}", id), .query = "format=resolved"};
+  if (!subject.empty()) request.query += "&subject=" + percent_encoded(subject);
+  auto value = core_->call(request);
+  if (!value) return fail(value.error());
+  auto out = schema_in(*value);
+  if (!out) return out;
+  out->id = id;
+  if (auto done = make_complete(*this, out->schema); !done) return fail(done.error());
+  core_->remember(name, *out);
+  return out;
+}
+
+Result<RegisteredSchema> SchemaRegistry::by_guid(const std::string& guid) {
+  const std::string name = "g" + guid;
+  if (auto known = core_->remembered(name)) return *known;
+  auto value =
+      core_->call({.path = "/schemas/guids/" + percent_encoded(guid), .query = "format=resolved"});
+  if (!value) return fail(value.error());
+  auto out = schema_in(*value);
+  if (!out) return out;
+  out->guid = guid;
+  if (auto done = make_complete(*this, out->schema); !done) return fail(done.error());
+  core_->remember(name, *out);
+  return out;
+}
+
+Result<RegisteredSchema> SchemaRegistry::look_up(const std::string& subject, const Schema& schema,
+                                                 bool normalize) {
+  const std::string name = content_key(subject, schema, normalize, "l");
+  if (auto known = core_->remembered(name)) return *known;
+  auto value = core_->call({.method = "POST",
+                            .path = subject_path(subject),
+                            .query = normalize ? "normalize=true" : "",
+                            .body = json::write(body_of(schema))});
+  if (!value) return fail(value.error());
+  auto out = schema_in(*value);
+  if (out) core_->remember(name, *out);
+  return out;
+}
+
+Result<RegisteredSchema> SchemaRegistry::register_schema(const std::string& subject,
+                                                         const Schema& schema, bool normalize) {
+  const std::string name = content_key(subject, schema, normalize, "r");
+  if (auto known = core_->remembered(name)) return *known;
+  auto value = core_->call({.method = "POST",
+                            .path = subject_path(subject) + "/versions",
+                            .query = normalize ? "normalize=true" : "",
+                            .body = json::write(body_of(schema))});
+  if (!value) return fail(value.error());
+  if (!number_at(*value, "id")) return no_answer("a registration without an id");
+  auto out = schema_in(*value);
+  if (!out) return out;
+  out->subject = subject;
+  if (out->schema.text.empty()) out->schema = schema;
+  core_->remember(name, *out);
+  return out;
+}
+
+Result<RegisteredSchema> SchemaRegistry::version(const std::string& subject, std::int32_t version) {
+  auto value = core_->call({.path = subject_path(subject) + "/versions/" + version_text(version)});
+  if (!value) return fail(value.error());
+  return schema_in(*value);
+}
+
+Result<RegisteredSchema> SchemaRegistry::with_metadata(
+    const std::string& subject, const std::map<std::string, std::string>& properties) {
+  std::string query;
+  for (const auto& [name, value] : properties)
+    query += (query.empty() ? "key=" : "&key=") + percent_encoded(name) +
+             "&value=" + percent_encoded(value);
+  auto value = core_->call({.path = subject_path(subject) + "/metadata", .query = query});
+  if (!value) return fail(value.error());
+  return schema_in(*value);
+}
+
+Result<std::vector<std::string>> SchemaRegistry::subjects(const std::string& prefix, bool deleted) {
+  std::string query = prefix.empty() ? "" : "subjectPrefix=" + percent_encoded(prefix);
+  if (deleted) query += query.empty() ? "deleted=true" : "&deleted=true";
+  auto value = core_->call({.path = "/subjects", .query = query});
+  if (!value) return fail(value.error());
+  if (value->as_array() == nullptr) return no_answer("no list of subjects");
+  std::vector<std::string> out;
+  for (const json::Value& one : *value->as_array()) {
+    if (one.as_string() == nullptr) return no_answer("a subject that is no string");
+    out.push_back(*one.as_string());
+  }
+  return out;
+}
+
+Result<std::vector<std::int32_t>> SchemaRegistry::versions(const std::string& subject,
+                                                           bool deleted) {
+  auto value = core_->call(
+      {.path = subject_path(subject) + "/versions", .query = deleted ? "deleted=true" : ""});
+  if (!value) return fail(value.error());
+  return numbers_in(*value);
+}
+
+Result<SchemaVerdict> SchemaRegistry::check(const std::string& subject, const Schema& schema) {
+  auto value = core_->call({.method = "POST",
+                            .path = "/compatibility" + subject_path(subject) + "/versions",
+                            .query = "verbose=true",
+                            .body = json::write(body_of(schema))});
+  if (!value) return fail(value.error());
+  const json::Value* is = value->find("is_compatible");
+  if (is == nullptr || is->as_bool() == nullptr) return no_answer("no verdict");
+  SchemaVerdict out{.compatible = *is->as_bool(), .messages = {}};
+  const json::Value* messages = value->find("messages");
+  if (messages != nullptr && messages->as_array() != nullptr)
+    for (const json::Value& one : *messages->as_array())
+      if (const std::string* text = one.as_string()) out.messages.push_back(*text);
+  return out;
+}
+
+Result<std::vector<std::int32_t>> SchemaRegistry::delete_subject(const std::string& subject,
+                                                                 bool permanent) {
+  core_->forget_subject(subject);
+  auto value = core_->call({.method = "DELETE",
+                            .path = subject_path(subject),
+                            .query = permanent ? "permanent=true" : "",
+                            .repeatable = false});
+  if (!value) return fail(value.error());
+  return numbers_in(*value);
+}
+
+Result<std::int32_t> SchemaRegistry::delete_version(const std::string& subject,
+                                                    std::int32_t version, bool permanent) {
+  core_->forget_subject(subject);
+  auto value = core_->call({.method = "DELETE",
+                            .path = subject_path(subject) + "/versions/" + version_text(version),
+                            .query = permanent ? "permanent=true" : "",
+                            .repeatable = false});
+  if (!value) return fail(value.error());
+  if (value->as_int() == nullptr) return no_answer("no version");
+  return static_cast<std::int32_t>(*value->as_int());
+}
+
+Result<std::string> SchemaRegistry::compatibility(const std::string& subject) {
+  auto value =
+      core_->call({.path = subject.empty() ? "/config" : "/config/" + percent_encoded(subject),
+                   .query = subject.empty() ? "" : "defaultToGlobal=true"});
+  if (!value) return fail(value.error());
+  return text_at(*value, "compatibilityLevel");
+}
+
+Result<void> SchemaRegistry::set_compatibility(const std::string& subject,
+                                               const std::string& level) {
+  auto value =
+      core_->call({.method = "PUT",
+                   .path = subject.empty() ? "/config" : "/config/" + percent_encoded(subject),
+                   .body = json::write(json::Object{{"compatibility", level}})});
+  if (!value) return fail(value.error());
+  return {};
+}
+
+const SchemaRegistryOptions& SchemaRegistry::options() const { return core_->options(); }
+std::uint64_t SchemaRegistry::requests() const { return core_->requests(); }
+
+}  // namespace v1
+}  // namespace weir
