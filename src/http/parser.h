@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/framing.h"
 #include "http/message.h"
 
 namespace weir::http {
@@ -17,12 +18,6 @@ struct RequestLimits {
   std::size_t headers = 100;
   std::size_t target_bytes = 8U * 1024;
   std::size_t body_bytes = 1024U * 1024;  // unless the route says otherwise
-};
-
-/// Why a request is refused. The text is for the client: it holds nothing of ours.
-struct Fault {
-  int status = 400;
-  std::string_view why;  // lives as long as the program
 };
 
 /// Two readers of one stream of bytes that disagree on where a request ends are a hole (request
@@ -55,11 +50,11 @@ class RequestParser {
   State state() const { return state_; }
   const Fault& fault() const { return fault_; }
   /// True before the first byte of a request.
-  bool untouched() const { return state_ == State::head && head_.empty(); }
+  bool untouched() const { return state_ == State::head && head_.size() == 0; }
 
   /// The request without its body; from head_done on.
   const Request& request() const { return request_; }
-  bool has_body() const { return chunked_ || body_left_ > 0; }
+  bool has_body() const { return framing_.chunked || framing_.length.value_or(0) > 0; }
   /// The client waits for "100 Continue" before it sends its body.
   bool expects_continue() const { return expects_continue_; }
   /// In head_done: reads the body, if there is one, up to `limit` bytes.
@@ -69,35 +64,25 @@ class RequestParser {
   Request take();
 
  private:
-  enum class Chunk : std::uint8_t { size, size_lf, data, data_cr, data_lf, end_cr, end_lf };
-
   void fail_with(int status, std::string_view why);
+  bool fail_with(const std::optional<Fault>& fault);
   std::size_t feed_head(std::string_view bytes);
-  std::size_t feed_body(std::string_view bytes);
-  std::size_t feed_chunked(std::string_view bytes);
-  bool take_chunk_byte(char c);
-  void end_of_chunk_size();
+  void settle_body();
   void read_head();
   bool read_request_line(std::string_view line);
   bool read_target(std::string_view target);
-  bool read_header(std::string_view line);
   bool read_host();
-  bool read_framing();
   bool read_connection();
 
   RequestLimits limits_;
   State state_ = State::head;
   Fault fault_;
-  std::string head_;
-  std::size_t line_begin_ = 0;  // of the line that is coming in
-  std::string authority_;       // of an absolute target
+  HeadReader head_;
+  std::string authority_;  // of an absolute target
   Request request_;
-  bool chunked_ = false;
+  Framing framing_;
+  BodyReader body_;
   bool expects_continue_ = false;
-  std::uint64_t body_left_ = 0;  // of the body, or of the chunk
-  std::size_t body_limit_ = 0;
-  Chunk chunk_ = Chunk::size;
-  std::size_t chunk_digits_ = 0;
 };
 
 /// "Example.COM.:8080" as "example.com", "[::1]" as "::1"; "" if it is no host with or without a

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "base/bytes.h"
@@ -32,6 +33,12 @@ struct FileRange {
 };
 using OutPiece = std::variant<Slice, FileRange>;
 
+/// What a stream says at the peer's end in good order, as against a reset or, with TLS, a cut.
+inline constexpr std::string_view orderly_end = "closed by the peer";
+inline bool is_orderly_end(const Error& why) {
+  return why.code() == Errc::connection_closed && why.message() == orderly_end;
+}
+
 /// Told what happens to a stream, on its loop. No call comes after on_closed or after the stream's
 /// destruction. A handler may destroy the stream inside any call.
 class StreamHandler {
@@ -51,7 +58,7 @@ class Stream {
   virtual ~Stream() = default;
   /// Must be set before the loop runs again.
   virtual void set_handler(StreamHandler* handler) = 0;
-  /// Up to `size` bytes; 0 when there are none now. connection_closed at the peer's end.
+  /// Up to `size` bytes; 0 when there are none now. is_orderly_end() at the peer's end.
   virtual Result<std::size_t> read_some(char* out, std::size_t size) = 0;
   /// No on_readable while off; bytes wait in the network, and so does the peer.
   virtual void set_reading(bool on) = 0;

@@ -181,7 +181,7 @@ class RealStream final : public Stream, public std::enable_shared_from_this<Real
     for (;;) {
       const ssize_t n = ::recv(socket_.native_handle(), out, size, 0);
       if (n > 0) return static_cast<std::size_t>(n);
-      if (n == 0) return fail(Errc::connection_closed, "closed by the peer");
+      if (n == 0) return fail(Errc::connection_closed, std::string(orderly_end));
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return std::size_t{0};
       return fail(Errc::connection_closed, std::string("receive: ") + std::strerror(errno));

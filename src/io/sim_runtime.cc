@@ -100,7 +100,7 @@ class SimStream final : public Stream {
   Result<std::size_t> read_some(char* out, std::size_t size) override {
     auto& end = mine();
     if (end.inbox.empty()) {
-      if (!other().open) return fail(Errc::connection_closed, "closed by the peer");
+      if (!other().open) return fail(Errc::connection_closed, std::string(orderly_end));
       return std::size_t{0};
     }
     const std::size_t n = std::min(size, end.inbox.size());

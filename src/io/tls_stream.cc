@@ -388,10 +388,13 @@ Error OpenSslStream::explain(int why) {
   const bool early = state_ == State::handshake;
   const unsigned long error = ERR_peek_error();
   const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
-  if (why == SSL_ERROR_ZERO_RETURN) return Error(Errc::connection_closed, "closed by the peer");
+  if (why == SSL_ERROR_ZERO_RETURN) return Error(Errc::connection_closed, std::string(orderly_end));
   if (below_error_) {
     ERR_clear_error();
-    if (!early) return *below_error_;
+    if (!early)
+      return is_orderly_end(*below_error_)
+                 ? Error(Errc::connection_closed, "cut: the peer ended it without ending TLS")
+                 : *below_error_;
     return Error(
         below_error_->code(),
         fmt::format("{} during the TLS handshake{}", below_error_->message(),
