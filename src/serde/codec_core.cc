@@ -50,6 +50,8 @@ std::string listed(const std::vector<avro::Difference>& differences) {
 class Reader {
  public:
   avro::PlanPtr plan;
+  /// What of that schema the type cannot read, of which some records may have nothing.
+  std::optional<Error> misfit{};
 };
 
 class Writer {
@@ -211,12 +213,14 @@ std::unique_ptr<Known> Core::State::resolved(std::string_view name,
     out->own = true;
     return out;
   }
-  auto plan = avro::resolve(std::move(*writer), *mine, {.strict = false});
+  auto plan = avro::resolve(*writer, *mine, {.strict = true});
   if (!plan) {
     refuse(Errc::incompatible_schema, plan.error().message());
-  } else {
-    out->reader.plan = std::move(*plan);
+    plan = avro::resolve(std::move(*writer), *mine, {.strict = false});
+    if (!plan) return out;
+    out->reader.misfit = std::exchange(out->refused, std::nullopt);
   }
+  out->reader.plan = std::move(*plan);
   return out;
 }
 
@@ -408,6 +412,7 @@ Result<const weir::avro::Cell*> Core::read(const Reader& reader, std::string_vie
   avro::Arena& arena = arena_of_thread();
   arena.reset();
   auto value = avro::decode(*reader.plan, bytes, arena, {.borrow = true});
+  if (!value && reader.misfit) return fail(*reader.misfit);
   if (!value) return fail(state_->told(value.error()));
   return &value->cell();
 }

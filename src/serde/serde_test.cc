@@ -133,7 +133,9 @@ TEST_F(Serde, a_schema_that_cannot_be_read_is_an_error_with_its_reasons) {
   const auto it = codec();
   const int wrong = fake_.add("birds.sightings-value", count_as_text);
   const auto read = it->decode(prefix(wrong) + "\x08wren\x02x");
-  EXPECT_EQ(code_of(read), Errc::malformed);  // species is fine, the count turns up
+  EXPECT_EQ(code_of(read), Errc::incompatible_schema);
+  EXPECT_NE(read.error().message().find("birds.Sighting.count"), std::string::npos)
+      << read.error().message();
   const int other = fake_.add("birds.sightings-value", R"("string")");
   const auto refused = it->decode(prefix(other) + "\x02x");
   EXPECT_EQ(code_of(refused), Errc::incompatible_schema);
@@ -238,7 +240,7 @@ TEST_F(Serde, an_answer_comes_after_a_few_failures) {
     fake_.answer_with = 0;
   });
   EXPECT_EQ(written(*it, wren).substr(0, 5), prefix(100));
-  EXPECT_GE(fake_.asked(), 4);
+  EXPECT_GE(fake_.asked(), 3);
 }
 
 TEST_F(Serde, without_registration_a_missing_schema_says_what_to_do) {
