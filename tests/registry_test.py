@@ -200,7 +200,7 @@ class OnAnyBroker:
         self.assertEqual(told[5][1]["after"], {"compatibilityLevel": "FULL"})
 
     def test_python_clients(self):
-        command, env = python_client()
+        command, env = python_client("confluent_registry.py")
         registry = WeirRegistry(self.bootstrap, ["--topic", "_schemas-python", "--group", "python"])
         self.addCleanup(registry.process.stop)
         with proc.Process([*command, registry.url, self.bootstrap], env=env) as process:

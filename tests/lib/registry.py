@@ -130,8 +130,8 @@ def records(bootstrap, topic):
     return [(row.get("key"), row.get("value")) for row in rows]
 
 
-def python_client(*args):
-    """The command line of tests/peers/confluent_registry.py and its environment; unittest.SkipTest if its packages cannot be had."""
+def python_client(script, *args):
+    """The command line of a script of tests/peers and its environment; unittest.SkipTest if its packages cannot be had."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir" / PYTHON_PACKAGES[0].replace("==", "-")
     marker = folder / "complete"
     if not marker.exists():
@@ -140,7 +140,7 @@ def python_client(*args):
         if done.returncode:
             raise unittest.SkipTest(f"{PYTHON_PACKAGES[0]} cannot be had: {done.stderr[-500:]}")
         marker.touch()
-    return [sys.executable, TESTS / "peers" / "confluent_registry.py", *args], {"PYTHONPATH": str(folder)}
+    return [sys.executable, TESTS / "peers" / script, *args], {"PYTHONPATH": str(folder)}
 
 
 def node_client(script, *args):
