@@ -9,7 +9,8 @@ import unittest
 from pathlib import Path
 
 from lib import flights, proc
-from lib.broker import ROOT, WeirBroker, program
+from lib.broker import ROOT, program
+from lib.registry import WeirUp
 
 DATA = ROOT / "examples" / "airport" / "data"
 PROGRAM = Path(program()).parents[2] / "examples" / "airport" / "airport_demo"
@@ -26,9 +27,9 @@ def demo(folder, data=DATA, timeout=120):
     return json.loads(done.stdout)
 
 
-def part(name, address, *args):
-    """A part of the demo as a process, in front of another broker."""
-    return proc.Process([PROGRAM, name, "--bootstrap", address, *args])
+def part(name, up, *args):
+    """The command line of a part of the demo, in front of another broker and registry."""
+    return [PROGRAM, name, "--bootstrap", up.broker, "--registry", up.url, *args]
 
 
 def assert_same(test, found, wanted):
@@ -45,9 +46,9 @@ def kill_an_instance(test, data, wanted, rng):
 
     True if it was still at work when it was killed.
     """
-    with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, WeirBroker(folder) as weir:
-        proc.run([PROGRAM, "publish", "--bootstrap", weir.address, "--data", data])
-        instances = [part("delay-board", weir.address, "--once", "--name", n) for n in "12"]
+    with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, WeirUp(folder) as up:
+        proc.run(part("publish", up, "--data", data))
+        instances = [proc.Process(part("delay-board", up, "--once", "--name", n)) for n in "12"]
         victim = instances.pop(rng.randrange(2))
         try:
             try:
@@ -56,10 +57,10 @@ def kill_an_instance(test, data, wanted, rng):
                 pass
             at_work = victim.exit_code is None
             victim.kill()
-            instances.append(part("delay-board", weir.address, "--once", "--name", "3"))
+            instances.append(proc.Process(part("delay-board", up, "--once", "--name", "3")))
             for instance in instances:
                 test.assertEqual(instance.wait(60), 0, instance.output())
-            done = proc.run([PROGRAM, "board", "--bootstrap", weir.address, "--json"])
+            done = proc.run(part("board", up, "--json"))
             assert_same(test, json.loads(done.out), wanted)
             return at_work
         finally:

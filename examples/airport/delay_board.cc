@@ -25,11 +25,12 @@ void keep_newest(std::map<BoardKey, DelayFigures>& figures, const BoardKey& key,
   if (!fresh && value.source_offset > at->second.source_offset) at->second = value;
 }
 
-Result<std::map<BoardKey, DelayFigures>> read_figures(weir::Client& client) {
+Result<std::map<BoardKey, DelayFigures>> read_figures(weir::Client& client,
+                                                      const Streams& streams) {
   std::map<BoardKey, DelayFigures> figures;
-  auto read = read_to_end(client, std::string(delay_board.name),
+  auto read = read_to_end(client, std::string(streams.delay_board.name),
                           [&](const weir::Batch& batch) -> Result<void> {
-                            for (const auto& [key, value, record] : batch.as(delay_board)) {
+                            for (const auto& [key, value, record] : batch.as(streams.delay_board)) {
                               if (!key) return weir::fail(key.error());
                               if (!value) return weir::fail(value.error());
                               if (*value) keep_newest(figures, *key, **value);
@@ -62,13 +63,15 @@ class DelayBoard::Observer final : public weir::RebalanceObserver {
   std::shared_ptr<State> state_;
 };
 
-Result<DelayBoard> DelayBoard::open(weir::Client& client) {
+Result<DelayBoard> DelayBoard::open(weir::Client& client, const Streams& streams) {
+  if (auto r = streams.departures.check_readable(); !r) return weir::fail(r.error());
+  if (auto r = streams.planes.check_readable(); !r) return weir::fail(r.error());
   auto producer = client.producer({});
   if (!producer) return weir::fail(producer.error());
-  auto state = std::make_shared<State>(client, std::move(*producer));
+  auto state = std::make_shared<State>(client, streams, std::move(*producer));
   if (auto r = state->read_planes(); !r) return weir::fail(r.error());
   auto consumer = client.consumer({.group = "delay-board",
-                                   .topics = {std::string(departures.name)},
+                                   .topics = {std::string(streams.departures.name)},
                                    .auto_offset_reset = weir::OffsetReset::earliest,
                                    .assignors = {weir::cooperative_sticky_assignor()},
                                    .observer = std::make_shared<Observer>(state),
@@ -79,20 +82,21 @@ Result<DelayBoard> DelayBoard::open(weir::Client& client) {
 }
 
 Result<void> DelayBoard::State::read_planes() {
-  auto read =
-      read_to_end(client, std::string(planes.name), [&](const weir::Batch& batch) -> Result<void> {
-        for (const auto& [key, plane, record] : batch.as(planes)) {
-          if (!key || !plane) return weir::fail(key ? plane.error() : key.error());
-          seats[*key] = *plane ? (*plane)->seats : 0;
-        }
-        return {};
-      });
+  auto read = read_to_end(client, std::string(streams.planes.name),
+                          [&](const weir::Batch& batch) -> Result<void> {
+                            for (const auto& [key, plane, record] : batch.as(streams.planes)) {
+                              if (!key || !plane)
+                                return weir::fail(key ? plane.error() : key.error());
+                              seats[*key] = *plane ? (*plane)->seats : 0;
+                            }
+                            return {};
+                          });
   if (!read) return weir::fail(read.error());
   return {};
 }
 
 Result<void> DelayBoard::State::take_over(weir::Consumer& consumer, const Partitions& given) {
-  auto figures = read_figures(client);
+  auto figures = read_figures(client, streams);
   if (!figures) return weir::fail(figures.error());
   for (const auto& partition : given) {
     PartitionState& state = partitions[partition.partition];
@@ -111,11 +115,11 @@ Result<void> DelayBoard::State::take_over(weir::Consumer& consumer, const Partit
 }
 
 Result<std::size_t> DelayBoard::run(bool once, const volatile std::sig_atomic_t& stop) {
-  auto described = state_->client.admin().describe_topic(std::string(departures.name));
+  const std::string topic(state_->streams.departures.name);
+  auto described = state_->client.admin().describe_topic(topic);
   if (!described) return weir::fail(described.error());
   Partitions all;
-  for (const auto& partition : described->partitions)
-    all.push_back({std::string(departures.name), partition.partition});
+  for (const auto& partition : described->partitions) all.push_back({topic, partition.partition});
   auto ends = consumer_.end_offsets(all, 30s);
   if (!ends) return weir::fail(ends.error());
   std::size_t expected = 0;
@@ -161,7 +165,7 @@ Result<bool> DelayBoard::finished(const std::map<weir::TopicPartition, std::int6
 
 Result<void> DelayBoard::consume(const weir::Batch& batch) {
   PartitionState& state = state_->partitions[batch.partition()];
-  for (const auto& [key, departure, record] : batch.as(departures)) {
+  for (const auto& [key, departure, record] : batch.as(state_->streams.departures)) {
     if (!departure) return weir::fail(departure.error());
     if (record.offset() >= state.next_offset)
       state_->apply(batch.partition(), record.offset(), *departure);
@@ -186,13 +190,13 @@ void DelayBoard::State::apply(std::int32_t partition, std::int64_t offset,
       ++figures.cancelled;
       continue;
     }
-    const auto plane = seats.find(departure.tail_number);
+    const auto plane = seats.find(departure.tail_number.value_or(""));
     figures.seats += plane == seats.end() ? 0 : plane->second;
     if (!departure.delay_min) continue;
     ++figures.with_delay;
-    figures.delay_minutes += *departure.delay_min;
-    figures.largest_delay =
-        std::max(figures.largest_delay.value_or(*departure.delay_min), *departure.delay_min);
+    const std::int64_t delay = *departure.delay_min;
+    figures.delay_minutes += delay;
+    figures.largest_delay = std::max(figures.largest_delay.value_or(delay), delay);
   }
 }
 
@@ -205,12 +209,12 @@ Result<void> DelayBoard::State::publish(std::int32_t partition) {
     if (key == marker) continue;
     DelayFigures& figures = state.figures[key];
     figures.source_offset = state.next_offset;
-    if (auto r = producer.send(delay_board, key, figures); !r) return r;
+    if (auto r = producer.send(streams.delay_board, key, figures); !r) return r;
   }
   if (auto r = producer.flush(flush_timeout); !r) return r;
   DelayFigures& figures = state.figures[marker];
   figures.source_offset = state.next_offset;
-  if (auto r = producer.send(delay_board, marker, figures); !r) return r;
+  if (auto r = producer.send(streams.delay_board, marker, figures); !r) return r;
   if (auto r = producer.flush(flush_timeout); !r) return r;
   state.changed.clear();
   state.published = state.next_offset;
@@ -231,8 +235,8 @@ Result<void> DelayBoard::State::publish_and_commit(weir::Consumer& consumer,
   return {};
 }
 
-Result<Board> read_board(weir::Client& client) {
-  auto figures = read_figures(client);
+Result<Board> read_board(weir::Client& client, const Streams& streams) {
+  auto figures = read_figures(client, streams);
   if (!figures) return weir::fail(figures.error());
   Board board;
   for (const auto& [key, value] : *figures) {

@@ -24,8 +24,8 @@ namespace airport {
 /// before.
 class DelayBoard {
  public:
-  /// Reads the planes, and joins the group.
-  static weir::Result<DelayBoard> open(weir::Client& client);
+  /// Asks whether it can read what stands in the streams, reads the planes, and joins the group.
+  static weir::Result<DelayBoard> open(weir::Client& client, const Streams& streams);
   DelayBoard(DelayBoard&&) = default;
 
   /// Consumes until `stop`, or, if `once`, until the group has consumed all that is there now.
@@ -43,8 +43,10 @@ class DelayBoard {
   class Observer;
   /// Shared with the observer, which the consumer keeps; it outlives neither.
   struct State {
-    State(weir::Client& c, weir::Producer p) : client(c), producer(std::move(p)) {}
+    State(weir::Client& c, const Streams& s, weir::Producer p)
+        : client(c), streams(s), producer(std::move(p)) {}
     weir::Client& client;
+    const Streams& streams;
     weir::Producer producer;
     std::unordered_map<std::string, std::int64_t> seats;  // by tail number
     std::map<std::int32_t, PartitionState> partitions;
@@ -72,6 +74,6 @@ class DelayBoard {
 /// The board as a reader of its stream sees it: of each key the record with the highest source
 /// offset, summed over the source partitions. Keys are (origin, airline code).
 using Board = std::map<std::pair<std::string, std::string>, DelayFigures>;
-weir::Result<Board> read_board(weir::Client& client);
+weir::Result<Board> read_board(weir::Client& client, const Streams& streams);
 
 }  // namespace airport

@@ -13,10 +13,12 @@
 namespace airport {
 namespace {
 
-weir::Result<pid_t> start(const std::string& address, const std::string& name) {
-  const std::array<std::string, 7> words{"airport_demo", "delay-board", "--bootstrap", address,
+weir::Result<pid_t> start(const std::string& address, const std::string& registry,
+                          const std::string& name) {
+  const std::array<std::string, 9> words{"airport_demo", "delay-board", "--bootstrap",
+                                         address,        "--registry",  registry,
                                          "--name",       name,          "--once"};
-  std::array<char*, 9> arguments{};
+  std::array<char*, 11> arguments{};
   for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = const_cast<char*>(words[i].c_str());
   std::string with_parent = "--with-parent";
   arguments[words.size()] = with_parent.data();
@@ -39,10 +41,10 @@ weir::Result<pid_t> start(const std::string& address, const std::string& name) {
 
 }  // namespace
 
-weir::Result<void> run_two_instances(const std::string& address) {
+weir::Result<void> run_two_instances(const std::string& address, const std::string& registry) {
   std::array<pid_t, 2> pids{};
   for (std::size_t i = 0; i < pids.size(); ++i) {
-    auto pid = start(address, std::to_string(i + 1));
+    auto pid = start(address, registry, std::to_string(i + 1));
     if (!pid) return weir::fail(pid.error());
     pids[i] = *pid;
   }

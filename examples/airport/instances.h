@@ -9,7 +9,7 @@ namespace airport {
 
 /// Starts two instances of delay-board at this address and waits until both have ended. One that is
 /// killed is no error: the other takes its partitions over. They die with this process.
-weir::Result<void> run_two_instances(const std::string& address);
+weir::Result<void> run_two_instances(const std::string& address, const std::string& registry);
 
 /// In an instance: ends it, at once, when the process that started it ends.
 void die_with_parent();

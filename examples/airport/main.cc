@@ -1,6 +1,7 @@
 // The airport demo: an embedded broker, a year of real flights, a first microservice in two
 // instances, and a table. Its parts can be run one by one, against any broker.
 #include <weir/embed.h>
+#include <weir/embed_registry.h>
 
 #include <charconv>
 #include <csignal>
@@ -25,6 +26,7 @@ using weir::Result;
 struct Options {
   std::string part;       // empty: the whole demo
   std::string bootstrap;  // of a part
+  std::string registry = "http://127.0.0.1:8081";
   std::string name = "1";
   bool with_parent = false;
   std::string csv = "examples/airport/data";
@@ -36,30 +38,33 @@ struct Options {
 
 constexpr const char* usage =
     "usage: airport_demo [--once] [--data DIR] [--folder DIR] [--listen HOST:PORT] [--json]\n"
-    "       airport_demo publish --bootstrap HOST:PORT [--data DIR]\n"
-    "       airport_demo delay-board --bootstrap HOST:PORT [--once] [--name NAME]\n"
-    "       airport_demo board --bootstrap HOST:PORT [--json]\n"
+    "       airport_demo publish --bootstrap HOST:PORT [--registry URL] [--data DIR]\n"
+    "       airport_demo delay-board --bootstrap HOST:PORT [--registry URL] [--once] [--name "
+    "NAME]\n"
+    "       airport_demo board --bootstrap HOST:PORT [--registry URL] [--json]\n"
     "\n"
-    "Starts an embedded broker in a folder of its own, publishes a year of flights from New York,\n"
+    "Starts an embedded broker in a folder of its own and a schema registry, publishes a year of "
+    "flights from New York,\n"
     "runs two instances of the microservice delay-board on them and prints what they found; or "
     "one\n"
     "of these parts.\n"
     "\n"
     "  --once              end then; without it the broker stays up until ^C\n"
     "  --data DIR          the CSV files (examples/airport/data)\n"
-    "  --folder DIR        the broker's data (~/.local/state/weir/airport-demo); a second run goes "
+    "  --folder DIR        the broker's data (~/.local/state/weir/airport); a second run goes "
     "on\n"
     "                      from where the first ended\n"
     "  --listen HOST:PORT  where other programs reach the broker (127.0.0.1:9092; if that is "
     "taken,\n"
     "                      another port)\n"
+    "  --registry URL      the schema registry of a part (http://127.0.0.1:8081)\n"
     "  --json              the totals as JSON instead of a table\n";
 
 std::string default_folder() {
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
-  if (state != nullptr && *state != '\0') return std::string(state) + "/weir/airport-demo";
-  return std::string(home == nullptr ? "." : home) + "/.local/state/weir/airport-demo";
+  if (state != nullptr && *state != '\0') return std::string(state) + "/weir/airport";
+  return std::string(home == nullptr ? "." : home) + "/.local/state/weir/airport";
 }
 
 bool parse(int argc, char** argv, Options& options) {
@@ -74,6 +79,8 @@ bool parse(int argc, char** argv, Options& options) {
       options.part = word;
     } else if (word == "--bootstrap") {
       if (!value(options.bootstrap)) return false;
+    } else if (word == "--registry") {
+      if (!value(options.registry)) return false;
     } else if (word == "--name") {
       if (!value(options.name)) return false;
     } else if (word == "--with-parent") {
@@ -164,7 +171,17 @@ void print_json(const Board& board) {
               groups.c_str());
 }
 
-Result<std::map<std::string, std::string>> airline_names(weir::Client& client) {
+/// The same for the registry, which others may want to ask.
+Result<weir::embed::Registry> open_registry(const weir::embed::Broker& broker) {
+  auto registry = weir::embed::Registry::start(broker.local(), {.listen = "127.0.0.1:8081"});
+  if (registry || registry.error().code() != weir::Errc::address_in_use) return registry;
+  std::fprintf(stderr, "127.0.0.1:8081 is taken; the registry is on another port\n");
+  return weir::embed::Registry::start(broker.local());
+}
+
+Result<std::map<std::string, std::string>> airline_names(weir::Client& client,
+                                                         const Streams& streams) {
+  const auto& airlines = streams.airlines;
   std::map<std::string, std::string> names;
   auto read = read_to_end(client, std::string(airlines.name),
                           [&](const weir::Batch& batch) -> Result<void> {
@@ -179,13 +196,13 @@ Result<std::map<std::string, std::string>> airline_names(weir::Client& client) {
   return names;
 }
 
-Result<void> print_board(const Options& options, weir::Client& client) {
-  auto result = read_board(client);
+Result<void> print_board(const Options& options, weir::Client& client, const Streams& streams) {
+  auto result = read_board(client, streams);
   if (!result) return weir::fail(result.error());
   if (options.json) {
     print_json(*result);
   } else {
-    auto names = airline_names(client);
+    auto names = airline_names(client, streams);
     if (!names) return weir::fail(names.error());
     print_table(*result, *names);
   }
@@ -193,21 +210,25 @@ Result<void> print_board(const Options& options, weir::Client& client) {
   return {};
 }
 
-Result<void> publish(const Options& options, weir::Client& client) {
-  if (auto r = create_streams(client); !r) return r;
-  auto published = publish_everything(client, options.csv);
+Result<void> publish(const Options& options, weir::Client& client, const Streams& streams) {
+  if (auto r = create_streams(client, streams); !r) return r;
+  auto published = publish_everything(client, streams, options.csv);
   if (!published) return weir::fail(published.error());
   std::fprintf(stderr, "published %zu records\n", *published);
   return {};
 }
 
-Result<void> demo(const Options& options, weir::embed::Broker& broker) {
+Result<void> demo(const Options& options, weir::embed::Broker& broker,
+                  const std::string& registry_url) {
   auto client = weir::Client::connect(broker.local());
   if (!client) return weir::fail(client.error());
-  if (auto r = publish(options, *client); !r) return r;
-  if (auto r = run_two_instances(broker.addresses().front()); !r) return r;
+  auto registry = weir::SchemaRegistry::connect({.url = registry_url});
+  if (!registry) return weir::fail(registry.error());
+  const Streams streams(*registry);
+  if (auto r = publish(options, *client, streams); !r) return r;
+  if (auto r = run_two_instances(broker.addresses().front(), registry_url); !r) return r;
   std::fprintf(stderr, "\n");
-  return print_board(options, *client);
+  return print_board(options, *client, streams);
 }
 
 volatile std::sig_atomic_t stopped = 0;
@@ -215,9 +236,12 @@ volatile std::sig_atomic_t stopped = 0;
 Result<void> run_part(const Options& options) {
   auto client = weir::Client::connect(options.bootstrap);
   if (!client) return weir::fail(client.error());
-  if (options.part == "publish") return publish(options, *client);
-  if (options.part == "board") return print_board(options, *client);
-  auto board = DelayBoard::open(*client);
+  auto registry = weir::SchemaRegistry::connect({.url = options.registry});
+  if (!registry) return weir::fail(registry.error());
+  const Streams streams(*registry);
+  if (options.part == "publish") return publish(options, *client, streams);
+  if (options.part == "board") return print_board(options, *client, streams);
+  auto board = DelayBoard::open(*client, streams);
   if (!board) return weir::fail(board.error());
   auto consumed = board->run(options.once, stopped);
   if (!consumed) return weir::fail(consumed.error());
@@ -259,17 +283,22 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "airport_demo: %s\n", broker.error().message().c_str());
     return 1;
   }
-  if (auto r = demo(options, *broker); !r) {
+  auto registry = open_registry(*broker);
+  if (!registry) {
+    std::fprintf(stderr, "airport_demo: %s\n", registry.error().message().c_str());
+    return 1;
+  }
+  if (auto r = demo(options, *broker, registry->url()); !r) {
     std::fprintf(stderr, "airport_demo: %s\n", r.error().message().c_str());
     return 1;
   }
-  if (options.once) return broker->stop() ? 0 : 1;
-  const std::string at = broker->addresses().front();
+  if (options.once) return registry->stop() && broker->stop() ? 0 : 1;
   std::fprintf(stderr,
-               "\nthe broker is up (^C ends it): ./run weir consume flights.departures --bootstrap "
-               "%s  or  kcat -b %s -C -t operations.delay-board\n",
-               at.c_str(), at.c_str());
+               "\nbroker and registry are up (^C ends them): ./run weir consume flights.departures "
+               "--bootstrap %s --registry %s  or  kcat -b %s -C -t operations.delay-board\n",
+               broker->addresses().front().c_str(), registry->url().c_str(),
+               broker->addresses().front().c_str());
   int signal = 0;
   sigwait(&ends, &signal);
-  return broker->stop() ? 0 : 1;
+  return registry->stop() && broker->stop() ? 0 : 1;
 }

@@ -42,38 +42,40 @@ std::optional<weir::Timestamp> scheduled_time(std::string_view hour, std::string
                          std::chrono::minutes(*number<int>(minute)));
 }
 
-Departure departure_of(const CsvFile& row) {
+Departure departure_of(const CsvFile& row, weir::Timestamp scheduled) {
   Departure d;
   d.origin = row["origin"];
   d.destination = row["dest"];
   d.carrier = row["carrier"];
-  d.flight = number<std::int64_t>(row["flight"]).value_or(0);
-  d.tail_number = row["tailnum"];
+  d.flight = number<std::int32_t>(row["flight"]).value_or(0);
+  d.scheduled_at = scheduled;
+  if (!row["tailnum"].empty()) d.tail_number = row["tailnum"];
   d.cancelled = row["dep_time"].empty();
-  d.delay_min = number<std::int64_t>(row["dep_delay"]);
+  d.delay_min = number<std::int32_t>(row["dep_delay"]);
   return d;
 }
 
 /// The rows of the file that the stream holds already.
-Result<std::vector<bool>> published_rows(weir::Client& client, std::size_t rows) {
+Result<std::vector<bool>> published_rows(weir::Client& client, const std::string& topic,
+                                         std::size_t rows) {
   std::vector<bool> there(rows, false);
-  auto read = read_to_end(
-      client, std::string(departures.name), [&](const weir::Batch& batch) -> Result<void> {
-        for (const weir::RecordView& record : batch) {
-          const auto row = number<std::size_t>(record.headers().last("row").value_or(""));
-          if (row && *row < rows) there[*row] = true;
-        }
-        return {};
-      });
+  auto read = read_to_end(client, topic, [&](const weir::Batch& batch) -> Result<void> {
+    for (const weir::RecordView& record : batch) {
+      const auto row = number<std::size_t>(record.headers().last("row").value_or(""));
+      if (row && *row < rows) there[*row] = true;
+    }
+    return {};
+  });
   if (!read) return weir::fail(read.error());
   return there;
 }
 
 Result<std::size_t> publish_departures(weir::Client& client, weir::Producer& producer,
-                                       const std::string& folder) {
+                                       const Streams& streams, const std::string& folder) {
+  const auto& departures = streams.departures;
   auto csv = CsvFile::open(folder, "flights");
   if (!csv) return weir::fail(csv.error());
-  auto there = published_rows(client, csv->rows());
+  auto there = published_rows(client, std::string(departures.name), csv->rows());
   if (!there) return weir::fail(there.error());
   Progress progress("publishing departures", csv->rows());
   std::size_t count = 0;
@@ -87,7 +89,7 @@ Result<std::size_t> publish_departures(weir::Client& client, weir::Producer& pro
                                                    std::to_string(row + 2) +
                                                    ": time_hour or minute is no time");
     value.clear();
-    if (auto r = departures.value_codec->encode(departure_of(*csv), value); !r)
+    if (auto r = departures.value_codec->encode(departure_of(*csv, *time), value); !r)
       return weir::fail(r.error());
     const std::string key = std::string((*csv)["carrier"]) + std::string((*csv)["flight"]);
     const std::string number_of_row = std::to_string(row);
@@ -131,18 +133,18 @@ Result<std::size_t> publish_entities(weir::Client& client, weir::Producer& produ
 
 }  // namespace
 
-Result<void> create_streams(weir::Client& client) {
+Result<void> create_streams(weir::Client& client, const Streams& of) {
   struct Stream {
     std::string_view name;
     int partitions;
     weir::Cleanup cleanup;
   };
   // Of entities the newest record of each key is enough.
-  constexpr Stream streams[] = {{departures.name, 6, weir::Cleanup::remove},
-                                {planes.name, 3, weir::Cleanup::compact},
-                                {airports.name, 1, weir::Cleanup::compact},
-                                {airlines.name, 1, weir::Cleanup::compact},
-                                {delay_board.name, 3, weir::Cleanup::compact}};
+  const Stream streams[] = {{of.departures.name, 6, weir::Cleanup::remove},
+                            {of.planes.name, 3, weir::Cleanup::compact},
+                            {of.airports.name, 1, weir::Cleanup::compact},
+                            {of.airlines.name, 1, weir::Cleanup::compact},
+                            {of.delay_board.name, 3, weir::Cleanup::compact}};
   for (const Stream& stream : streams) {
     auto made = client.admin().create_topic({.name = std::string(stream.name),
                                              .partitions = stream.partitions,
@@ -153,7 +155,8 @@ Result<void> create_streams(weir::Client& client) {
   return {};
 }
 
-Result<std::size_t> publish_everything(weir::Client& client, const std::string& folder) {
+Result<std::size_t> publish_everything(weir::Client& client, const Streams& streams,
+                                       const std::string& folder) {
   auto producer = client.producer({.compression = weir::Compression::lz4});
   if (!producer) return weir::fail(producer.error());
   auto plane_file = CsvFile::open(folder, "planes");
@@ -168,26 +171,27 @@ Result<std::size_t> publish_everything(weir::Client& client, const std::string& 
     return {};
   };
   if (auto r = add(publish_entities<Plane>(
-          client, *producer, planes, *plane_file, "tailnum",
+          client, *producer, streams.planes, *plane_file, "tailnum",
           [](const CsvFile& row) {
             return Plane{.manufacturer = std::string(row["manufacturer"]),
                          .model = std::string(row["model"]),
-                         .year = number<std::int64_t>(row["year"]),
-                         .seats = number<std::int64_t>(row["seats"]).value_or(0)};
+                         .year = number<std::int32_t>(row["year"]),
+                         .seats = number<std::int32_t>(row["seats"]).value_or(0)};
           }));
       !r)
     return weir::fail(r.error());
   if (auto r = add(publish_entities<Airport>(
-          client, *producer, airports, *airport_file, "faa",
+          client, *producer, streams.airports, *airport_file, "faa",
           [](const CsvFile& row) { return Airport{.name = std::string(row["name"])}; }));
       !r)
     return weir::fail(r.error());
   if (auto r = add(publish_entities<Airline>(
-          client, *producer, airlines, *airline_file, "carrier",
+          client, *producer, streams.airlines, *airline_file, "carrier",
           [](const CsvFile& row) { return Airline{.name = std::string(row["name"])}; }));
       !r)
     return weir::fail(r.error());
-  if (auto r = add(publish_departures(client, *producer, folder)); !r) return weir::fail(r.error());
+  if (auto r = add(publish_departures(client, *producer, streams, folder)); !r)
+    return weir::fail(r.error());
   return total;
 }
 
