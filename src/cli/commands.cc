@@ -4,29 +4,50 @@ namespace weir::cli {
 
 std::span<const Command* const> commands() {
   static constexpr const Command* table[] = {
-      &broker_command,         &broker_backup_command,
-      &broker_restore_command, &broker_verify_command,
-      &topic_list_command,     &topic_describe_command,
-      &topic_create_command,   &topic_alter_command,
-      &topic_delete_command,   &produce_command,
-      &consume_command,        &group_list_command,
-      &group_describe_command, &group_reset_command,
-      &group_delete_command,   &lag_command,
-      &log_verify_command,     &log_dump_command,
-      &log_repair_command,     &contract_generate_command,
-      &contract_check_command, &registry_command,
-      &registry_hash_command,  &up_command,
-      &help_command,           &explain_command,
-      &completion_command,     &version_command,
+      &broker_command,
+      &broker_backup_command,
+      &broker_restore_command,
+      &broker_verify_command,
+      &topic_list_command,
+      &topic_describe_command,
+      &topic_create_command,
+      &topic_alter_command,
+      &topic_delete_command,
+      &produce_command,
+      &consume_command,
+      &group_list_command,
+      &group_describe_command,
+      &group_reset_command,
+      &group_delete_command,
+      &lag_command,
+      &transaction_list_command,
+      &transaction_describe_command,
+      &transaction_producers_command,
+      &transaction_hanging_command,
+      &transaction_abort_command,
+      &log_verify_command,
+      &log_dump_command,
+      &log_repair_command,
+      &contract_generate_command,
+      &contract_check_command,
+      &registry_command,
+      &registry_hash_command,
+      &up_command,
+      &help_command,
+      &explain_command,
+      &completion_command,
+      &version_command,
   };
   return table;
 }
 
 std::span<const Noun> nouns() {
-  static constexpr Noun table[] = {{"topic", "Topics: list, describe, create, alter, delete"},
-                                   {"group", "Groups of consumers: list, describe, reset, delete"},
-                                   {"contract", "Schemas of events: generate, check"},
-                                   {"log", "A data folder without a broker: verify, dump, repair"}};
+  static constexpr Noun table[] = {
+      {"topic", "Topics: list, describe, create, alter, delete"},
+      {"group", "Groups of consumers: list, describe, reset, delete"},
+      {"transaction", "Transactions: list, describe, find those that hang, abort"},
+      {"contract", "Schemas of events: generate, check"},
+      {"log", "A data folder without a broker: verify, dump, repair"}};
   return table;
 }
 
