@@ -1,12 +1,14 @@
-"""docs/client.md: each example stands in examples/client/guide.cc, which is compiled and runs."""
+"""docs/client.md and docs/contracts.md: each example stands in a program of examples/client, which is compiled and runs."""
 import re
 import textwrap
 import unittest
+from pathlib import Path
 
 from lib import broker, proc
 
-DOC = broker.ROOT / "docs" / "client.md"
-GUIDE = broker.ROOT / "examples" / "client" / "guide.cc"
+PAGES = {"client.md": "guide.cc", "contracts.md": "contracts_guide.cc"}
+EXAMPLES = broker.ROOT / "examples" / "client"
+BUILT = Path(broker.program()).parents[2] / "examples" / "client"
 
 
 def lines(text):
@@ -14,14 +16,16 @@ def lines(text):
 
 
 class ClientDocs(unittest.TestCase):
-    def test_every_example_of_the_page_is_a_part_of_the_program(self):
-        program = "\n".join(lines(GUIDE.read_text()))
-        blocks = re.findall(r"```cpp\n(.*?)```", DOC.read_text(), re.S)
-        self.assertGreater(len(blocks), 4)
-        for block in blocks:
-            with self.subTest(textwrap.shorten(block, 60)):
-                self.assertIn("\n".join(lines(block)), program)
+    def test_every_example_of_a_page_is_a_part_of_its_program(self):
+        for page, source in PAGES.items():
+            program = "\n".join(lines((EXAMPLES / source).read_text()))
+            blocks = re.findall(r"```cpp\n(.*?)```", (broker.ROOT / "docs" / page).read_text(), re.S)
+            self.assertGreater(len(blocks), 4)
+            for block in blocks:
+                with self.subTest(f"{page}: {textwrap.shorten(block, 60)}"):
+                    self.assertIn("\n".join(lines(block)), program)
 
-    def test_the_program_runs(self):
-        done = proc.run([broker.ROOT / "build" / "dev" / "examples" / "client" / "client_guide"], deadline_s=60)
-        self.assertEqual(done.out, "every example has run\n")
+    def test_the_programs_run(self):
+        for name in ("client_guide", "contracts_guide"):
+            done = proc.run([BUILT / name], deadline_s=60)
+            self.assertTrue(done.out.endswith("every example has run\n"), done.out)

@@ -1,4 +1,4 @@
-// Admin: topics, their settings, offsets, groups and the cluster.
+// Admin: topics, their settings, offsets, groups, transactions and the cluster.
 #pragma once
 
 #include <weir/consumer.h>
@@ -109,6 +109,57 @@ struct GroupDescription {
   std::vector<GroupMemberDescription> members;
 };
 
+/// Which transactional ids to list: what is empty or absent wants all. A broker that is too old for
+/// a filter is Errc::unsupported_version.
+struct TransactionFilter {
+  /// Kafka's names: Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, ….
+  std::vector<std::string> states = {};
+  std::vector<std::int64_t> producer_ids = {};
+  /// Only transactions that are open for longer (KIP-994).
+  std::optional<std::chrono::milliseconds> open_longer_than = std::nullopt;
+  /// A regular expression of RE2 for the whole id (KIP-1152).
+  std::string id_pattern = {};
+};
+struct TransactionListing {
+  std::string id;  // the transactional id
+  std::string state;
+  std::int64_t producer_id = -1;
+  std::int32_t coordinator = -1;  // the broker that answers for it
+};
+struct TransactionDescription {
+  std::string id;
+  std::string state;
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+  /// After this time the coordinator aborts it.
+  std::chrono::milliseconds timeout{};
+  std::optional<Timestamp> started;        // absent: none is open
+  std::vector<TopicPartition> partitions;  // that are in it and wait for their markers; in order
+};
+
+/// What a partition remembers of a producer (KIP-664).
+struct ProducerState {
+  std::int64_t producer_id = -1;
+  std::int32_t producer_epoch = -1;
+  std::int32_t last_sequence = -1;  // -1: only a marker is left of it
+  std::optional<Timestamp> last_write;
+  std::int32_t coordinator_epoch = -1;
+  /// The first offset of the transaction that it has open here.
+  std::optional<std::int64_t> transaction_start;
+};
+
+/// A transaction to end in one partition, as ProducerState told it.
+struct AbortTransaction {
+  TopicPartition partition;
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+  std::int32_t coordinator_epoch = 0;
+};
+struct FencedProducer {
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+};
+
 /// Every call waits for the cluster's answer, tries retriable errors again until its deadline, and
 /// then gives the last one. Threads: any but the client's.
 class Admin {
@@ -159,6 +210,23 @@ class Admin {
   /// offset that is left of each partition.
   Result<std::map<TopicPartition, std::int64_t>> delete_records(
       const std::map<TopicPartition, std::int64_t>& before);
+
+  /// Of all brokers, in order of their ids.
+  Result<std::vector<TransactionListing>> list_transactions(const TransactionFilter& filter = {});
+  /// Errc::transactional_id_not_found.
+  Result<TransactionDescription> describe_transaction(const std::string& transactional_id);
+  /// Of each partition the producers that it remembers, in order of their ids: as its leader knows
+  /// them, or as `broker` does, which must have a replica.
+  Result<std::map<TopicPartition, std::vector<ProducerState>>> describe_producers(
+      const std::vector<TopicPartition>& partitions,
+      std::optional<std::int32_t> broker = std::nullopt);
+  /// Writes an abort marker into one partition. It is for transactions that hang: those that no
+  /// coordinator knows. Of one that is known it would abort a part: fence_producer() ends that.
+  /// Errc::invalid_producer_epoch, transaction_coordinator_fenced.
+  Result<void> abort_transaction(const AbortTransaction& transaction);
+  /// Aborts what is open under this id and fences its owner; returns when the markers are written.
+  /// Makes the id if it does not exist.
+  Result<FencedProducer> fence_producer(const std::string& transactional_id);
 
   Result<ClusterDescription> describe_cluster();
   /// Absent: no record is so young.

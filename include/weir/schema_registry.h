@@ -90,13 +90,14 @@ struct SchemaRegistryOptions {
 ///
 /// A call waits for its answer, at most `timeout`. What registries answer comes as:
 ///
-/// | status, code                    | Errc                          | |
-/// |---------------------------------|-------------------------------|------------------------------|
-/// | 404                             | not_found                     | | | 409 |
-/// incompatible_schema           | the message has the reasons  | | 422 with 42201 | invalid_schema
-/// |                              | | 401, 403                        | permission_denied | | |
-/// 408, 429, 500 to 599; no answer | schema_registry_unavailable   | tried again until `timeout`  |
-/// | every other                     | schema_registry_refused       | |
+/// | status                        | Errc                        |                             |
+/// |-------------------------------|-----------------------------|-----------------------------|
+/// | 404                           | not_found                   |                             |
+/// | 409                           | incompatible_schema         | the message has the reasons |
+/// | 422 with code 42201           | invalid_schema              |                             |
+/// | 401, 403                      | permission_denied           |                             |
+/// | 408, 429, 5xx, none in time   | schema_registry_unavailable | tried again until `timeout` |
+/// | every other                   | schema_registry_refused     |                             |
 ///
 /// Threads: any, at the same time, but no callback of a Client that must not block.
 class SchemaRegistry {

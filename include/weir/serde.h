@@ -1,13 +1,8 @@
 // Serialisers: topics whose records say by which schema of a registry they were written.
 //
-//   auto registry = weir::SchemaRegistry::connect({.url = "http://127.0.0.1:8081"}).value();
-//   weir::RegistryTopic orders(shop::orders, registry);
-//   producer.send(orders, key, order);
-//   for (auto& [key, order, record] : batch.as(orders)) ...
-//
 // Wire formats: Confluent's. In front of the payload 00 and the id, four bytes; or 01 and the GUID,
 // sixteen bytes, in a header, `__key_schema_id` or `__value_schema_id`. Both are always read.
-// Settings have the names of Confluent's serialisers.
+// Settings have the names of Confluent's serialisers. docs/contracts.md shows the use.
 #pragma once
 
 #include <weir/avro_topic.h>

@@ -20,6 +20,11 @@ std::span<const Command* const> commands() {
       &group_reset_command,
       &group_delete_command,
       &lag_command,
+      &transaction_list_command,
+      &transaction_describe_command,
+      &transaction_producers_command,
+      &transaction_hanging_command,
+      &transaction_abort_command,
       &log_verify_command,
       &log_dump_command,
       &log_repair_command,
@@ -47,6 +52,7 @@ std::span<const Noun> nouns() {
   static constexpr Noun table[] = {
       {"topic", "Topics: list, describe, create, alter, delete"},
       {"group", "Groups of consumers: list, describe, reset, delete"},
+      {"transaction", "Transactions: list, describe, find those that hang, abort"},
       {"contract", "Schemas of events: generate, check, test"},
       {"schema", "A schema registry: list, show, register, check, diff, delete"},
       {"log", "A data folder without a broker: verify, dump, repair"}};

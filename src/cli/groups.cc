@@ -85,15 +85,16 @@ Result<std::map<TopicPartition, std::int64_t>> offsets_from_csv(std::string_view
   return out;
 }
 
-Result<TopicChoice> topic_choice_from(std::string_view text) {
+Result<TopicChoice> topic_choice_from(std::string_view text, std::string_view given_as) {
   const std::size_t colon = text.find(':');
   TopicChoice out{.topic = std::string(text.substr(0, colon))};
-  if (out.topic.empty()) return fail(Errc::usage, "--topic: want TOPIC or TOPIC:0,2");
+  if (out.topic.empty())
+    return fail(Errc::usage, fmt::format("{}: want TOPIC or TOPIC:0,2", given_as));
   if (colon == std::string_view::npos) return out;
   for (const std::string_view word : split(text.substr(colon + 1), ',')) {
     const auto number = whole<std::int32_t>(word);
     if (!number || *number < 0)
-      return fail(Errc::usage, fmt::format("--topic {}: \"{}\" is no partition",
+      return fail(Errc::usage, fmt::format("{} {}: \"{}\" is no partition", given_as,
                                            escape_for_log(text, 64), escape_for_log(word, 16)));
     out.partitions.insert(*number);
   }

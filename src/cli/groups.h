@@ -34,12 +34,12 @@ Result<ResetTo> reset_from(const Arguments& arguments, std::int64_t now_ms);
 /// left out. Errc::usage names the line.
 Result<std::map<TopicPartition, std::int64_t>> offsets_from_csv(std::string_view text);
 
-/// `TOPIC` or `TOPIC:0,2`. Errc::usage.
+/// `TOPIC` or `TOPIC:0,2`. Errc::usage names what was given: an option, or a word.
 struct TopicChoice {
   std::string topic;
   std::set<std::int32_t> partitions = {};  // empty: all
 };
-Result<TopicChoice> topic_choice_from(std::string_view text);
+Result<TopicChoice> topic_choice_from(std::string_view text, std::string_view given_as = "--topic");
 
 struct ResetRow {
   TopicPartition partition;

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "client/cluster.h"
+#include "client/coordinator.h"
 #include "client/offset_query.h"
 
 namespace weir::client {
 
 template <class T>
 using Done = std::move_only_function<void(Result<T>)>;
+using ProducersByPartition = std::map<TopicPartition, std::vector<ProducerState>>;
 
 /// Each call tries retriable errors again until its deadline. Owner: an Admin, or a test. Threads:
 /// the loop's.
@@ -52,6 +54,18 @@ class AdminCore {
                             MonoTime deadline, Done<void> done);
   void delete_records(const std::map<TopicPartition, std::int64_t>& before, MonoTime deadline,
                       Done<std::map<TopicPartition, std::int64_t>> done);
+
+  // Transactions: admin_transactions.cc.
+  void list_transactions(const TransactionFilter& filter, MonoTime deadline,
+                         Done<std::vector<TransactionListing>> done);
+  void describe_transaction(const std::string& id, MonoTime deadline,
+                            Done<TransactionDescription> done);
+  void describe_producers(const std::vector<TopicPartition>& partitions,
+                          std::optional<std::int32_t> broker, MonoTime deadline,
+                          Done<ProducersByPartition> done);
+  void abort_transaction(const AbortTransaction& transaction, MonoTime deadline, Done<void> done);
+  void fence_producer(const std::string& id, MonoTime deadline, Done<FencedProducer> done);
+
   void list_offsets(std::map<TopicPartition, std::int64_t> timestamps, MonoTime deadline,
                     Done<ListedOffsets> done) {
     query_offsets(cluster_, std::move(timestamps), deadline, std::move(done));
@@ -66,11 +80,18 @@ class AdminCore {
       MonoTime deadline, Done<std::map<TopicPartition, std::int64_t>> done);
   void list_groups_of(const std::vector<std::int32_t>& brokers, MonoTime deadline,
                       Done<std::vector<GroupListing>> done);
+  void list_transactions_of(const std::vector<std::int32_t>& brokers,
+                            const TransactionFilter& filter, MonoTime deadline,
+                            Done<std::vector<TransactionListing>> done);
+  void describe_producers_at(std::int32_t broker, const std::vector<TopicPartition>& partitions,
+                             MonoTime deadline, Done<ProducersByPartition> done);
+  Coordinator& begin_transaction_call(const std::string& id, std::uint64_t& call);
   void await_topics(const std::vector<std::string>& names, MonoTime deadline,
                     std::move_only_function<void()> done);
 
   Cluster cluster_;
   std::map<std::uint64_t, std::unique_ptr<GroupCall>> calls_;  // go before the cluster
+  std::map<std::uint64_t, std::unique_ptr<Coordinator>> transaction_calls_;
   std::uint64_t last_call_ = 0;
 };
 

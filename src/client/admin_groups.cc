@@ -81,7 +81,10 @@ AdminCore::GroupCall& AdminCore::begin_call(const std::string& group, std::uint6
 
 // Later: we may stand inside one of its callbacks.
 void AdminCore::end_call(std::uint64_t id) {
-  cluster_.later(Duration(0), [this, id] { calls_.erase(id); });
+  cluster_.later(Duration(0), [this, id] {
+    calls_.erase(id);
+    transaction_calls_.erase(id);
+  });
 }
 
 void AdminCore::list_groups(MonoTime deadline, Done<std::vector<GroupListing>> done) {

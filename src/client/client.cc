@@ -157,6 +157,41 @@ Result<std::map<TopicPartition, std::int64_t>> Admin::delete_records(
       });
 }
 
+Result<std::vector<TransactionListing>> Admin::list_transactions(const TransactionFilter& filter) {
+  return impl_->wait<std::vector<TransactionListing>>(
+      [filter](AdminCore& core, MonoTime deadline, auto done) {
+        core.list_transactions(filter, deadline, std::move(done));
+      });
+}
+
+Result<TransactionDescription> Admin::describe_transaction(const std::string& transactional_id) {
+  return impl_->wait<TransactionDescription>(
+      [transactional_id](AdminCore& core, MonoTime deadline, auto done) {
+        core.describe_transaction(transactional_id, deadline, std::move(done));
+      });
+}
+
+Result<std::map<TopicPartition, std::vector<ProducerState>>> Admin::describe_producers(
+    const std::vector<TopicPartition>& partitions, std::optional<std::int32_t> broker) {
+  return impl_->wait<client::ProducersByPartition>(
+      [partitions, broker](AdminCore& core, MonoTime deadline, auto done) {
+        core.describe_producers(partitions, broker, deadline, std::move(done));
+      });
+}
+
+Result<void> Admin::abort_transaction(const AbortTransaction& transaction) {
+  return impl_->wait<void>([transaction](AdminCore& core, MonoTime deadline, auto done) {
+    core.abort_transaction(transaction, deadline, std::move(done));
+  });
+}
+
+Result<FencedProducer> Admin::fence_producer(const std::string& transactional_id) {
+  return impl_->wait<FencedProducer>(
+      [transactional_id](AdminCore& core, MonoTime deadline, auto done) {
+        core.fence_producer(transactional_id, deadline, std::move(done));
+      });
+}
+
 Result<ClusterDescription> Admin::describe_cluster() {
   return impl_->wait<ClusterDescription>([](AdminCore& core, MonoTime deadline, auto done) {
     core.describe_cluster(deadline, std::move(done));

@@ -103,7 +103,21 @@ void Cluster::on_refreshed(Result<Reply<kafka::MetadataResponse>> reply) {
   } else {
     plan_refresh(options_.metadata_max_age);
   }
+  const auto alive = alive_;
+  for (const auto& task : std::exchange(after_refresh_, {})) {
+    task();
+    if (!*alive) return;
+  }
   if (on_metadata_) on_metadata_(outcome);
+}
+
+void Cluster::after_refresh(MonoTime deadline, std::function<void()> task) {
+  auto once = [task = std::move(task), ran = std::make_shared<bool>(false)] {
+    if (!std::exchange(*ran, true)) task();
+  };
+  later(deadline - loop_.now(), once);
+  after_refresh_.emplace_back(std::move(once));
+  refresh();
 }
 
 Connection& Cluster::open(const io::Endpoint& to, Lane lane) {

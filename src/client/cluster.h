@@ -28,7 +28,7 @@ struct ClusterOptions {
 enum class Lane : std::uint8_t { control, data, coordinator, rebalance };
 enum class Route : std::uint8_t { any, controller };
 
-/// Whom to ask. A broker that is not in the metadata is looked for with the next try.
+/// Whom to ask. A broker that is not in the metadata is looked for once; then another is asked.
 struct Target {
   Target(Route to) : route(to) {}  // NOLINT(google-explicit-constructor): call(Route::any, ...)
   static Target broker(std::int32_t id) {
@@ -87,6 +87,8 @@ class Cluster final : private Telemetry::Source {
   Duration retry_pause(unsigned tries) { return backoff(options_.retry, tries, rng_); }
   /// Runs `task` after `pause` unless this cluster is gone by then.
   void later(Duration pause, io::Task task);
+  /// Runs `task` when the metadata has been asked for again, at `deadline` at the latest.
+  void after_refresh(MonoTime deadline, std::function<void()> task);
 
  private:
   void show(Telemetry::Gauges& gauges) const override;
@@ -105,6 +107,7 @@ class Cluster final : private Telemetry::Source {
   std::function<void(Telemetry::Gauges&)> show_;
   std::map<std::pair<io::Endpoint, Lane>, std::unique_ptr<Connection>> connections_;
   std::move_only_function<void(const Result<void>&)> on_metadata_;
+  std::vector<std::function<void()>> after_refresh_;
   bool refreshing_ = false;
   bool refresh_again_ = false;
   unsigned refresh_failures_ = 0;
@@ -131,9 +134,14 @@ void Cluster::call(Target target, MonoTime deadline, std::shared_ptr<const Reque
     Judge judge;
     ReplyDone<Response> done;
     unsigned tries = 0;
+    bool looked = false;         // for the broker
     std::optional<Error> cause;  // the last failure that says more than "timed out"
 
     static void run(Cluster& cluster, std::shared_ptr<Attempt> self) {
+      const bool unknown =
+          self->target.node && !cluster.metadata().brokers().contains(*self->target.node);
+      if (unknown && !std::exchange(self->looked, true))
+        return cluster.after_refresh(self->deadline, [&cluster, self] { run(cluster, self); });
       const Duration left = self->deadline - cluster.loop().now();
       const Duration timeout = std::clamp(left, Duration(std::chrono::milliseconds(1)),
                                           cluster.options().request_timeout);

@@ -229,6 +229,10 @@ std::optional<std::string> FakeCluster::answer(int node, const Request& request,
     case kafka::ApiKey::add_offsets_to_txn:
     case kafka::ApiKey::txn_offset_commit:
     case kafka::ApiKey::end_txn: return transaction_request(node, request);
+    case kafka::ApiKey::list_transactions:
+    case kafka::ApiKey::describe_transactions:
+    case kafka::ApiKey::describe_producers:
+    case kafka::ApiKey::write_txn_markers: return transaction_admin_request(node, request);
     default: check(false, "fake cluster: an API that it does not know"); return {};
   }
 }

@@ -120,6 +120,10 @@ class FakeCluster {
                              std::int64_t& offset, bool& known);
   void write_marker(const TopicPartition& name, const FakeTransactions::Transaction& transaction);
   std::string transaction_request(int node, const Request& request);
+  /// What administrators ask about transactions: fake_cluster_admin.cc.
+  std::string transaction_admin_request(int node, const Request& request);
+  std::string describe_producers(int node, const Request& request);
+  std::string write_markers(int node, const Request& request);
   using ReplyLater = std::function<void(const std::string& body)>;
   struct FetchJob;
   std::optional<std::string> fetch(int node, const Request& request, const ReplyLater& reply);

@@ -1,5 +1,7 @@
 #include "client/fake_transactions.h"
 
+#include <algorithm>
+
 namespace weir::client {
 
 using State = FakeTransactions::State;
@@ -145,6 +147,62 @@ void FakeTransactions::decide(const std::string& id, bool commit) {
     decided.offsets.clear();
     decided.state = State::complete;
   });
+}
+
+namespace {
+
+std::string_view name_of_state(const FakeTransactions::Transaction& transaction) {
+  switch (transaction.state) {
+    case State::empty: return "Empty";
+    case State::ongoing: return "Ongoing";
+    case State::preparing: return transaction.committed ? "PrepareCommit" : "PrepareAbort";
+    case State::complete: return transaction.committed ? "CompleteCommit" : "CompleteAbort";
+  }
+  return {};
+}
+
+}  // namespace
+
+kafka::ListTransactionsResponse FakeTransactions::list(
+    const kafka::ListTransactionsRequest& request) const {
+  const auto& wanted = request.producer_id_filters;
+  kafka::ListTransactionsResponse response;
+  for (const auto& [id, transaction] : transactions_) {
+    if (!wanted.empty() &&
+        std::find(wanted.begin(), wanted.end(), transaction.producer_id) == wanted.end())
+      continue;
+    auto& told = response.transaction_states.emplace_back();
+    told.transactional_id = id;
+    told.producer_id = transaction.producer_id;
+    told.transaction_state = name_of_state(transaction);
+  }
+  return response;
+}
+
+kafka::DescribeTransactionsResponse FakeTransactions::describe(
+    const kafka::DescribeTransactionsRequest& request) const {
+  kafka::DescribeTransactionsResponse response;
+  for (const std::string_view id : request.transactional_ids) {
+    auto& told = response.transaction_states.emplace_back();
+    told.transactional_id = id;
+    const auto found = transactions_.find(std::string(id));
+    if (found == transactions_.end()) {
+      told.error_code = static_cast<std::int16_t>(Errc::transactional_id_not_found);
+      continue;
+    }
+    const Transaction& transaction = found->second;
+    told.transaction_state = name_of_state(transaction);
+    told.producer_id = transaction.producer_id;
+    told.producer_epoch = transaction.epoch;
+    told.transaction_timeout_ms = 60'000;
+    told.transaction_start_time_ms = transaction.state == State::ongoing ? 1000 : -1;
+    for (const TopicPartition& partition : transaction.partitions) {
+      if (told.topics.empty() || told.topics.back().topic != partition.topic)
+        told.topics.emplace_back().topic = partition.topic;
+      told.topics.back().partitions.push_back(partition.partition);
+    }
+  }
+  return response;
 }
 
 void FakeTransactions::time_out(const std::string& id) {

@@ -13,8 +13,10 @@
 #include "io/loop.h"
 #include "kafka/messages/add_offsets_to_txn.h"
 #include "kafka/messages/add_partitions_to_txn.h"
+#include "kafka/messages/describe_transactions.h"
 #include "kafka/messages/end_txn.h"
 #include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/list_transactions.h"
 #include "kafka/messages/txn_offset_commit.h"
 
 namespace weir::client {
@@ -48,6 +50,10 @@ class FakeTransactions {
   /// May a batch of this producer be appended to `partition`? `implicit`: it is added by this.
   Errc check_produce(std::int64_t producer_id, std::int16_t epoch, const TopicPartition& partition,
                      bool implicit);
+  /// For administrators. Of the filters only producer ids are obeyed.
+  kafka::ListTransactionsResponse list(const kafka::ListTransactionsRequest& request) const;
+  kafka::DescribeTransactionsResponse describe(
+      const kafka::DescribeTransactionsRequest& request) const;
   /// As the coordinator does when a transaction is open for too long.
   void time_out(const std::string& id);
 

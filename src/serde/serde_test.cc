@@ -106,15 +106,19 @@ TEST_F(Serde, the_registry_is_asked_once_a_schema) {
 TEST_F(Serde, many_threads_ask_together_once) {
   const auto it = codec();
   const int other = fake_.add("birds.sightings-value", species_only);
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < 8; ++i)
-    threads.emplace_back([&] {
-      for (int n = 0; n < 200; ++n) {
-        EXPECT_EQ(it->decode(written(*it, wren)).value(), wren);
-        EXPECT_EQ(it->decode(prefix(other) + "\x08wren").value().species, "wren");
-      }
-    });
-  threads.clear();
+  const auto work = [&] {
+    for (int n = 0; n < 200; ++n) {
+      EXPECT_EQ(it->decode(written(*it, wren)).value(), wren);
+      EXPECT_EQ(it->decode(prefix(other) + "\x08wren").value().species, "wren");
+    }
+  };
+  const auto runtime = io::RealRuntime::create();
+  std::vector<std::unique_ptr<io::Worker>> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.push_back(runtime->make_worker("reader"));
+    threads.back()->run(work, [] {});
+  }
+  threads.clear();  // waits
   EXPECT_EQ(fake_.asked(), 3);
 }
 
@@ -235,10 +239,14 @@ TEST_F(Serde, what_was_refused_for_an_outage_is_read_after_it) {
 TEST_F(Serde, an_answer_comes_after_a_few_failures) {
   fake_.answer_with = 503;
   const auto it = codec();
-  std::jthread mend([&] {
-    while (fake_.asked() < 3) std::this_thread::yield();
-    fake_.answer_with = 0;
-  });
+  const auto runtime = io::RealRuntime::create();
+  const auto mend = runtime->make_worker("mend");
+  mend->run(
+      [&] {
+        while (fake_.asked() < 3) std::this_thread::yield();
+        fake_.answer_with = 0;
+      },
+      [] {});
   EXPECT_EQ(written(*it, wren).substr(0, 5), prefix(100));
   EXPECT_GE(fake_.asked(), 3);
 }
