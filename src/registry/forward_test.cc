@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "http/server.h"
 #include "io/sim_runtime.h"
 #include "registry/election.h"
@@ -12,7 +13,11 @@ namespace {
 
 class Forwarding : public ::testing::Test {
  protected:
-  ~Forwarding() override { process_->kill(); }
+  Forwarding() { set_log_level(LogLevel::off); }
+  ~Forwarding() override {
+    process_->kill();
+    set_log_level(LogLevel::info);
+  }
   /// A leader that keeps what it was asked and gives `answer_`.
   void lead() {
     http::Router router;
