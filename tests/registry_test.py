@@ -199,6 +199,24 @@ class OnAnyBroker:
         self.assertEqual(told[1][1]["difference"], {"fieldsAdded": ["y"]})
         self.assertEqual(told[5][1]["after"], {"compatibilityLevel": "FULL"})
 
+    def test_tags_are_registered_shown_and_outlive_a_restart(self):
+        registry = self.registry()
+        tagged = [{"schemaEntity": {"entityPath": "A.x", "entityType": "sr_field"}, "tags": ["PII"]}]
+        self.assertEqual(registry.register("a", record("A", field("x"))).body["version"], 1)
+        answer = registry.register("a", record("A", field("x")), schemaTagsToAdd=tagged)
+        self.assertEqual(answer.body["version"], 2, answer)
+        record_tag = [{"schemaEntity": {"entityPath": "A", "entityType": "sr_record"}, "tags": ["owned"]}]
+        answer = registry.call("POST", "/subjects/a/versions/2/tags", {"newVersion": 3, "tagsToAdd": record_tag})
+        self.assertEqual((answer.status, answer.body["version"]), (200, 3), answer)
+        self.assertEqual(json.loads(answer.body["schema"]),
+                         record("A", field("x", **{"confluent:tags": ["PII"]})) | {"confluent:tags": ["owned"]})
+        registry.process.terminate()
+        registry = self.registry()
+        answer = registry.call("GET", "/subjects/a/versions/3?findTags=true")
+        self.assertEqual(answer.body["schemaTags"], record_tag + tagged)
+        grown = registry.register("a", record("A", field("x"), field("y", default=0)), propagateSchemaTags=True)
+        self.assertEqual(registry.call("GET", f"/schemas/ids/{grown.body['id']}?findTags=true").body["schemaTags"], record_tag + tagged)
+
     def test_python_clients(self):
         command, env = python_client("confluent_registry.py")
         registry = WeirRegistry(self.bootstrap, ["--topic", "_schemas-python", "--group", "python"])

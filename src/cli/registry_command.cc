@@ -30,8 +30,7 @@ Result<Exit> run(Context& context) {
   if (!client) return fail(client.error());
   const auto served =
       run_registry(*client, std::move(*options), [&](const registry::Service& service) {
-        context.console.out(
-            fmt::format("listening on http://{}\n", service.addresses().front().to_string()));
+        context.console.out(fmt::format("listening on {}\n", service.url()));
         context.console.flush_out();
       });
   if (!served) return fail(served.error());
@@ -74,6 +73,11 @@ constexpr Option options[] = {
      .value = "USER:FILE",
      .doc = "A user, and a file with the password; beside --users.",
      .repeated = true},
+    tls_keystore_option,
+    tls_key_option,
+    tls_password_option,
+    tls_trust_option,
+    tls_client_auth_option,
     {.name = "compatibility",
      .value = "LEVEL",
      .default_value = "BACKWARD",
@@ -113,17 +117,20 @@ const Command registry_command = {
         "topic,\n"
         "on weir's broker or on Apache Kafka. Once it has read the topic to its end it prints "
         "one line,\n"
-        "`listening on http://HOST:PORT`.\n"
+        "`listening on http://HOST:PORT`, or https.\n"
         "\n"
         "Several registries of one topic elect a leader, which writes; the others forward to "
         "it. A write\n"
         "is answered when it is committed and has been read back. Every change is told in a "
         "topic of its\n"
-        "own. It answers this machine only, unless --allow-remote; then give --users.",
+        "own. It answers this machine only, unless --allow-remote; then give --users and\n"
+        "--ssl-keystore-location.",
     .example =
         "weir registry --bootstrap 127.0.0.1:9092\n"
         "weir registry --listen 0.0.0.0:8081 --allow-remote --host schemas.example --users "
-        "users.txt",
+        "users.txt\n"
+        "weir registry --ssl-keystore-location registry.pem --ssl-truststore-location "
+        "authority.pem",
     .options = options,
     .common = common_connection,
     .run = run,

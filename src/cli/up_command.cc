@@ -42,7 +42,7 @@ Result<Exit> run(Context& context) {
     if (!client) return fail(client.error());
     served = run_registry(*client, std::move(*options), [&](const registry::Service& service) {
       for (const std::string& address : broker->addresses()) output->row({"broker", address});
-      output->row({"registry", "http://" + service.addresses().front().to_string()});
+      output->row({"registry", service.url()});
       output->end();
       context.console.flush_out();
     });
@@ -90,6 +90,11 @@ constexpr Option options[] = {
      .value = "USER:FILE",
      .doc = "A user of the registry, and a file with the password.",
      .repeated = true},
+    tls_keystore_option,
+    tls_key_option,
+    tls_password_option,
+    tls_trust_option,
+    tls_client_auth_option,
 };
 
 }  // namespace

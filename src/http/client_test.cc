@@ -93,7 +93,7 @@ class HttpClient : public ::testing::Test {
     set_log_level(LogLevel::info);
   }
 
-  void serve() {
+  void serve(ServerOptions options = {}) {
     Router router;
     router.add("GET", "/hello", [](Request request, Reply reply) {
       reply(Response::text(200, request.path + "?" + request.query));
@@ -111,7 +111,6 @@ class HttpClient : public ::testing::Test {
     });
     router.add("GET", "/later",
                [this](Request, Reply reply) { kept_.push_back(std::move(reply)); });
-    ServerOptions options;
     options.at.port = port;
     server_ = Server::start(*servers_, std::move(options), std::move(router)).value();
   }
@@ -499,6 +498,56 @@ TEST_F(HttpsClient, asks_over_tls) {
   ASSERT_TRUE(answer) << answer.error().message();
   EXPECT_EQ(answer->body, "ok");
   EXPECT_NE(secure_.got.find("Host: 127.0.0.1:8080\r\n"), std::string::npos);
+}
+
+TEST_F(HttpsClient, our_server_speaks_it_too) {
+  ServerOptions options;
+  options.tls = io::TlsContext::server({.identity = io::identity_of(certificate_)}).value();
+  serve(std::move(options));
+  start_tls(trusting(authority_));
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = ask(request("GET", "/big"), 10s, https());
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_EQ(answer->body.size(), big_bytes);
+  }
+  EXPECT_EQ(ask(request("POST", "/echo", "x"), 10s, https())->body, "x");
+  EXPECT_EQ(server_->counters().connections, 1U);
+  EXPECT_EQ(server_->counters().handshakes_failed, 0U);
+}
+
+TEST_F(HttpsClient, a_request_in_plain_text_hears_that_our_server_wants_tls) {
+  ServerOptions options;
+  options.tls = io::TlsContext::server({.identity = io::identity_of(certificate_)}).value();
+  serve(std::move(options));
+  world_.set_options({.split_one_in = 0});
+  start();
+  EXPECT_EQ(error_of(ask(request("GET", "/hello"))), Errc::protocol_error);
+  EXPECT_TRUE(told("the port speaks TLS; want https://")) << message_;
+  EXPECT_EQ(server_->counters().handshakes_failed, 1U);
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpsClient, handshakes_with_our_server_have_a_time_and_count_as_connections) {
+  ServerOptions options;
+  options.tls = io::TlsContext::server({.identity = io::identity_of(certificate_)}).value();
+  options.limits.connections = 2;
+  options.limits.handshake_time = 3s;
+  serve(std::move(options));
+  std::vector<std::unique_ptr<io::Stream>> silent;
+  for (int i = 0; i < 3; ++i)
+    clients_->network().connect({.host = "127.0.0.1", .port = port},
+                                [&](auto stream) { silent.push_back(std::move(*stream)); });
+  world_.run_for(1s);
+  EXPECT_EQ(server_->connections(), 2U);
+  EXPECT_EQ(server_->counters().refused, 1U);
+  world_.run_for(3s);
+  EXPECT_EQ(server_->connections(), 0U);
+  EXPECT_EQ(server_->counters().handshakes_failed, 2U);
+  start_tls(trusting(authority_));
+  const Place last = send(request("GET", "/hello"), 10s, https());
+  world_.run_until([&] { return server_->connections() > 0; }, 1s);
+  server_.reset();  // in the handshake
+  EXPECT_FALSE(wait(last));
 }
 
 TEST_F(HttpsClient, shows_its_certificate_and_is_told_when_it_is_wanted) {

@@ -2,12 +2,22 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
 #include "http/server.h"
 
 namespace weir::http {
+
+/// A line of the log that whoever connects can bring about: once a second at most.
+struct RareLine {
+  MonoTime said{std::chrono::hours(-1)};
+  std::uint64_t unsaid = 0;
+
+  /// How many it speaks for; nothing: it is not said now.
+  std::optional<std::uint64_t> count(MonoTime now);
+};
 
 /// What a server's connections share. Owner: the server; outlives its connections' streams.
 struct Server::Impl {
@@ -16,6 +26,9 @@ struct Server::Impl {
 
   Result<void> listen();
   void accept(std::unique_ptr<io::Stream> stream);
+  bool make_room(const io::Endpoint& peer);
+  void secure(std::unique_ptr<io::Stream> stream);
+  void serve(std::unique_ptr<io::Stream> stream);
   void sweep();
   bool host_allowed(std::string_view host, const io::Endpoint& local) const;
   std::size_t queued_bytes() const;
@@ -27,8 +40,10 @@ struct Server::Impl {
   std::unordered_set<std::shared_ptr<Connection>> connections;
   ServerCounters counters;
   io::TimerId sweep_timer = io::TimerId::none;
-  MonoTime refusal_said{std::chrono::hours(-1)};
-  std::uint64_t refused_unsaid = 0;
+  std::size_t securing = 0;  // connections whose handshake is under way
+  RareLine refusals;
+  RareLine handshakes;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // handshakes may end after us
 };
 
 /// idle -> reading -> answering (a handler has it) -> sending -> idle; or lingering after a fault:

@@ -3,6 +3,11 @@
 #include <string>
 
 namespace weir::http {
+namespace {
+
+constexpr char tls_alert = 0x15;  // what a TLS server says to a request in plain text
+
+}  // namespace
 
 bool ResponseParser::fail_with(int status, std::string_view why) {
   state_ = State::failed;
@@ -44,6 +49,10 @@ std::size_t ResponseParser::feed_head(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const char c = bytes[i];
     // Another protocol is told apart by its first bytes and not waited for.
+    if (head_.size() == 0 && c == tls_alert) {
+      fail_with(400, "the port speaks TLS; want https://");
+      return i;
+    }
     if (head_.size() < beginning.size() && c != beginning[head_.size()] && c != '\r' && c != '\n') {
       fail_with(400, "it is no answer of HTTP/1.1");
       return i;

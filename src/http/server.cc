@@ -11,7 +11,7 @@ namespace weir::http {
 namespace {
 
 constexpr auto sweep_interval = std::chrono::seconds(1);
-constexpr auto refusal_interval = std::chrono::seconds(1);  // of log lines
+constexpr auto rare_interval = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -25,9 +25,17 @@ void Reply::operator()(Response response) {
   if (connection != nullptr) connection->answer(request_, std::move(response));
 }
 
+std::optional<std::uint64_t> RareLine::count(MonoTime now) {
+  ++unsaid;
+  if (now - said < rare_interval) return std::nullopt;
+  said = now;
+  return std::exchange(unsaid, 0);
+}
+
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() {
+  *impl_->alive = false;
   impl_->listeners.clear();
   impl_->runtime.loop().cancel(impl_->sweep_timer);
   const auto all = impl_->connections;
@@ -69,24 +77,52 @@ Result<void> Server::Impl::listen() {
 }
 
 void Server::Impl::accept(std::unique_ptr<io::Stream> stream) {
-  if (connections.size() >= options.limits.connections) {
-    std::shared_ptr<Connection> idle;
-    for (const auto& connection : connections)
-      if (connection->state() == Connection::State::idle &&
-          (idle == nullptr || connection->since() < idle->since()))
-        idle = connection;
-    if (idle == nullptr) {
-      ++counters.refused;
-      ++refused_unsaid;
-      if (runtime.loop().now() - refusal_said < refusal_interval) return;
-      refusal_said = runtime.loop().now();
-      return log_warn(
-          "http", fmt::format("{}: {} connections refused, {} are open", stream->peer().to_string(),
-                              std::exchange(refused_unsaid, 0), connections.size()));
-    }
-    idle->close();
-  }
+  if (connections.size() + securing >= options.limits.connections && !make_room(stream->peer()))
+    return;
   ++counters.connections;
+  if (options.tls != nullptr)
+    secure(std::move(stream));
+  else
+    serve(std::move(stream));
+}
+
+/// Closes the longest idle connection; false if there is none.
+bool Server::Impl::make_room(const io::Endpoint& peer) {
+  std::shared_ptr<Connection> idle;
+  for (const auto& connection : connections)
+    if (connection->state() == Connection::State::idle &&
+        (idle == nullptr || connection->since() < idle->since()))
+      idle = connection;
+  if (idle != nullptr) {
+    idle->close();
+    return true;
+  }
+  ++counters.refused;
+  if (const auto count = refusals.count(runtime.loop().now()))
+    log_warn("http", fmt::format("{}: {} connections refused, {} are open", peer.to_string(),
+                                 *count, connections.size() + securing));
+  return false;
+}
+
+void Server::Impl::secure(std::unique_ptr<io::Stream> stream) {
+  ++securing;
+  const std::string peer = stream->peer().to_string();
+  io::start_tls_server(
+      runtime.loop(), std::move(stream),
+      {.context = options.tls, .host = {}, .timeout = options.limits.handshake_time},
+      [this, peer, known = std::weak_ptr(alive)](Result<std::unique_ptr<io::TlsStream>> secured) {
+        const auto still = known.lock();
+        if (still == nullptr || !*still) return;
+        --securing;
+        if (secured) return serve(std::move(*secured));
+        ++counters.handshakes_failed;
+        if (const auto count = handshakes.count(runtime.loop().now()))
+          log_warn("http", fmt::format("{}: {}; {} TLS handshakes failed", peer,
+                                       secured.error().message(), *count));
+      });
+}
+
+void Server::Impl::serve(std::unique_ptr<io::Stream> stream) {
   auto connection = std::make_shared<Connection>(*this, std::move(stream));
   connections.insert(connection);
   if (sweep_timer == io::TimerId::none)
@@ -123,7 +159,7 @@ std::vector<io::Endpoint> Server::addresses() const {
 }
 
 const ServerCounters& Server::counters() const { return impl_->counters; }
-std::size_t Server::connections() const { return impl_->connections.size(); }
+std::size_t Server::connections() const { return impl_->connections.size() + impl_->securing; }
 
 std::size_t Server::held_bytes() const {
   std::size_t all = 0;

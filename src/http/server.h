@@ -15,6 +15,7 @@
 #include "http/parser.h"
 #include "http/router.h"
 #include "io/runtime.h"
+#include "io/tls.h"
 
 namespace weir::http {
 
@@ -24,12 +25,13 @@ class Connection;
 struct ServerLimits {
   RequestLimits request;
   std::size_t connections = 64;  // one more: the longest idle one is closed, else the new one
-  std::size_t queued_reply_bytes = 16U << 20U;       // over all connections; beyond it 503
-  Duration head_time = std::chrono::seconds(10);     // from the first byte of a request
-  Duration body_time = std::chrono::seconds(30);     // from the end of its head
-  Duration idle_time = std::chrono::seconds(60);     // without a request
-  Duration reply_time = std::chrono::seconds(30);    // to take an answer
-  Duration handler_time = std::chrono::seconds(60);  // for a handler to answer; then 504
+  Duration handshake_time = std::chrono::seconds(10);  // of TLS
+  std::size_t queued_reply_bytes = 16U << 20U;         // over all connections; beyond it 503
+  Duration head_time = std::chrono::seconds(10);       // from the first byte of a request
+  Duration body_time = std::chrono::seconds(30);       // from the end of its head
+  Duration idle_time = std::chrono::seconds(60);       // without a request
+  Duration reply_time = std::chrono::seconds(30);      // to take an answer
+  Duration handler_time = std::chrono::seconds(60);    // for a handler to answer; then 504
 };
 
 /// An answered request, for an access log.
@@ -49,11 +51,14 @@ struct ServerOptions {
   bool allow_remote = false;
   ServerLimits limits;
   std::function<void(const Answered&)> on_answered;  // may be empty
+  /// Then it speaks TLS alone: who comes in plain text gets TLS's alert and is closed.
+  std::shared_ptr<const io::TlsContext> tls{};
 };
 
 struct ServerCounters {
   std::uint64_t connections = 0;
   std::uint64_t refused = 0;               // beyond the limit
+  std::uint64_t handshakes_failed = 0;     // of TLS
   std::uint64_t timeouts = 0;              // closed because a time was over
   std::array<std::uint64_t, 6> answers{};  // by the first digit of the status
 };
@@ -86,6 +91,7 @@ class Server {
   /// Where it really listens.
   std::vector<io::Endpoint> addresses() const;
   const ServerCounters& counters() const;
+  /// Those whose TLS handshake is under way among them.
   std::size_t connections() const;
   /// Bytes that its connections hold: requests that come in and answers not yet taken.
   std::size_t held_bytes() const;

@@ -7,11 +7,13 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "registry/formats.h"
+#include "registry/tags.h"
 
 namespace weir::registry {
 
@@ -28,9 +30,25 @@ struct RegisterRequest {
   std::optional<std::int32_t> id{};
   bool normalize = false;
   bool force = false;
+  TagChanges tags{};
 };
 /// 422 names the member.
 Answer<RegisterRequest> register_request_from(const json::Value& body);
+
+/// Its members schemaTagsToAdd, schemaTagsToRemove and propagateSchemaTags.
+Answer<TagChanges> tag_changes_from(const json::Value& request);
+
+/// A body of POST /subjects/{s}/versions/{v}/tags: what the copy has that the version has not.
+struct TagRequest {
+  std::optional<int> version{};  // the copy's number
+  TagChanges tags{};
+  std::optional<Metadata> metadata{};
+  std::optional<RuleSet> rules{};
+  std::optional<RuleSet> rules_to_merge{};
+  std::set<std::string> rules_to_remove{};  // names
+};
+/// 422 names the member.
+Answer<TagRequest> tag_request_from(const json::Value& body);
 
 /// Done when `records` are in the stream and in the store. Without records nothing is to be done.
 struct Outcome {
@@ -48,6 +66,9 @@ class Decider {
 
   // Writes. Each decides on the store as it is: nothing of the stream may be missing from it.
   Answer<Outcome> register_schema(const Subject& subject, RegisterRequest request);
+  /// Registers a changed copy of a version.
+  Answer<Outcome> tag_schema(const Subject& subject, std::string_view version,
+                             const TagRequest& request);
   Answer<Outcome> delete_subject(const Subject& subject, bool permanent);
   Answer<Outcome> delete_version(const Subject& subject, std::string_view version, bool permanent);
   Answer<Outcome> put_config(const Subject& scope, const json::Value& request);
@@ -82,6 +103,8 @@ class Decider {
                         RegisterRequest& request) const;
   Answer<void> to_stored_form(const Subject& subject, const Config& config, bool strict,
                               bool normalize, SchemaContent& content);
+  Answer<void> change_tags(const Subject& subject, const TagChanges& tags, bool strict,
+                           SchemaContent& content);
   void merge_settings(const Subject& subject, const Config& config, SchemaContent& content) const;
   VersionPtr match(const Subject& subject, const SchemaContent& content, bool with_deleted);
   bool fits(const SchemaContent& candidate, const Version& stored);

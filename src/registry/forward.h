@@ -1,14 +1,12 @@
-// Sends a request on to the leader and gives its answer back: one connection a request.
+// Sends a request on to the leader and gives its answer back.
 #pragma once
 
 #include <weir/result.h>
 
 #include <functional>
-#include <optional>
 #include <string>
 
-#include "http/message.h"
-#include "io/runtime.h"
+#include "http/client.h"
 
 namespace weir::registry {
 
@@ -20,15 +18,11 @@ inline constexpr std::string_view forwarded_header = "X-Forward";
 
 using Forwarded = std::move_only_function<void(Result<http::Response>)>;
 
-/// `url` as "http://HOST:PORT". `done` is told once, on the loop. Method, path, query, body and the
-/// headers that matter (Authorization, Accept, Content-Type) are sent. Errc::invalid_argument,
-/// connection_refused, timed_out, protocol_error, limit_exceeded, …. Threads: the loop's.
-void forward(io::Runtime& runtime, const std::string& url, const http::Request& request,
-             Duration timeout, Forwarded done);
-
-/// Reads a whole answer of another registry: status line, a body whose length is said; of the
-/// headers `offset_header` is kept.
-/// Errc::protocol_error; an absent value: it is not whole yet.
-Result<std::optional<http::Response>> parse_answer(std::string_view bytes);
+/// `url` is where the leader is reached. Method, path, query, body and the headers that matter
+/// (Authorization, Accept, Content-Type) are sent; of the answer's headers `offset_header` is kept.
+/// `done` is told once, on the loop: what went wrong is an error of http::Client::send. Threads:
+/// the loop's.
+void forward(http::Client& client, const std::string& url, http::Request request, Duration timeout,
+             Forwarded done);
 
 }  // namespace weir::registry

@@ -3,36 +3,88 @@
 
 #include <gtest/gtest.h>
 
+#include "base/log.h"
+#include "http/server.h"
+#include "io/sim_runtime.h"
 #include "registry/election.h"
 
 namespace weir::registry {
 namespace {
 
-TEST(Answers, are_whole_when_their_length_is_there) {
-  const std::string whole =
-      "HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nweir-schemas-offset: 7\r\n"
-      "Content-Length: 2\r\n\r\n{}";
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    const auto part = parse_answer(std::string_view(whole).substr(0, i));
-    ASSERT_TRUE(part) << part.error().message();
-    EXPECT_FALSE(part->has_value()) << i;
+class Forwarding : public ::testing::Test {
+ protected:
+  Forwarding() { set_log_level(LogLevel::off); }
+  ~Forwarding() override {
+    process_->kill();
+    set_log_level(LogLevel::info);
   }
-  const auto answer = parse_answer(whole);
-  ASSERT_TRUE(answer && *answer);
-  EXPECT_EQ((*answer)->status, 409);
-  EXPECT_EQ((*answer)->content_type, "application/json");
-  EXPECT_EQ((*answer)->body, "{}");
-  ASSERT_EQ((*answer)->headers.size(), 1U);
-  EXPECT_EQ((*answer)->headers[0].value, "7");
+  /// A leader that keeps what it was asked and gives `answer_`.
+  void lead() {
+    http::Router router;
+    router.add("POST", "/subjects/{s}/versions",
+               [this](http::Request request, http::Reply reply) {
+                 asked_ = std::move(request);
+                 reply(answer_);
+               },
+               {.body_bytes = 100});
+    http::ServerOptions options;
+    options.at.port = 8081;
+    server_ = http::Server::start(*process_, std::move(options), std::move(router)).value();
+  }
+  Result<http::Response> forwarded(const std::string& url) {
+    http::Request request;
+    request.method = "POST";
+    request.path = "/subjects/a%2Fb/versions";
+    request.query = "normalize=true";
+    request.body = "{}";
+    for (const auto& [name, value] : {std::pair{"Authorization", "Basic x"},
+                                      {"Content-Type", "application/json"},
+                                      {"Host", "other"},
+                                      {"Content-Length", "2"},
+                                      {"Cookie", "y"}})
+      request.headers.add(name, value);
+    std::optional<Result<http::Response>> out;
+    forward(client_, url, std::move(request), std::chrono::seconds(5),
+            [&](auto answer) { out = std::move(answer); });
+    world_.run_until([&] { return out.has_value(); }, std::chrono::seconds(10));
+    return out.value_or(fail(Errc::unknown_server_error, "never told"));
+  }
+
+  io::SimWorld world_{3};
+  std::unique_ptr<io::SimProcess> process_ = world_.start_process();
+  http::Client client_{*process_, {}};
+  http::Response answer_;
+  std::optional<http::Request> asked_;
+  std::unique_ptr<http::Server> server_;
+};
+
+TEST_F(Forwarding, sends_what_matters_and_gives_the_answer_back) {
+  answer_ = http::Response::json(409, R"({"error_code":409})");
+  answer_.headers = {{"weir-schemas-offset", "7"}, {"X-Other", "1"}};
+  lead();
+  const auto answer = forwarded("http://127.0.0.1:8081");
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(answer->status, 409);
+  EXPECT_EQ(answer->content_type, "application/json");
+  EXPECT_EQ(answer->body, answer_.body);
+  ASSERT_EQ(answer->headers.size(), 1U);
+  EXPECT_EQ(answer->headers[0].value, "7");
+  ASSERT_TRUE(asked_);
+  EXPECT_EQ(asked_->path, "/subjects/a%2Fb/versions");
+  EXPECT_EQ(asked_->query, "normalize=true");
+  EXPECT_EQ(asked_->body, "{}");
+  EXPECT_EQ(asked_->headers.value_or(forwarded_header, ""), "false");
+  EXPECT_EQ(asked_->headers.value_or("Authorization", ""), "Basic x");
+  EXPECT_EQ(asked_->headers.count("Cookie"), 0U);
 }
 
-TEST(Answers, that_are_none_are_refused) {
-  for (const char* bytes :
-       {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "x\r\n\r\n",
-        "HTTP/1.1 abc\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-        "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"})
-    EXPECT_FALSE(parse_answer(bytes)) << bytes;
+TEST_F(Forwarding, says_why_it_cannot) {
+  EXPECT_EQ(forwarded("http://127.0.0.1:8081").error().code(), Errc::connection_refused);
+  const auto other = forwarded("ftp://127.0.0.1:8081");
+  EXPECT_EQ(other.error().code(), Errc::invalid_argument);
+  EXPECT_NE(other.error().message().find("the leader's address"), std::string::npos);
+  const auto secure = forwarded("https://127.0.0.1:8081");
+  EXPECT_NE(secure.error().message().find("https needs TLS"), std::string::npos);
 }
 
 GroupMember member(Assignor& assignor, std::string id, bool owns = false) {

@@ -59,13 +59,9 @@ Answer<RegisterRequest> register_request_from(const json::Value& body) {
   for (const auto& [name, _] : *body.as_object())
     if (std::ranges::find(request_members, name) == std::end(request_members))
       return refuse(Code::unprocessable, "unknown member \"" + escape_for_log(name, 64) + "\"");
-  for (const std::string_view name : {"schemaTagsToAdd", "schemaTagsToRemove"}) {
-    const auto* tags = reader.any(name);
-    if (tags != nullptr && (tags->as_array() == nullptr || !tags->as_array()->empty()))
-      return refuse(Code::invalid_schema, "\"" + std::string(name) + "\" is not supported yet");
-  }
-  if (const auto propagate = reader.flag("propagateSchemaTags"); propagate && *propagate)
-    return refuse(Code::invalid_schema, "\"propagateSchemaTags\" is not supported yet");
+  auto tags = tag_changes_from(body);
+  if (!tags) return refuse(tags.error());
+  out.tags = std::move(*tags);
   if (const auto* references = reader.any("references")) {
     auto read = references_from(*references);
     if (!read) return refuse(read.error());
@@ -171,7 +167,8 @@ Answer<std::optional<json::Value>> Decider::already_registered(const Subject& su
   for (const std::string_view member :
        {"defaultMetadata", "overrideMetadata", "defaultRuleSet", "overrideRuleSet"})
     if (config.find(member) != nullptr) return nothing;
-  if (request.content.text.empty() || !store_.exists(subject, false)) return nothing;
+  if (!request.tags.empty() || request.content.text.empty() || !store_.exists(subject, false))
+    return nothing;
   const auto found = look_up(subject, request, false);
   // What cannot be found, or not be parsed, is refused in the right order by registering it.
   if (!found) return nothing;
@@ -337,6 +334,12 @@ Answer<Outcome> Decider::register_schema(const Subject& subject, RegisterRequest
   const bool normalize = !import && (request.normalize || flag_in(config, "normalize", false));
   if (auto r = to_stored_form(subject, config, !import, normalize, content); !r)
     return refuse(r.error());
+  if (import) request.tags.propagate = false;
+  if (!request.tags.empty()) {
+    if (auto r = change_tags(subject, request.tags, !import, content); !r) return refuse(r.error());
+    if (auto r = to_stored_form(subject, config, !import, normalize, content); !r)
+      return refuse(r.error());
+  }
   const Identity identity = identity_of(content);
   if (!request.version)
     if (const auto found = match(subject, content, false);

@@ -24,6 +24,7 @@ Rest::Rest(const Store& store, Decider& decider, Formats& formats, WriteGate& ga
   add("GET", "/subjects/{subject}/versions", {.read = &Rest::versions});
   add("POST", "/subjects/{subject}/versions", {.prepare = &Rest::register_schema});
   add("GET", "/subjects/{subject}/versions/{version}", {.read = &Rest::by_version});
+  add("POST", "/subjects/{subject}/versions/{version}/tags", {.prepare = &Rest::tag_schema});
   add("DELETE", "/subjects/{subject}/versions/{version}", {.prepare = &Rest::delete_version});
   add("GET", "/subjects/{subject}/versions/{version}/schema", {.text = &Rest::text_by_version});
   add("GET", "/subjects/{subject}/versions/{version}/referencedby", {.read = &Rest::referenced_by});

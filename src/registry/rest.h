@@ -98,6 +98,7 @@ class Rest {
 
   // Writes, rest_writes.cc.
   Answer<Decide> register_schema(const Ask&) const;
+  Answer<Decide> tag_schema(const Ask&) const;
   Answer<Decide> delete_subject(const Ask&) const;
   Answer<Decide> delete_version(const Ask&) const;
   Answer<Decide> put_config(const Ask&) const;
@@ -108,6 +109,8 @@ class Rest {
 
   Answer<RegisterRequest> request_in(const Ask& ask) const;
   Answer<std::vector<VersionPtr>> found_by_id(const Ask& ask) const;
+  /// A version as GET shows it, by `format` and, if they are asked for, with its tags.
+  json::Object printed(const Ask& ask, const Version& version) const;
   Subject readable(const Subject& subject) const;
   Answer<json::Value> compatibility(const Ask& ask, std::optional<std::string_view> version) const;
   /// The answer that needs no write, where a request has one.

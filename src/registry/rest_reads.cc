@@ -64,6 +64,16 @@ Answer<json::Value> Rest::types(const Ask&) const {
   return json::Array{"JSON", "PROTOBUF", "AVRO"};
 }
 
+json::Object Rest::printed(const Ask& ask, const Version& version) const {
+  json::Object out = describe(version, formats_.formatted(version, ask.text("format")));
+  if (!ask.flag("findTags")) return out;
+  const auto parsed = formats_.parse(version);  // of other types than AVRO none are known
+  if (!parsed) return out;
+  if (const TagList tags = inline_tags(**parsed); !tags.empty())
+    out.append("schemaTags", to_json(tags));
+  return out;
+}
+
 // ---- by id and guid
 
 /// The versions that an id stands for as this request sees it, the nearest first; never empty.
@@ -97,8 +107,7 @@ Answer<json::Value> Rest::by_id(const Ask& ask) const {
   if (!found) return refuse(found.error());
   const Version& version = *found->front();
   const bool with_subject = !Subject::parse(ask.text("subject")).name.empty();
-  json::Object out = without_place(
-      describe(version, formats_.formatted(version, ask.text("format"))), with_subject);
+  json::Object out = without_place(printed(ask, version), with_subject);
   if (ask.flag("fetchMaxId")) out.append("maxId", store_.max_id(version.place.subject.context));
   return out;
 }
@@ -141,9 +150,7 @@ Answer<json::Value> Rest::by_guid(const Ask& ask) const {
   for (const auto& [context, id] : store_.ids_of(*identity))
     for (const Place& place : *store_.places_of(context, id)) {
       const VersionPtr version = store_.version(place, true);
-      if (version->identity == *identity)
-        return without_place(describe(*version, formats_.formatted(*version, ask.text("format"))),
-                             false);
+      if (version->identity == *identity) return without_place(printed(ask, *version), false);
     }
   return refuse(no_such_schema(ask.part("guid")));
 }
@@ -241,7 +248,7 @@ Answer<json::Value> Rest::by_version(const Ask& ask) const {
   const auto found =
       decider_.find_version(readable(ask.subject()), ask.part("version"), ask.flag("deleted"));
   if (!found) return refuse(found.error());
-  json::Object out = describe(**found, formats_.formatted(**found, ask.text("format")));
+  json::Object out = printed(ask, **found);
   if (ask.text("referenceFormat") == "qualified" && !(*found)->content.references.empty()) {
     auto references = (*found)->content.references;
     for (Reference& reference : references)
@@ -288,7 +295,7 @@ Answer<json::Value> Rest::by_metadata(const Ask& ask) const {
       const auto property = properties.find(keys[i]);
       fits = property != properties.end() && property->second == values[i];
     }
-    if (fits) return describe(version, formats_.formatted(version, ask.text("format")));
+    if (fits) return printed(ask, version);
   }
   return refuse(Code::schema_not_found, "no version has these properties");
 }
@@ -298,7 +305,7 @@ Answer<json::Value> Rest::look_up(const Ask& ask) const {
   if (!request) return refuse(request.error());
   const auto found = decider_.look_up(readable(ask.subject()), *request, ask.flag("deleted"));
   if (!found) return refuse(found.error());
-  return describe(**found, formats_.formatted(**found, ask.text("format")));
+  return printed(ask, **found);
 }
 
 // ---- compatibility

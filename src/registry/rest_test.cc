@@ -278,6 +278,30 @@ TEST(Mode, decides_who_may_write) {
   EXPECT_EQ(registry.add("c", long_schema), 78);
 }
 
+TEST(Mode, the_last_version_of_all_can_be_imported_and_none_behind_it) {
+  TestRegistry registry;
+  registry.call("PUT", "/mode/a", R"({"mode":"IMPORT"})");
+  EXPECT_EQ(registry.add("a", text_schema, R"("version":2147483647,"id":5)"), 5);
+  const auto before = registry.stream.size();
+  // Without a version it would be the next one, as with one that no number can be.
+  EXPECT_EQ(registry.add("a", long_schema, R"("id":6)"), -42201);
+  EXPECT_EQ(registry.add("a", long_schema, R"("version":2147483648,"id":6)"), -422);
+  EXPECT_EQ(registry.stream.size(), before);
+  // Below it there is room.
+  EXPECT_EQ(registry.add("a", int_schema, R"("version":7,"id":7)"), 7);
+  registry.call("PUT", "/mode/a", R"({"mode":"READWRITE"})");
+  registry.call("PUT", "/config/a", R"({"compatibility":"NONE"})");
+  const auto later = registry.stream.size();
+  const auto refused = registry.call("POST", "/subjects/a/versions", body_of(long_schema));
+  EXPECT_EQ(refused.code(), 42201) << refused.text;
+  EXPECT_NE(refused.text.find("every version is in use"), std::string::npos) << refused.text;
+  EXPECT_EQ(registry.add("a", long_schema, R"("version":2147483647)"), -42201);
+  EXPECT_EQ(registry.add("a", text_schema), 5);
+  EXPECT_EQ(registry.stream.size(), later);
+  EXPECT_EQ(registry.call("GET", "/subjects/a/versions").text, "[7,2147483647]");
+  EXPECT_EQ(registry.call("GET", "/subjects/a/versions/latest/schema").text, text_schema);
+}
+
 TEST(Contexts, have_ids_of_their_own) {
   TestRegistry registry;
   EXPECT_EQ(registry.add("a", text_schema), 1);

@@ -21,9 +21,18 @@ Answer<Decide> Rest::register_schema(const Ask& ask) const {
   };
 }
 
+Answer<Decide> Rest::tag_schema(const Ask& ask) const {
+  const auto body = ask.body();
+  if (!body) return refuse(body.error());
+  auto request = tag_request_from(*body);
+  if (!request) return refuse(request.error());
+  return [subject = ask.subject(), version = ask.part("version"), request = std::move(*request)](
+             Decider& decider) { return decider.tag_schema(subject, version, request); };
+}
+
 /// A schema that is there already is answered by every node, in every mode.
 std::optional<json::Value> Rest::known_answer(const Row& row, const Ask& ask) const {
-  if (row.method != "POST") return std::nullopt;
+  if (row.method != "POST" || !row.pattern.ends_with("/versions")) return std::nullopt;
   const auto request = request_in(ask);
   if (!request || !check_subject(ask.subject(), false)) return std::nullopt;
   const auto known = decider_.already_registered(ask.subject(), *request);

@@ -27,7 +27,12 @@ Problem as_problem(const Error& error) {
 }  // namespace
 
 Service::Service(io::Runtime& runtime, Client& client, ServiceOptions options)
-    : runtime_(runtime), client_(client), options_(std::move(options)) {}
+    : runtime_(runtime),
+      client_(client),
+      options_(std::move(options)),
+      leader_(runtime, {.tls = options_.leader_tls,
+                        .queued = limits::waiting_writes,
+                        .answer_bytes = limits::forwarded_answer_bytes}) {}
 
 Service::~Service() {
   *alive_ = false;
@@ -80,6 +85,12 @@ void Service::on_caught_up() {
   ready_({});
 }
 
+std::string Service::url() const {
+  return http::Url{
+      .tls = options_.tls != nullptr, .at = addresses().front(), .path = {}, .query = {}}
+      .to_string();
+}
+
 /// Where the other registries reach this one.
 std::string Service::own_url() const {
   if (!options_.advertised.empty()) return options_.advertised;
@@ -90,7 +101,7 @@ std::string Service::own_url() const {
     else
       at.host = options_.hosts.front();
   }
-  return "http://" + at.to_string();
+  return http::Url{.tls = options_.tls != nullptr, .at = at, .path = {}, .query = {}}.to_string();
 }
 
 void Service::on_unusable(Error why) {
@@ -110,7 +121,8 @@ Result<void> Service::listen() {
                              .hosts = options_.hosts,
                              .allow_remote = options_.allow_remote,
                              .limits = {},
-                             .on_answered = {}};
+                             .on_answered = {},
+                             .tls = options_.tls};
   server.limits.connections = 1024;
   server.limits.request.body_bytes = limits::body_bytes;
   auto started = http::Server::start(runtime_, std::move(server), routes());
@@ -174,7 +186,7 @@ void Service::pass_on(Waiting waiting) {
     return respond(waiting, refuse(Code::unknown_leader,
                                    "this registry was taken for the leader, which it is not"));
   const auto held = std::make_shared<Waiting>(std::move(waiting));
-  forward(runtime_, leadership_.url, held->write.request, options_.journal.timeout,
+  forward(leader_, leadership_.url, held->write.request, options_.journal.timeout,
           [this, alive = alive_, held](Result<http::Response> answer) {
             if (!*alive) return;
             if (answer) return hold(std::move(*answer), *held);

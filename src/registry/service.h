@@ -31,7 +31,9 @@ struct ServiceOptions {
   std::string group = "schema-registry";
   bool eligible = true;
   Policy policy;
-  std::optional<Users> users;  // absent: everybody may
+  std::optional<Users> users;                        // absent: everybody may
+  std::shared_ptr<const io::TlsContext> tls;         // to be reached by https
+  std::shared_ptr<const io::TlsContext> leader_tls;  // to reach a leader by https
   std::string version;
   std::string build;
 };
@@ -49,6 +51,8 @@ class Service final : public WriteGate, public JournalListener {
 
   void start(Ready ready, Failed failed);
   std::vector<io::Endpoint> addresses() const;
+  /// "https://HOST:PORT", where it listens.
+  std::string url() const;
 
   void write(Write write) override;
   void on_records(std::vector<StreamRecord> records) override;
@@ -108,6 +112,7 @@ class Service final : public WriteGate, public JournalListener {
   Decider decider_{store_, formats_, options_.policy};
   std::unique_ptr<Rest> rest_;
   std::unique_ptr<Access> access_;
+  http::Client leader_;  // what is sent to it
   std::unique_ptr<io::Worker> asking_;
   std::string cluster_id_;
   Ready ready_;

@@ -42,9 +42,12 @@ class Answer:
         return f"{self.status} {self.text[:500]}"
 
 
-def call(address, method, path, body=None, user=None, deadline_s=60, content_type=JSON):
-    """One request on a connection of its own. `body`: a value, or text as it is; `user`: (name, password)."""
-    connection = http.client.HTTPConnection(address, timeout=deadline_s)
+def call(address, method, path, body=None, user=None, deadline_s=60, content_type=JSON, tls=None):
+    """One request on a connection of its own. `body`: a value, or text as it is; `user`: (name, password); `tls`: an ssl.SSLContext."""
+    if tls:
+        connection = http.client.HTTPSConnection(address, timeout=deadline_s, context=tls)
+    else:
+        connection = http.client.HTTPConnection(address, timeout=deadline_s)
     headers = {}
     if body is not None:
         headers["Content-Type"] = content_type
@@ -62,14 +65,16 @@ def call(address, method, path, body=None, user=None, deadline_s=60, content_typ
 class Caller:
     """What every registry under test can be asked."""
 
-    address = None  # HOST:PORT
+    url = None  # http://HOST:PORT, or https
+    user = None  # (name, password), if it wants one
+    tls = None  # an ssl.SSLContext, if it wants one
 
     @property
-    def url(self):
-        return f"http://{self.address}"
+    def address(self):
+        return self.url.split("//")[1]
 
     def call(self, method, path, body=None, **kwargs):
-        return call(self.address, method, path, body, **kwargs)
+        return call(self.address, method, path, body, **{"user": self.user, "tls": self.tls, **kwargs})
 
     def register(self, subject, schema, **more):
         """Registers Avro text, or a value that is it."""
@@ -85,11 +90,11 @@ class WeirRegistry(Caller):
         self.process = proc.Process([program(), "registry", "--bootstrap", bootstrap, "--listen", f"127.0.0.1:{port}",
                                      "--log-level", "info", *args])
         try:
-            match = self.process.wait_for_line(r"\blistening on http://(127\.0\.0\.1:\d+)$", START_DEADLINE_S)
+            match = self.process.wait_for_line(r"\blistening on (https?://127\.0\.0\.1:\d+)$", START_DEADLINE_S)
         except AssertionError:
             self.process.kill()
             raise
-        self.address = match.group(1)
+        self.url = match.group(1)
         self.port = int(self.address.split(":")[1])
 
     def __enter__(self):
@@ -109,11 +114,11 @@ class WeirUp(Caller):
         self.process = proc.Process([program(), "up", "--data", data, "--broker", "127.0.0.1:0", "--registry", "127.0.0.1:0", "-o", "json",
                                      *args])
         try:
-            match = self.process.wait_for_line(r'"address":"http://(127\.0\.0\.1:\d+)"', START_DEADLINE_S)
+            match = self.process.wait_for_line(r'"address":"(https?://127\.0\.0\.1:\d+)"', START_DEADLINE_S)
         except AssertionError:
             self.process.kill()
             raise
-        self.address = match.group(1)
+        self.url = match.group(1)
         self.broker = re.search(r'"service":"broker","address":"(127\.0\.0\.1:\d+)"', self.process.output("out")).group(1)
 
     def __enter__(self):

@@ -1,10 +1,16 @@
-// Uses a registry as users of @confluentinc/schemaregistry do. Prints "done" at the end.
+// Uses a registry as users of @confluentinc/schemaregistry do: URL, user:password, file of authorities. Prints "done" at the end.
 import assert from 'node:assert';
+import fs from 'node:fs';
+import https from 'node:https';
 import confluent from '@confluentinc/schemaregistry';
 
 const { AvroDeserializer, AvroSerializer, Compatibility, SchemaRegistryClient, SerdeType } = confluent;
-const [url] = process.argv.slice(2);
-const client = new SchemaRegistryClient({ baseURLs: [url] });
+const [url, userInfo, authorities] = process.argv.slice(2);
+const client = new SchemaRegistryClient({
+  baseURLs: [url],
+  ...(userInfo && { basicAuthCredentials: { credentialsSource: 'USER_INFO', userInfo } }),
+  ...(authorities && { createAxiosDefaults: { httpsAgent: new https.Agent({ ca: fs.readFileSync(authorities) }) } }),
+});
 
 const order = { type: 'record', name: 'Order', namespace: 'shop', fields: [{ name: 'id', type: 'int' }] };
 const info = { schemaType: 'AVRO', schema: JSON.stringify(order) };

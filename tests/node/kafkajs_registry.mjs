@@ -1,10 +1,18 @@
-// Uses a registry as users of @kafkajs/confluent-schema-registry do. Prints "done" at the end.
+// Uses a registry as users of @kafkajs/confluent-schema-registry do: URL, user:password, file of authorities. Prints "done" at the end.
 import assert from 'node:assert';
+import fs from 'node:fs';
+import https from 'node:https';
 import kafkajs from '@kafkajs/confluent-schema-registry';
 
 const { SchemaRegistry, SchemaType, COMPATIBILITY } = kafkajs;
-const [host] = process.argv.slice(2);
-const registry = new SchemaRegistry({ host });
+const [host, user, authorities] = process.argv.slice(2);
+const [username, password] = (user ?? '').split(':');
+const settings = {
+  host,
+  ...(user && { auth: { username, password } }),
+  ...(authorities && { agent: new https.Agent({ ca: fs.readFileSync(authorities) }) }),
+};
+const registry = new SchemaRegistry(settings);
 
 const order = { type: 'record', name: 'Order', namespace: 'shop', fields: [{ name: 'id', type: 'long' }] };
 const schema = { type: SchemaType.AVRO, schema: JSON.stringify(order) };
@@ -17,7 +25,7 @@ assert.strictEqual(await registry.getRegistryId('js-orders-value', 1), id);
 
 const bytes = await registry.encode(id, { id: 7 });
 assert.deepStrictEqual([...bytes.subarray(0, 5)], [0, 0, 0, 0, id]);
-const read = await new SchemaRegistry({ host }).decode(bytes);
+const read = await new SchemaRegistry(settings).decode(bytes);
 assert.strictEqual(Number(read.id), 7);
 
 // A field without default breaks FULL.
@@ -31,6 +39,6 @@ await registry.register({ type: SchemaType.AVRO, schema: JSON.stringify({ type: 
 const trip = await registry.register({ type: SchemaType.AVRO,
   schema: JSON.stringify({ type: 'record', name: 'Trip', namespace: 'shop', fields: [{ name: 'to', type: 'shop.Place' }] }),
   references: [{ name: 'shop.Place', subject: 'js-place', version: 1 }] }, { subject: 'js-trips-value' });
-const trips = new SchemaRegistry({ host });
+const trips = new SchemaRegistry(settings);
 assert.deepStrictEqual({ ...(await trips.decode(await registry.encode(trip.id, { to: { city: 'Oslo' } }))).to }, { city: 'Oslo' });
 console.log('done');

@@ -1,4 +1,4 @@
-"""Uses a registry as confluent-kafka-python's users do: URL, then broker. Prints "done" at the end; any surprise is an exception."""
+"""Uses a registry as confluent-kafka-python's users do: URL, broker, and more settings of its client as JSON. Prints "done" at the end; any surprise is an exception."""
 import json
 import sys
 
@@ -9,8 +9,8 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 DEADLINE_S = 60
-url, broker = sys.argv[1:]
-client = SchemaRegistryClient({"url": url})
+url, broker, *settings = sys.argv[1:]
+client = SchemaRegistryClient({"url": url, **json.loads(settings[0] if settings else "{}")})
 
 
 def record(name, *fields, **more):
