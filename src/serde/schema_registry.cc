@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "contract/avro/schema.h"
 #include "json/json.h"
+#include "serde/answers.h"
 #include "serde/limits.h"
 #include "serde/registry_core.h"
 
@@ -18,66 +19,12 @@ namespace {
 
 using serde::percent_encoded;
 using serde::RegistryRequest;
+using serde::schema_in;
+using serde::versions_in;
 namespace avro = contract::avro;
 
 tl::unexpected<Error> no_answer(std::string_view what) {
   return fail(Errc::protocol_error, fmt::format("schema registry: its answer: {}", what));
-}
-
-std::string text_at(const json::Value& value, std::string_view member) {
-  const json::Value* found = value.find(member);
-  const std::string* text = found != nullptr ? found->as_string() : nullptr;
-  return text != nullptr ? *text : std::string();
-}
-
-std::optional<std::int32_t> number_at(const json::Value& value, std::string_view member) {
-  const json::Value* found = value.find(member);
-  const std::int64_t* number = found != nullptr ? found->as_int() : nullptr;
-  if (number == nullptr || *number < INT32_MIN || *number > INT32_MAX) return std::nullopt;
-  return static_cast<std::int32_t>(*number);
-}
-
-Result<SchemaType> type_in(const json::Value& value) {
-  const std::string name = text_at(value, "schemaType");
-  if (name.empty() || name == "AVRO") return SchemaType::avro;
-  if (name == "PROTOBUF") return SchemaType::protobuf;
-  if (name == "JSON") return SchemaType::json;
-  return no_answer(fmt::format("schemaType {}", escape_for_log(name, 64)));
-}
-
-Result<std::vector<SchemaReference>> references_in(const json::Value& value) {
-  std::vector<SchemaReference> out;
-  const json::Value* list = value.find("references");
-  if (list == nullptr || list->is_null()) return out;
-  if (list->as_array() == nullptr) return no_answer("references that are no list");
-  for (const json::Value& one : *list->as_array())
-    out.push_back(
-        {text_at(one, "name"), text_at(one, "subject"), number_at(one, "version").value_or(-1)});
-  return out;
-}
-
-void read_properties(const json::Value& value, std::map<std::string, std::string>& out) {
-  const json::Value* metadata = value.find("metadata");
-  const json::Value* properties = metadata != nullptr ? metadata->find("properties") : nullptr;
-  if (properties == nullptr || properties->as_object() == nullptr) return;
-  for (const auto& [name, property] : *properties->as_object())
-    if (const std::string* text = property.as_string()) out[name] = *text;
-}
-
-/// What both reads and registrations answer; a registration of an old registry has the id alone.
-Result<RegisteredSchema> schema_in(const json::Value& value) {
-  RegisteredSchema out;
-  out.id = number_at(value, "id").value_or(0);
-  out.guid = text_at(value, "guid");
-  out.subject = text_at(value, "subject");
-  out.version = number_at(value, "version").value_or(0);
-  auto type = type_in(value);
-  if (!type) return fail(type.error());
-  auto references = references_in(value);
-  if (!references) return fail(references.error());
-  out.schema = {text_at(value, "schema"), *type, std::move(*references), {}};
-  read_properties(value, out.schema.properties);
-  return out;
 }
 
 json::Value body_of(const Schema& schema) {
@@ -103,18 +50,6 @@ std::string subject_path(const std::string& subject) {
 }
 std::string version_text(std::int32_t version) {
   return version == -1 ? "latest" : std::to_string(version);
-}
-
-Result<std::vector<std::int32_t>> numbers_in(const json::Value& value) {
-  if (value.as_array() == nullptr) return no_answer("no list of versions");
-  std::vector<std::int32_t> out;
-  for (const json::Value& one : *value.as_array()) {
-    const std::int64_t* number = one.as_int();
-    if (number == nullptr || *number < 0 || *number > INT32_MAX)
-      return no_answer("a version that is none");
-    out.push_back(static_cast<std::int32_t>(*number));
-  }
-  return out;
 }
 
 /// What a schema is remembered by within its subject.
@@ -241,9 +176,9 @@ Result<RegisteredSchema> SchemaRegistry::register_schema(const std::string& subj
                             .query = normalize ? "normalize=true" : "",
                             .body = json::write(body_of(schema))});
   if (!value) return fail(value.error());
-  if (!number_at(*value, "id")) return no_answer("a registration without an id");
   auto out = schema_in(*value);
   if (!out) return out;
+  if (out->id <= 0) return no_answer("a registration without an id");
   out->subject = subject;
   if (out->schema.text.empty()) out->schema = schema;
   core_->remember(name, *out);
@@ -272,13 +207,7 @@ Result<std::vector<std::string>> SchemaRegistry::subjects(const std::string& pre
   if (deleted) query += query.empty() ? "deleted=true" : "&deleted=true";
   auto value = core_->call({.path = "/subjects", .query = query});
   if (!value) return fail(value.error());
-  if (value->as_array() == nullptr) return no_answer("no list of subjects");
-  std::vector<std::string> out;
-  for (const json::Value& one : *value->as_array()) {
-    if (one.as_string() == nullptr) return no_answer("a subject that is no string");
-    out.push_back(*one.as_string());
-  }
-  return out;
+  return serde::subjects_in(*value);
 }
 
 Result<std::vector<std::int32_t>> SchemaRegistry::versions(const std::string& subject,
@@ -286,7 +215,7 @@ Result<std::vector<std::int32_t>> SchemaRegistry::versions(const std::string& su
   auto value = core_->call(
       {.path = subject_path(subject) + "/versions", .query = deleted ? "deleted=true" : ""});
   if (!value) return fail(value.error());
-  return numbers_in(*value);
+  return versions_in(*value);
 }
 
 Result<SchemaVerdict> SchemaRegistry::check(const std::string& subject, const Schema& schema) {
@@ -295,14 +224,7 @@ Result<SchemaVerdict> SchemaRegistry::check(const std::string& subject, const Sc
                             .query = "verbose=true",
                             .body = json::write(body_of(schema))});
   if (!value) return fail(value.error());
-  const json::Value* is = value->find("is_compatible");
-  if (is == nullptr || is->as_bool() == nullptr) return no_answer("no verdict");
-  SchemaVerdict out{.compatible = *is->as_bool(), .messages = {}};
-  const json::Value* messages = value->find("messages");
-  if (messages != nullptr && messages->as_array() != nullptr)
-    for (const json::Value& one : *messages->as_array())
-      if (const std::string* text = one.as_string()) out.messages.push_back(*text);
-  return out;
+  return serde::verdict_in(*value);
 }
 
 Result<std::vector<std::int32_t>> SchemaRegistry::delete_subject(const std::string& subject,
@@ -313,7 +235,7 @@ Result<std::vector<std::int32_t>> SchemaRegistry::delete_subject(const std::stri
                             .query = permanent ? "permanent=true" : "",
                             .repeatable = false});
   if (!value) return fail(value.error());
-  return numbers_in(*value);
+  return versions_in(*value);
 }
 
 Result<std::int32_t> SchemaRegistry::delete_version(const std::string& subject,
@@ -324,8 +246,9 @@ Result<std::int32_t> SchemaRegistry::delete_version(const std::string& subject,
                             .query = permanent ? "permanent=true" : "",
                             .repeatable = false});
   if (!value) return fail(value.error());
-  if (value->as_int() == nullptr) return no_answer("no version");
-  return static_cast<std::int32_t>(*value->as_int());
+  auto gone = versions_in(json::Array{*value});
+  if (!gone) return fail(gone.error());
+  return gone->front();
 }
 
 Result<std::string> SchemaRegistry::compatibility(const std::string& subject) {
@@ -333,7 +256,7 @@ Result<std::string> SchemaRegistry::compatibility(const std::string& subject) {
       core_->call({.path = subject.empty() ? "/config" : "/config/" + percent_encoded(subject),
                    .query = subject.empty() ? "" : "defaultToGlobal=true"});
   if (!value) return fail(value.error());
-  return text_at(*value, "compatibilityLevel");
+  return serde::text_at(*value, "compatibilityLevel");
 }
 
 Result<void> SchemaRegistry::set_compatibility(const std::string& subject,
