@@ -172,7 +172,7 @@ void NativeCommitter::on_batches(std::vector<Batch> batches) {
     history_.handed(options_.group, batch.partition(), first, next);
   }
   Rng& rng = application_.rng();
-  if (!calm_ && rng.one_in(40)) return misbehave();
+  if (!calm_ && rng.one_in(25)) return misbehave();
   switch (rng.below(3)) {
     case 0: return commit(positions(), [this] { go_on(); });
     case 1: commit(positions(), {}); [[fallthrough]];
@@ -223,16 +223,17 @@ void NativeCommitter::note(const Offsets& offsets, const Result<void>& told) {
 }
 
 void NativeCommitter::misbehave() {
-  switch (application_.rng().below(4)) {
+  switch (application_.rng().below(5)) {
     case 0:
+    case 1:
       ++world_.counters[Count::stalls];
       application_.trace("stalls");
       // It does not know what it has missed: others may own and have done all that by then.
-      return later(between_ms(100, 1500), [this, kept = positions()] {
+      return later(between_ms(200, 1800), [this, kept = positions()] {
         commit(kept, {});
         go_on();
       });
-    case 1: return later(Duration::zero(), [this] { leave(between_ms(1, 600)); });
+    case 2: return later(Duration::zero(), [this] { leave(between_ms(1, 600)); });
     default:
       commit(positions(), {});  // which may be under way when it dies
       return later(between_ms(0, 20), [this] { die(between_ms(1, 900)); });
