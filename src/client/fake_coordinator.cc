@@ -27,12 +27,16 @@ void FakeGroup::join(const kafka::JoinGroupRequest& request, std::int16_t versio
   kafka::JoinGroupResponse refused;
   const auto instance = owned(request.group_instance_id);
   std::string id(request.member_id);
+  bool came_back = false;
   if (id.empty()) {
     id = "member-" + std::to_string(++last_id_);
     if (instance) {
       for (auto& [known, member] : members_) {
         if (member.instance != instance) continue;
         const std::string old = known;  // its place goes to the newcomer
+        came_back = true;
+        assignments_[id] = assignments_[old];
+        if (leader == old) leader = id;
         members_[id] = std::move(member);
         loop_.cancel(members_[id].expiry);
         members_[id].join = nullptr;
@@ -57,10 +61,31 @@ void FakeGroup::join(const kafka::JoinGroupRequest& request, std::int16_t versio
   member.protocols.clear();
   for (const auto& offer : request.protocols)
     member.protocols.emplace_back(offer.name, offer.metadata);
+  if (came_back && state == State::stable) return welcome_back(id, reply);
   member.join = std::move(reply);
   loop_.cancel(member.expiry);  // who is parked is alive
   prepare();
   complete_if_all_joined();
+}
+
+// KIP-345: the generation goes on; KIP-814: its leader may watch over it.
+void FakeGroup::welcome_back(const std::string& id, const JoinReply& reply) {
+  kafka::JoinGroupResponse response;
+  response.generation_id = generation;
+  response.protocol_type = "consumer";
+  response.protocol_name = protocol;
+  response.leader = leader;
+  response.member_id = id;
+  response.skip_assignment = leader == id;
+  if (response.skip_assignment) {
+    for (const auto& [name, member] : members_) {
+      auto& told = response.members.emplace_back();
+      told.member_id = name;
+      told.metadata = member.protocols.front().second;
+    }
+  }
+  beat(id);
+  reply(response);
 }
 
 void FakeGroup::prepare() {

@@ -74,6 +74,7 @@ class FakeGroup {
   Errc check_member(const std::string& id, const std::optional<std::string>& instance,
                     std::int32_t of_generation) const;
   void beat(const std::string& id);
+  void welcome_back(const std::string& id, const JoinReply& reply);
   void prepare();
   void complete_if_all_joined();
   void complete();

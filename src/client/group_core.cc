@@ -116,6 +116,7 @@ void GroupCore::on_metadata(const Result<void>& outcome) {
       become(std::move(found), "the topics that match have changed");
   }
   if (sharing_) return share_out();
+  if (std::exchange(counts_wanted_, false)) shared_counts_ = counts_of(group_topics_);
   if (!membership_.is_leader() || membership_.phase() != Membership::Phase::stable) return;
   if (counts_of(group_topics_) == shared_counts_) return;
   act(membership_.join(now(), "topics or partitions of the group have changed"));
@@ -154,8 +155,24 @@ void GroupCore::share_out() {
   const Sharing sharing = std::move(*sharing_);
   sharing_.reset();
   shared_counts_ = counts_of(sharing.members.topics);
-  act(membership_.share_out(now(), sharing.attempt,
-                            protocol_.share_out(sharing.members, shared_counts_)));
+  auto shares = protocol_.share_out(sharing.members, shared_counts_);
+  if (shares && GroupProtocol::is_moving(sharing.members, *shares)) await_moves();
+  act(membership_.share_out(now(), sharing.attempt, std::move(shares)));
+}
+
+void GroupCore::await_moves() {
+  // A member that does not poll for so long has lost what it had; the rest is the news of it.
+  moved_by_ = now() + options_.max_poll_interval + options_.session_timeout;
+  moving_generation_ = membership_.metadata().generation;
+}
+
+void GroupCore::on_timer() {
+  act(membership_.on_timer(now()));
+  if (now() < moved_by_) return;
+  moved_by_ = MonoTime::max();
+  if (membership_.is_leader() && membership_.phase() == Membership::Phase::stable &&
+      membership_.metadata().generation == moving_generation_)
+    act(membership_.join(now(), "what was to move has not come"));
 }
 
 void GroupCore::poll(MonoTime deadline, PollDone done) {
@@ -307,6 +324,8 @@ void GroupCore::leave(const std::string& reason, MonoTime deadline,
   event_.reset();
   join_again_ = false;
   sharing_.reset();
+  counts_wanted_ = false;
+  moved_by_ = MonoTime::max();
   owned_generation_ = -1;
   core_.own({});
   const bool known = coordinator_.connection(Lane::coordinator) != nullptr;

@@ -101,6 +101,7 @@ class GroupCore final : private CommitJudge {
   void on(const Prepare& action);
   void on(const SendJoin& action);
   void on(ShareOut& action);
+  void on(WatchOver& action);
   void on(const SendSync& action);
   void on(const SendHeartbeat& action);
   void on(const SendLeave& action);
@@ -113,6 +114,11 @@ class GroupCore final : private CommitJudge {
   std::vector<std::string> matching() const;
   Assignor::PartitionCounts counts_of(const std::set<std::string>& topics) const;
   void share_out();
+  /// Joins again at a time when what moves must have come, if this generation still runs then. Who
+  /// was to give it up may have lost it and come back as the static member that it is: then nobody
+  /// has it, and nobody but the leader knows.
+  void await_moves();
+  void on_timer();
   void watch_group(std::set<std::string> topics);
 
   void advance();
@@ -142,6 +148,9 @@ class GroupCore final : private CommitJudge {
   std::set<std::string> group_topics_;       // of all members, while we lead
   Assignor::PartitionCounts shared_counts_;  // that the last sharing was made from
   std::optional<Sharing> sharing_;           // waits for metadata
+  bool counts_wanted_ = false;               // of a generation that was shared out before we came
+  MonoTime moved_by_ = MonoTime::max();
+  std::int32_t moving_generation_ = -1;
   std::int32_t owned_generation_ = -1;
 
   std::deque<Step> steps_;

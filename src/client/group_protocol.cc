@@ -86,6 +86,19 @@ Result<std::map<std::string, std::string>> GroupProtocol::share_out(
   return out;
 }
 
+bool GroupProtocol::is_moving(const Members& members,
+                              const std::map<std::string, std::string>& shares) {
+  std::set<TopicPartition> given;
+  for (const auto& [member, bytes] : shares) {
+    const auto assignment = decode_assignment(bytes);
+    if (assignment) given.insert(assignment->partitions.begin(), assignment->partitions.end());
+  }
+  for (const GroupMember& member : members.members)
+    for (const TopicPartition& partition : member.subscription.owned)
+      if (members.topics.contains(partition.topic) && !given.contains(partition)) return true;
+  return false;
+}
+
 Result<GroupAssignment> GroupProtocol::accept(const std::string& protocol, std::string_view bytes,
                                               const GroupMetadata& member) const {
   const auto assignor = find(protocol);

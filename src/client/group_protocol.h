@@ -42,6 +42,10 @@ class GroupProtocol {
   Result<std::map<std::string, std::string>> share_out(
       const Members& members, const Assignor::PartitionCounts& counts) const;
 
+  /// True if a partition that a member owns is given to nobody: it moves, and is shared out when it
+  /// was given up.
+  static bool is_moving(const Members& members, const std::map<std::string, std::string>& shares);
+
   /// Tells the assignor too.
   Result<GroupAssignment> accept(const std::string& protocol, std::string_view bytes,
                                  const GroupMetadata& member) const;

@@ -1,6 +1,8 @@
 // GroupCore's requests: what the membership wants sent, and what the answers say.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "client/group_core.h"
 #include "kafka/messages/heartbeat.h"
@@ -47,11 +49,11 @@ void GroupCore::act(MembershipActions actions) {
 
 void GroupCore::plan_timer() {
   loop_.cancel(std::exchange(timer_, io::TimerId::none));
-  const MonoTime next = membership_.next_timer();
+  const MonoTime next = std::min(membership_.next_timer(), moved_by_);
   if (next == MonoTime::max()) return;
-  timer_ = loop_.call_at(next, [this] {
+  timer_ = loop_.call_at(next, [this, alive = alive_] {
     timer_ = io::TimerId::none;
-    act(membership_.on_timer(now()));
+    if (*alive) on_timer();
   });
 }
 
@@ -68,6 +70,8 @@ void GroupCore::on(const Prepare& action) {
       steps_.front().kind = Step::Kind::revoke;
   }
   sharing_.reset();
+  counts_wanted_ = false;
+  moved_by_ = MonoTime::max();
   steps_.push_back({action.lost ? Step::Kind::lose : Step::Kind::prepare});
   advance();
 }
@@ -114,6 +118,14 @@ void GroupCore::on(ShareOut& action) {
   core_.cluster().later(Duration(0), [this, alive = alive_] {
     if (*alive && sharing_) share_out();
   });
+}
+
+// What the one before us has shared out is not known, nor whether all of it has come.
+void GroupCore::on(WatchOver& action) {
+  watch_group(GroupProtocol::read(std::move(action.protocol), std::move(action.members)).topics);
+  counts_wanted_ = true;
+  if (protocol_.cooperative()) await_moves();
+  core_.cluster().refresh();
 }
 
 void GroupCore::on(const SendSync& action) {

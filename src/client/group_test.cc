@@ -494,6 +494,54 @@ TEST_F(GroupTest, a_static_member_that_restarts_keeps_its_partitions_without_a_r
   ASSERT_TRUE(owns(*again, 3));
 }
 
+// It was to give them up, has lost them, and is back as if it had never had them: no rebalance
+// tells that nobody has them.
+TEST_F(GroupTest, what_a_static_member_loses_while_it_moves_is_given_to_others) {
+  auto with = options();
+  with.group_instance_id = "one";
+  with.max_poll_interval = 4s;
+  cluster.add_topic("u", 1);
+  auto leader = app("leader");
+  leader->start({"u"});
+  ASSERT_TRUE(owns(*leader, 1));
+  auto a = app("a", with);
+  a->start({"t"});
+  ASSERT_TRUE(owns(*a, 6));
+  a->stalled = true;
+  world.run_for(1100ms);  // its last poll is over
+  auto c = app("c");
+  c->start({"t"});
+  world.run_for(5s);
+  EXPECT_EQ(cluster.group("g").state, FakeGroup::State::stable) << "a has heard what it gives up";
+  for (const auto& partition : a->owned()) ledger.owners.erase(partition);
+  a->resume();
+  ASSERT_TRUE(owns(*c, 3));
+  EXPECT_EQ(a->owned().size(), 3U);
+  const auto& reasons = cluster.group("g").reasons;
+  EXPECT_NE(std::find(reasons.begin(), reasons.end(), "what was to move has not come"),
+            reasons.end());
+}
+
+TEST_F(GroupTest, a_leader_that_comes_back_statically_watches_the_topics_of_the_group) {
+  auto with = options();
+  with.group_instance_id = "one";
+  auto a = app("a", with);
+  a->start({"t"});
+  ASSERT_TRUE(owns(*a, 6));
+  auto b = app("b");
+  b->start({"t"});
+  ASSERT_TRUE(owns(*b, 3));
+  ASSERT_EQ(cluster.group("g").leader, cluster.group("g").member_ids().front());
+  a->kill();
+  auto with_again = options();
+  with_again.group_instance_id = "one";
+  auto again = app("again", with_again);
+  again->start({"t"});
+  ASSERT_TRUE(owns(*again, 3));
+  cluster.add_topic("t", 8);
+  EXPECT_TRUE(world.run_until([&] { return ledger.owners.size() == 8; }, 60s));
+}
+
 TEST_F(GroupTest, who_has_lost_its_instance_id_to_another_ends_with_an_error) {
   auto with = options();
   with.group_instance_id = "one";

@@ -201,6 +201,8 @@ void Membership::joined(Actions& out, MonoTime now, JoinAnswer& answer) {
   last_answer_ = now;
   next_beat_ = now + options_.heartbeat_interval;
   beating_ = false;
+  if (leader_ && answer.skip_assignment)
+    out.emplace_back(WatchOver{protocol_, std::move(answer.members)});
   if (!leader_ || answer.skip_assignment) return send_sync(out, {});
   phase_ = Phase::sharing;
   out.emplace_back(ShareOut{attempt_, protocol_, std::move(answer.members)});

@@ -45,6 +45,12 @@ struct SendJoin {
   std::string reason;
   Duration timeout{};
 };
+/// We lead a generation that goes on as it is (KIP-814): nothing is shared out, but what the others
+/// want is to be watched.
+struct WatchOver {
+  std::string protocol;
+  std::vector<std::pair<GroupMember, std::string>> members;
+};
 /// Asks the leader for share_out().
 struct ShareOut {
   std::uint64_t attempt = 0;
@@ -77,8 +83,8 @@ struct Deliver {
 struct Fatal {
   Error error{Errc::none};
 };
-using MembershipAction = std::variant<FindCoordinator, Prepare, SendJoin, ShareOut, SendSync,
-                                      SendHeartbeat, SendLeave, Deliver, Fatal>;
+using MembershipAction = std::variant<FindCoordinator, Prepare, SendJoin, ShareOut, WatchOver,
+                                      SendSync, SendHeartbeat, SendLeave, Deliver, Fatal>;
 using MembershipActions = std::vector<MembershipAction>;
 
 struct JoinAnswer {

@@ -120,8 +120,10 @@ TEST_F(MembershipTest, a_leader_that_comes_back_statically_keeps_the_assignment)
   JoinAnswer answer = follower();
   answer.leader = "m1";
   answer.skip_assignment = true;
+  answer.members = {{GroupMember{.id = "m1"}, "s1"}, {GroupMember{.id = "m2"}, "s2"}};
   answer_join(std::move(answer));
   EXPECT_EQ(find<ShareOut>(), nullptr);
+  EXPECT_EQ(take<WatchOver>().members.size(), 2U);
   EXPECT_TRUE(take<SendSync>().assignments.empty());
 }
 

@@ -51,6 +51,7 @@ enum class Count : std::uint8_t {
   found_prepared,
   native_records,
   native_transactions,
+  native_stream_transactions,
   // Groups.
   generations,
   assignments,
@@ -64,12 +65,16 @@ enum class Count : std::uint8_t {
   static_returns,
   kept_generations,
   resumed,
+  native_assignments,
+  native_commits,
+  native_refused_commits,
+  native_losses,
   // Compaction.
   compactions,
   records_compacted,
   keys_gone,
 };
-inline constexpr std::size_t counts = 54;
+inline constexpr std::size_t counts = 59;
 
 std::string_view name_of(Count count);
 

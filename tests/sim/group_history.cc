@@ -34,6 +34,21 @@ void GroupHistory::refused(const std::string& text, std::string why) {
   refused_.emplace(text, std::move(why));
 }
 
+void GroupHistory::handed(const std::string& group, std::int32_t partition, std::int64_t first,
+                          std::int64_t next) {
+  std::int64_t& end = handed_[{group, partition}];
+  if (first > end)
+    anomalies_.push_back(
+        fmt::format("poll-skip: {} partition {}: a member is handed {}, nobody was handed {}",
+                    group, partition, first, end));
+  end = std::max(end, next);
+}
+
+std::int64_t GroupHistory::handed_to(const std::string& group, std::int32_t partition) const {
+  const auto found = handed_.find({group, partition});
+  return found == handed_.end() ? 0 : found->second;
+}
+
 void GroupHistory::fetched(const std::string& group, std::int32_t partition, std::int64_t offset,
                            const std::string& text, std::int64_t floor) {
   if (offset < floor)
@@ -45,6 +60,11 @@ void GroupHistory::fetched(const std::string& group, std::int32_t partition, std
         fmt::format("group-offset: {} partition {}: commit {} was answered "
                     "with {} and is there",
                     group, partition, text, found->second));
+  if (const auto found = handed_.find({group, partition});
+      found != handed_.end() && offset > found->second)
+    anomalies_.push_back(
+        fmt::format("group-offset: {} partition {}: {} is committed, nobody was handed {}", group,
+                    partition, offset, found->second));
   raise({group, partition}, offset);
 }
 

@@ -26,6 +26,11 @@ class GroupHistory {
   std::int64_t floor_of(const std::string& group, std::int32_t partition) const;
   void committed(const std::string& group, std::int32_t partition, std::int64_t offset);
   void refused(const std::string& text, std::string why);
+  /// A member was handed the records [first, next) of a partition whose every offset is a record.
+  void handed(const std::string& group, std::int32_t partition, std::int64_t first,
+              std::int64_t next);
+  /// Every record before it was handed to somebody.
+  std::int64_t handed_to(const std::string& group, std::int32_t partition) const;
   /// A fetch that began when `floor` was the least has seen this.
   void fetched(const std::string& group, std::int32_t partition, std::int64_t offset,
                const std::string& text, std::int64_t floor);
@@ -39,6 +44,7 @@ class GroupHistory {
   std::set<std::pair<std::string, std::int32_t>> generations_;
   std::map<Place, std::int64_t> floors_;
   std::map<std::string, std::string> refused_;
+  std::map<Place, std::int64_t> handed_;
 };
 
 }  // namespace weir::tests

@@ -50,5 +50,27 @@ TEST(group_checker, finds_a_commit_that_was_refused_and_is_there) {
   EXPECT_EQ(told.found(), "group-offset");
 }
 
+TEST(group_checker, finds_a_member_that_begins_behind_what_others_were_handed) {
+  Told told;
+  told.history.handed("g", 0, 0, 5);
+  told.history.handed("g", 0, 3, 8);  // again
+  told.history.handed("g", 0, 8, 9);
+  told.history.handed("h", 0, 0, 2);
+  EXPECT_EQ(told.found(), "");
+  EXPECT_EQ(told.history.handed_to("g", 0), 9);
+  told.history.handed("g", 0, 10, 11);
+  EXPECT_EQ(told.found(), "poll-skip");
+}
+
+TEST(group_checker, finds_a_commit_of_what_nobody_was_handed) {
+  Told told;
+  told.history.handed("g", 0, 0, 5);
+  told.history.fetched("g", 0, 5, "", -1);
+  told.history.fetched("g", 1, 7, "", -1);  // nobody tells what it is handed there
+  EXPECT_EQ(told.found(), "");
+  told.history.fetched("g", 0, 6, "", -1);
+  EXPECT_EQ(told.found(), "group-offset");
+}
+
 }  // namespace
 }  // namespace weir::tests

@@ -2,11 +2,14 @@
 // of who owned what and which offsets were seen.
 #include <fmt/core.h>
 
+#include <array>
 #include <map>
 
 #include "group_member.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_fetch.h"
+#include "native_member.h"
+#include "producer.h"
 #include "topics.h"
 
 namespace weir::tests {
@@ -191,6 +194,60 @@ GroupMember::Options member_options(World& world, int number) {
   return options;
 }
 
+/// Three of weir's own consumers in a group of theirs, which read what a producer writes; every
+/// other one is a static member.
+class NativeGroup {
+ public:
+  NativeGroup(World& world, GroupHistory& history)
+      : history_(history),
+        producer_(world, sends_, {.topics = 1, .partitions = partitions}),
+        observer_(world, history, name_) {
+    constexpr std::shared_ptr<Assignor> (*assignors[])() = {range_assignor, sticky_assignor,
+                                                            cooperative_sticky_assignor};
+    auto* const assignor = assignors[world.rng.below(std::size(assignors))];
+    for (int i = 0; i < 3; ++i)
+      members_.push_back(std::make_unique<NativeCommitter>(
+          world, history,
+          NativeMember::Options{.group = name_,
+                                .number = i,
+                                .topic = topic,
+                                .instance = i % 2 == 0 && world.rng.one_in(2)
+                                                ? std::optional("native-" + std::to_string(i))
+                                                : std::nullopt,
+                                .assignor = assignor}));
+  }
+  void start() {
+    producer_.start();
+    observer_.start();
+    for (auto& member : members_) member->start();
+  }
+  void finish() {
+    producer_.finish();
+    for (auto& member : members_) member->finish();
+  }
+  /// Somebody was handed everything that was acknowledged.
+  bool is_through() const {
+    if (!producer_.quiet()) return false;
+    return std::ranges::all_of(sends_.sends, [this](const sim::Send& send) {
+      const auto partition = send.partition.back() - '0';
+      return send.outcome != sim::Outcome::ok ||
+             history_.handed_to(name_, partition) >=
+                 send.base_offset + static_cast<std::int64_t>(send.values.size());
+    });
+  }
+  /// Before the world ends.
+  void let_go() { members_.clear(); }
+  Observer& observer() { return observer_; }
+
+ private:
+  const GroupHistory& history_;
+  const std::string name_ = "n";
+  sim::History sends_;
+  Producer producer_;
+  Observer observer_;
+  std::vector<std::unique_ptr<NativeCommitter>> members_;
+};
+
 SimResult run(World& world) {
   world.set("group.min.session.timeout.ms", "100");
   world.set("group.initial.rebalance.delay.ms", world.rng.one_in(3) ? "50" : "0");
@@ -205,25 +262,33 @@ SimResult run(World& world) {
     members.push_back(std::make_unique<Member>(world, history, member_options(world, i)));
   Observer g(world, history, "g");
   Observer h(world, history, "h");
+  NativeGroup natives(world, history);
   for (auto& member : members) member->start();
   g.start();
   h.start();
+  natives.start();
   world.run_through({.length = fault_period, .crashes = 2 + static_cast<int>(world.rng.below(3))});
 
   for (auto& member : members) member->finish();
+  natives.finish();
   const auto owns = [](const auto& member) { return member->owns_something(); };
   if (!world.settle([&] {
         return std::any_of(members.begin(), members.begin() + 3, owns) &&
                std::any_of(members.begin() + 3, members.end(), owns);
       }))
     world.anomaly("progress: no group is stable after the faults are over");
+  if (!world.run_until([&] { return natives.is_through(); }))
+    world.anomaly("real-time-lag: weir's members are behind a minute after the faults");
   world.sim.run_for(1s);
+  natives.let_go();
   // Once more after a power cut: what was seen must not depend on the page cache.
   world.power_cut();
   world.start_broker();
-  g.rounds = 0;
-  h.rounds = 0;
-  if (!world.run_until([&] { return g.rounds > 1 && h.rounds > 1; }))
+  const std::array observers = {&g, &h, &natives.observer()};
+  for (Observer* observer : observers) observer->rounds = 0;
+  if (!world.run_until([&] {
+        return std::ranges::all_of(observers, [](const auto* each) { return each->rounds > 1; });
+      }))
     world.anomaly("unseen: offsets cannot be fetched after the last power cut");
   world.counters[Count::generations] = history.generations();
   return world.result({});

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "native_clients.h"
+#include "native_stream_member.h"
 #include "producer.h"
 #include "stream_member.h"
 #include "transaction_owner.h"
@@ -36,8 +37,14 @@ class Cast {
   explicit Cast(WholeRun& run) : run_(run) {
     for (int i = 0; i < 3; ++i) add_owners("id" + std::to_string(i));
     const auto members = 1 + run.world.rng.below(3);
-    for (std::uint64_t i = 0; i < members; ++i)
-      members_.push_back(std::make_unique<StreamMember>(run, static_cast<int>(i)));
+    // Scripted members and weir's own do not speak of the same assignments.
+    const bool native = run.world.rng.one_in(2);
+    for (int i = 0; i < static_cast<int>(members); ++i) {
+      if (native)
+        native_members_.push_back(std::make_unique<NativeStreamMember>(run, i));
+      else
+        members_.push_back(std::make_unique<StreamMember>(run, i));
+    }
     producers_.push_back(std::make_unique<Producer>(
         run.world, run.sends,
         Producer::Options{.topics = plain_topics, .pause_max_ms = 200, .waits_for_first = true}));
@@ -49,6 +56,7 @@ class Cast {
     for (auto& owner : native_owners_) owner->start();
     for (auto& producer : native_producers_) producer->start();
     for (auto& member : members_) member->start();
+    for (auto& member : native_members_) member->start();
     for (auto& producer : producers_) producer->start();
   }
   void finish() {
@@ -56,6 +64,7 @@ class Cast {
     for (auto& owner : native_owners_) owner->finish();
     for (auto& producer : native_producers_) producer->finish();
     for (auto& member : members_) member->finish();
+    for (auto& member : native_members_) member->finish();
     for (auto& producer : producers_) producer->finish();
   }
   bool quiet() const {
@@ -64,6 +73,7 @@ class Cast {
            std::all_of(native_owners_.begin(), native_owners_.end(), is_quiet) &&
            std::all_of(native_producers_.begin(), native_producers_.end(), is_quiet) &&
            std::all_of(members_.begin(), members_.end(), is_quiet) &&
+           std::all_of(native_members_.begin(), native_members_.end(), is_quiet) &&
            std::all_of(producers_.begin(), producers_.end(), is_quiet);
   }
   void say_who_is_stuck() {
@@ -76,6 +86,8 @@ class Cast {
       if (!owner->quiet()) say(owner->describe());
     for (const auto& member : members_)
       if (!member->quiet()) say(member->describe());
+    for (const auto& member : native_members_)
+      if (!member->quiet()) say(member->describe());
     for (const auto& producer : producers_)
       if (!producer->quiet()) say("a producer");
     for (const auto& producer : native_producers_)
@@ -85,6 +97,7 @@ class Cast {
   void let_go() {
     native_owners_.clear();
     native_producers_.clear();
+    native_members_.clear();
   }
   const std::set<std::string>& ids() const { return ids_; }
 
@@ -113,6 +126,7 @@ class Cast {
   std::vector<std::unique_ptr<NativeOwner>> native_owners_;
   std::vector<std::unique_ptr<NativeProducer>> native_producers_;
   std::vector<std::unique_ptr<StreamMember>> members_;
+  std::vector<std::unique_ptr<NativeStreamMember>> native_members_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::set<std::string> ids_;
 };

@@ -30,6 +30,8 @@ constexpr Minimum minimums[] = {
     {Count::clock_jumps, 0.5},
     {Count::native_records, 50},
     {Count::native_transactions, 5},
+    {Count::native_stream_transactions, 2},
+    {Count::native_assignments, 1},
     {Count::generations, 1},
     {Count::crashes, 1},
     {Count::crashes_in_recovery, 0.1},
