@@ -70,7 +70,12 @@ Answer<Page> Ask::page(std::size_t most) const {
   return page;
 }
 
-Answer<json::Value> Ask::body() const {
+const Answer<json::Value>& Ask::body() const {
+  if (!body_) body_ = read_body();
+  return *body_;
+}
+
+Answer<json::Value> Ask::read_body() const {
   const std::string_view header = request_.headers.value_or("content-type", "");
   std::string_view type = header.substr(0, header.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);

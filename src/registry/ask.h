@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,13 +49,15 @@ class Ask {
   /// 422 unless both are numbers. `most` is the server's limit.
   Answer<Page> page(std::size_t most = SIZE_MAX) const;
   /// 415, 422 without one, 400 if it is no JSON.
-  Answer<json::Value> body() const;
+  const Answer<json::Value>& body() const;
 
  private:
+  Answer<json::Value> read_body() const;
   const std::string* find_part(std::string_view name) const;
 
   const http::Request& request_;
   std::string context_;
+  mutable std::optional<Answer<json::Value>> body_;  // once somebody has asked for it
 };
 
 /// The media type that an answer to this request has.

@@ -106,6 +106,9 @@ class Decider {
   Answer<void> change_tags(const Subject& subject, const TagChanges& tags, bool strict,
                            SchemaContent& content);
   void merge_settings(const Subject& subject, const Config& config, SchemaContent& content) const;
+  template <class Wanted>
+  VersionPtr newest(const Subject& subject, bool with_deleted, const Wanted& wanted) const;
+  VersionPtr same(const Subject& subject, const SchemaContent& content, bool with_deleted) const;
   VersionPtr match(const Subject& subject, const SchemaContent& content, bool with_deleted);
   bool fits(const SchemaContent& candidate, const Version& stored);
   Answer<void> check_fit(const Subject& subject, const Config& config,

@@ -1,6 +1,7 @@
 #include "registry/formats.h"
 
 #include "base/log.h"
+#include "registry/avro_form.h"
 #include "registry/limits.h"
 
 namespace weir::registry {
@@ -92,12 +93,8 @@ Answer<avro::SchemaPtr> Formats::parse(const SchemaContent& content, const std::
   if (content.type != avro_type)
     return refuse(Code::invalid_schema, "schemas of type " + escape_for_log(content.type, 32) +
                                             " are not understood yet, only AVRO is");
-  if (removals_ != store_.removals()) {
-    removals_ = store_.removals();
-    forget();
-  }
-  const std::string key = memory_key(content, context, how);
-  if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  std::string key = memory_key(content, context, how);
+  if (const Known* known = find(key)) return known->schema;
   Walk walk;
   if (auto r = resolve(content.references, context, how.with_deleted, walk); !r)
     return refuse(r.error());
@@ -108,9 +105,32 @@ Answer<avro::SchemaPtr> Formats::parse(const SchemaContent& content, const std::
     if (known_.size() >= limits::cached_schemas || known_bytes_ + key.size() > limits::cached_bytes)
       forget();
     known_bytes_ += key.size();
-    known_.emplace(key, *parsed);
+    known_.emplace(std::move(key), Known{.schema = *parsed});
   }
   return std::move(*parsed);
+}
+
+Formats::Known* Formats::find(const std::string& key) {
+  if (removals_ != store_.removals()) {
+    removals_ = store_.removals();
+    forget();
+  }
+  const auto found = known_.find(key);
+  return found == known_.end() ? nullptr : &found->second;
+}
+
+Answer<std::string> Formats::stored_text(const SchemaContent& content, const std::string& context,
+                                         ParseHow how, bool normalize) {
+  const auto parsed = parse(content, context, how);
+  if (!parsed) return refuse(parsed.error());
+  if (normalize) return normalized_text(**parsed);
+  Known* known = find(memory_key(content, context, how));
+  if (known == nullptr) return (*parsed)->text();
+  if (known->stored.empty()) {
+    known->stored = (*parsed)->text();
+    known_bytes_ += known->stored.size();
+  }
+  return known->stored;
 }
 
 Answer<avro::SchemaPtr> Formats::parse(const Version& version) {

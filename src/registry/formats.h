@@ -41,6 +41,9 @@ class Formats {
                                           ParseHow how);
   /// A schema of the store.
   Answer<contract::avro::SchemaPtr> parse(const Version& version);
+  /// The text under which it is stored, or its normalised form. 42201.
+  Answer<std::string> stored_text(const SchemaContent& content, const std::string& context,
+                                  ParseHow how, bool normalize);
 
   /// The text in which every type of another schema is spelled out; the text itself where that
   /// cannot be had.
@@ -56,14 +59,21 @@ class Formats {
 
  private:
   struct Walk;
+  struct Known {
+    contract::avro::SchemaPtr schema;
+    std::string stored{};  // its text; empty until somebody asks
+  };
+
   void forget();
+  /// What is known of that key; nullptr: nothing, or it has to be parsed anew.
+  Known* find(const std::string& key);
   Answer<void> resolve(const std::vector<Reference>& references, const std::string& context,
                        bool with_deleted, Walk& walk);
   VersionPtr target(const Reference& reference, const std::string& context, bool with_deleted,
                     bool& is_latest) const;
 
   const Store& store_;
-  std::map<std::string, contract::avro::SchemaPtr> known_;
+  std::map<std::string, Known> known_;
   std::size_t known_bytes_ = 0;
   std::uint64_t removals_ = 0;
 };

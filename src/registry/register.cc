@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "registry/avro_form.h"
 #include "registry/decider.h"
 #include "registry/json_read.h"
 #include "registry/limits.h"
@@ -110,11 +109,11 @@ Problem no_such_subject(const Subject& subject) {
 Answer<void> Decider::to_stored_form(const Subject& subject, const Config& config, bool strict,
                                      bool normalize, SchemaContent& content) {
   const bool validate = flag_in(config, "validateNewSchemas", policy_.validate_new_schemas);
-  const auto parsed = formats_.parse(content, subject.context,
-                                     {.strict = strict && validate, .with_deleted = !strict});
-  if (!parsed) return refuse(parsed.error());
+  auto text = formats_.stored_text(
+      content, subject.context, {.strict = strict && validate, .with_deleted = !strict}, normalize);
+  if (!text) return refuse(text.error());
   content.references = pinned(store_, std::move(content.references), subject.context);
-  content.text = normalize ? normalized_text(**parsed) : (*parsed)->text();
+  content.text = std::move(*text);
   return {};
 }
 
@@ -130,25 +129,38 @@ bool Decider::fits(const SchemaContent& candidate, const Version& stored) {
   return ours.empty() && formats_.inlined(candidate, context) == formats_.inlined(content, context);
 }
 
-VersionPtr Decider::match(const Subject& subject, const SchemaContent& content, bool with_deleted) {
+template <class Wanted>
+VersionPtr Decider::newest(const Subject& subject, bool with_deleted, const Wanted& wanted) const {
   const Versions* versions = store_.find(subject);
   if (versions == nullptr) return nullptr;
-  const Identity identity = identity_of(content);
-  const auto newest = [&](const auto& wanted) -> VersionPtr {
-    for (auto at = versions->rbegin(); at != versions->rend(); ++at)
-      if ((with_deleted || !at->second->deleted) && wanted(*at->second)) return at->second;
-    return nullptr;
-  };
-  if (auto same = newest([&](const Version& v) { return v.identity == identity; })) return same;
-  return newest([&](const Version& v) { return fits(content, v); });
+  for (auto at = versions->rbegin(); at != versions->rend(); ++at)
+    if ((with_deleted || !at->second->deleted) && wanted(*at->second)) return at->second;
+  return nullptr;
+}
+
+VersionPtr Decider::same(const Subject& subject, const SchemaContent& content,
+                         bool with_deleted) const {
+  const Identity identity = identity_of(content);  // which the type is no part of
+  return newest(subject, with_deleted, [&](const Version& version) {
+    return version.identity == identity && version.content.type == content.type;
+  });
+}
+
+VersionPtr Decider::match(const Subject& subject, const SchemaContent& content, bool with_deleted) {
+  if (auto found = same(subject, content, with_deleted)) return found;
+  return newest(subject, with_deleted,
+                [&](const Version& version) { return fits(content, version); });
 }
 
 Answer<VersionPtr> Decider::look_up(const Subject& subject, const RegisterRequest& request,
                                     bool with_deleted) {
   if (!store_.exists(subject, with_deleted)) return refuse(no_such_subject(subject));
   const Config config = store_.effective_config(subject, policy_.compatibility);
-  SchemaContent content = request.content;
   const bool normalize = request.normalize || flag_in(config, "normalize", false);
+  // Most who ask have the text that is stored: it needs no parser to be known.
+  if (!normalize)
+    if (auto found = same(subject, request.content, with_deleted)) return found;
+  SchemaContent content = request.content;
   if (auto r = to_stored_form(subject, config, false, normalize, content); !r)
     return refuse(r.error());
   if (auto found = match(subject, content, with_deleted)) return found;

@@ -49,6 +49,7 @@ class TestRegistry final : public WriteGate {
           ++answers;
           out.status = response.status;
           out.text = response.body;
+          if (!reads_answers) return;
           if (auto value = json::parse(response.body)) out.body = std::move(*value);
         });
         check(answers == 1, "every request has one answer");
@@ -92,6 +93,7 @@ class TestRegistry final : public WriteGate {
 
   std::vector<StreamRecord> stream;
   std::vector<Record> changes;
+  bool reads_answers = true;  // their JSON, which is the work of a client
 
  private:
   /// The endpoints are the same in each; building their router takes long.

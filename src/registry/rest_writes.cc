@@ -4,7 +4,7 @@
 namespace weir::registry {
 
 Answer<RegisterRequest> Rest::request_in(const Ask& ask) const {
-  const auto body = ask.body();
+  const auto& body = ask.body();
   if (!body) return refuse(body.error());
   auto request = register_request_from(*body);
   if (!request) return request;
@@ -22,7 +22,7 @@ Answer<Decide> Rest::register_schema(const Ask& ask) const {
 }
 
 Answer<Decide> Rest::tag_schema(const Ask& ask) const {
-  const auto body = ask.body();
+  const auto& body = ask.body();
   if (!body) return refuse(body.error());
   auto request = tag_request_from(*body);
   if (!request) return refuse(request.error());
