@@ -113,6 +113,9 @@ class Decider {
   bool fits(const SchemaContent& candidate, const Version& stored);
   Answer<void> check_fit(const Subject& subject, const Config& config,
                          const SchemaContent& content);
+  /// Why the names that a schema reserves (`confluent:reserved`) forbid it, with validateFields.
+  std::vector<std::string> reserved_faults(const Subject& subject, const Config& config,
+                                           const SchemaContent& content);
   std::vector<VersionPtr> compared_versions(const Subject& subject, const Config& config,
                                             const SchemaContent& content, bool all) const;
   Answer<std::int32_t> choose_id(const Subject& subject, const RegisterRequest& request,

@@ -58,6 +58,8 @@ struct RuleSet {
 };
 
 inline constexpr std::string_view version_property = "confluent:version";
+/// Names that no field may have, parted by commas; minded with `validateFields`.
+inline constexpr std::string_view reserved_property = "confluent:reserved";
 inline constexpr std::string_view avro_type = "AVRO";
 inline constexpr std::string_view json_type = "JSON";
 inline constexpr std::string_view protobuf_type = "PROTOBUF";

@@ -1,5 +1,6 @@
 // Registering schemas and looking them up.
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -39,6 +40,29 @@ json::Value registered(const Version& version) {
   out.append("id", version.id);
   for (auto& [name, value] : describe(version, version.content.text))
     if (name != "id" && name != "subject") out.append(name, value);
+  return out;
+}
+
+/// The names of a list in metadata's property, parted by commas.
+std::set<std::string> reserved_names(const std::optional<Metadata>& metadata) {
+  std::set<std::string> out;
+  if (!metadata) return out;
+  const auto found = metadata->properties.find(std::string(reserved_property));
+  if (found == metadata->properties.end()) return out;
+  std::string_view rest = found->second;
+  while (!rest.empty()) {
+    std::string_view name = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (!name.empty()) out.emplace(name);
+  }
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + text;
   return out;
 }
 
@@ -267,8 +291,32 @@ std::vector<VersionPtr> Decider::compared_versions(const Subject& subject, const
   return out;
 }
 
+std::vector<std::string> Decider::reserved_faults(const Subject& subject, const Config& config,
+                                                  const SchemaContent& content) {
+  std::vector<std::string> out;
+  if (!flag_in(config, "validateFields", false)) return out;
+  const std::set<std::string> reserved = reserved_names(content.metadata);
+  if (const VersionPtr latest = store_.latest(subject))
+    for (const std::string& name : reserved_names(latest->content.metadata))
+      if (!reserved.contains(name))
+        out.push_back("{errorType:'RESERVED_FIELD_REMOVED', description:'the name \"" + name +
+                      "\" is reserved by version " + std::to_string(latest->place.version) +
+                      " and must stay in the property " + std::string(reserved_property) + "'}");
+  const auto parsed = formats_.parse(content, subject.context, {});
+  if (!parsed || (*parsed)->root().kind != avro::Kind::record) return out;
+  for (const std::string& name : reserved)
+    if ((*parsed)->root().find_field(name) >= 0)
+      out.push_back("{errorType:'FIELD_CONFLICTS_WITH_RESERVED_FIELD', description:'the name \"" +
+                    name + "\" is reserved, so no field may have it'}");
+  return out;
+}
+
 Answer<void> Decider::check_fit(const Subject& subject, const Config& config,
                                 const SchemaContent& content) {
+  const auto faults = reserved_faults(subject, config, content);
+  if (!faults.empty())
+    return refuse(Code::incompatible, "the schema of '" + shown(subject) +
+                                          "' uses reserved names: [" + joined(faults) + "]");
   const std::string name = text_in(config, "compatibilityLevel");
   const auto level = avro::parse_level(name);
   check(level.has_value(), "an effective configuration has a level");
@@ -277,14 +325,11 @@ Answer<void> Decider::check_fit(const Subject& subject, const Config& config,
                                         compared_versions(subject, config, content, all));
   if (!misfits) return refuse(misfits.error());
   if (misfits->empty()) return {};
-  std::string text = "the schema does not fit an earlier version of '" + shown(subject) + "': [";
-  bool first = true;
-  for (const auto& message :
-       messages_of(misfits->front(), name, flag_in(config, "validateFields", false))) {
-    text += (first ? "" : ", ") + message;
-    first = false;
-  }
-  return refuse(Code::incompatible, text + "]");
+  return refuse(
+      Code::incompatible,
+      "the schema does not fit an earlier version of '" + shown(subject) + "': [" +
+          joined(messages_of(misfits->front(), name, flag_in(config, "validateFields", false))) +
+          "]");
 }
 
 Answer<std::int32_t> Decider::choose_id(const Subject& subject, const RegisterRequest& request,
@@ -431,6 +476,8 @@ Answer<json::Value> Decider::check_compatibility(const Subject& subject,
     if (!verbose) return refuse(misfits.error());
     return verdict(false, {json::Value(misfits.error().message)}, json::Array());
   }
+  if (const auto faults = reserved_faults(subject, config, content); !faults.empty())
+    return verdict(false, json::Array(faults.begin(), faults.end()), json::Array());
   if (misfits->empty()) return verdict(true, {}, {});
   const auto texts = messages_of(misfits->front(), name, flag_in(config, "validateFields", false));
   return verdict(false, json::Array(texts.begin(), texts.end()),

@@ -1,5 +1,6 @@
 // The endpoints that only read: answered from the store.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/log.h"
@@ -54,6 +55,26 @@ json::Object without_place(json::Object schema, bool with_subject) {
     schema.erase("version");
   }
   return schema;
+}
+
+bool has_rule(const std::optional<RuleSet>& rules, std::string_view type) {
+  if (!rules) return false;
+  for (const auto* list : {&rules->migration, &rules->domain, &rules->encoding})
+    for (const Rule& rule : *list)
+      if (rule.type == type) return true;
+  return false;
+}
+
+/// By subject the names of those that are configured to stand for it, in order.
+std::map<Subject, json::Array> aliases_of(const Store& store) {
+  std::map<Subject, json::Array> out;
+  for (const auto& [scope, config] : store.configs()) {
+    const Subject subject = Subject::parse(scope);
+    const std::string alias = text_in(config, "alias");
+    if (!subject.name.empty() && !alias.empty())
+      out[Subject::parse(alias, subject.context)].emplace_back(scope);
+  }
+  return out;
 }
 
 }  // namespace
@@ -168,23 +189,25 @@ Answer<json::Value> Rest::ids_of_guid(const Ask& ask) const {
 // ---- by subject and version
 
 Answer<json::Value> Rest::schemas(const Ask& ask) const {
-  for (const std::string_view name : {"ruleType", "aliases"})
-    if (!ask.text(name).empty() && ask.text(name) != "false")
-      return refuse(Code::unprocessable, "\"" + std::string(name) + "\" is not supported yet");
   const auto page = ask.page(limits::listed_schemas);
   if (!page) return refuse(page.error());
   const SubjectFilter filter(ask.text("subjectPrefix"), ask.context());
   const bool latest_only = ask.flag("latestOnly");
+  const std::string rule_type = ask.text("ruleType");
   std::vector<VersionPtr> all;
+  const auto add = [&](const VersionPtr& version) {
+    if (rule_type.empty() || has_rule(version->content.rules, rule_type)) all.push_back(version);
+  };
   for (const auto& [subject, versions] : store_.subjects()) {
     if (!filter.takes(subject)) continue;
     if (latest_only) {
-      if (const auto latest = store_.latest(subject, ask.flag("deleted"))) all.push_back(latest);
+      if (const auto latest = store_.latest(subject, ask.flag("deleted"))) add(latest);
       continue;
     }
     for (const auto& [_, version] : versions)
-      if (is_listed(*version, ask.flag("deleted"), false)) all.push_back(version);
+      if (is_listed(*version, ask.flag("deleted"), false)) add(version);
   }
+  const auto aliases = ask.flag("aliases") ? aliases_of(store_) : std::map<Subject, json::Array>();
   json::Array out;
   std::size_t bytes = 0;
   for (const VersionPtr& version : page->of(all)) {
@@ -192,7 +215,10 @@ Answer<json::Value> Rest::schemas(const Ask& ask) const {
     if (bytes > limits::listed_bytes)
       return refuse(Code::unprocessable, "more than 8 MiB of schemas: ask for fewer, limit=" +
                                              std::to_string(std::max<std::size_t>(out.size(), 1)));
-    out.push_back(describe(*version, version->content.text));
+    json::Object one = describe(*version, version->content.text);
+    if (const auto found = aliases.find(version->place.subject); found != aliases.end())
+      one.append("aliases", found->second);
+    out.push_back(std::move(one));
   }
   return out;
 }

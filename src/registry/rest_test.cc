@@ -422,5 +422,46 @@ TEST(Changes, tell_what_is_different) {
   EXPECT_NE(registry.changes[3].value->find(R"("versions":[1,2])"), std::string::npos);
 }
 
+TEST(Lists, tell_the_aliases_of_a_subject_and_choose_by_a_rules_type) {
+  TestRegistry registry;
+  registry.add("a", text_schema);
+  registry.call("PUT", "/config/other", R"({"alias":"a"})");
+  registry.call("PUT", "/config/again", R"({"alias":"a"})");
+  const std::string with_rule =
+      R"({"schema":"\"int\"","ruleSet":{"domainRules":[{"name":"r","type":"CEL","expr":"true"}]}})";
+  ASSERT_EQ(registry.call("POST", "/subjects/b/versions", with_rule).status, 200);
+  const auto listed = registry.call("GET", "/schemas?aliases=true");
+  EXPECT_NE(listed.text.find(R"("aliases":["again","other"])"), std::string::npos) << listed.text;
+  EXPECT_EQ(registry.call("GET", "/schemas").text.find("aliases"), std::string::npos);
+  const auto ruled = registry.call("GET", "/schemas?ruleType=CEL");
+  ASSERT_EQ(ruled.body.as_array()->size(), 1U);
+  EXPECT_NE(ruled.text.find(R"("subject":"b")"), std::string::npos);
+  EXPECT_EQ(registry.call("GET", "/schemas?ruleType=ENCRYPT").text, "[]");
+}
+
+TEST(ValidateFields, keeps_reserved_names_out_of_fields_and_in_the_list) {
+  TestRegistry registry;
+  registry.call("PUT", "/config/a", R"({"validateFields":true,"compatibility":"NONE"})");
+  const auto with = [&](const std::string& schema, const std::string& reserved) {
+    return json::write(json::Object{
+        {"schema", schema},
+        {"metadata",
+         json::Object{{"properties", json::Object{{"confluent:reserved", reserved}}}}}});
+  };
+  const std::string post = "/subjects/a/versions";
+  const std::string check = "/compatibility/subjects/a/versions?verbose=true";
+  ASSERT_EQ(registry.call("POST", post, with(record_schema("R", {"x"}), "y, z")).status, 200);
+  const auto used = with(record_schema("R", {"x", "y"}), "y,z");
+  EXPECT_EQ(registry.call("POST", post, used).status, 409);
+  EXPECT_NE(registry.call("POST", check, used).text.find("FIELD_CONFLICTS_WITH_RESERVED_FIELD"),
+            std::string::npos);
+  const auto dropped = with(record_schema("R", {"x", "w"}), "y");
+  EXPECT_NE(registry.call("POST", post, dropped).text.find("RESERVED_FIELD_REMOVED"),
+            std::string::npos);
+  EXPECT_EQ(registry.call("POST", post, with(record_schema("R", {"x", "w"}), "v,y,z")).status, 200);
+  registry.call("PUT", "/config/a", R"({"validateFields":false})");
+  EXPECT_EQ(registry.call("POST", post, used).status, 200);
+}
+
 }  // namespace
 }  // namespace weir::registry

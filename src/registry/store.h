@@ -61,6 +61,7 @@ class Store {
 
   /// Set at exactly this scope (a text as of scopes_of()); nullptr if nothing is.
   const Config* config_at(const std::string& scope) const;
+  const std::map<std::string, Config>& configs() const { return configs_; }
   const std::string* mode_at(const std::string& scope) const;
   const std::map<std::string, std::string>& modes() const { return modes_; }
   /// What holds for a subject, with `level` where nobody says another.
