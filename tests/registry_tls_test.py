@@ -70,7 +70,7 @@ class RegistryOverTls(unittest.TestCase):
     def test_python_client(self):
         registry = self.registry()
         settings = {"ssl.ca.location": str(self.authority.file), "basic.auth.user.info": ":".join(USER)}
-        command, env = python_client(registry.url, self.broker.address, json.dumps(settings))
+        command, env = python_client("confluent_registry.py", registry.url, self.broker.address, json.dumps(settings))
         with proc.Process(command, env=env) as process:
             process.wait_for_line("^done$", DEADLINE_S * 2)
 

@@ -270,6 +270,26 @@ TEST_F(HttpClient, a_body_that_stops_is_not_waited_for_longer) {
   EXPECT_EQ(error_of(ask(request("GET", "/"), 3s)), Errc::timed_out);
 }
 
+TEST_F(HttpClient, connections_that_are_given_up_while_they_open_are_taken_over_or_bounded) {
+  HandMade other(*servers_, 8082, {{{small}}});
+  serve();
+  start({.tls = nullptr, .connections = 1});
+  // It goes on being opened, and the next request to the same server has it.
+  EXPECT_EQ(error_of(ask(request("GET", "/hello"), 1ns)), Errc::timed_out);
+  EXPECT_TRUE(told("while connecting")) << message_;
+  EXPECT_EQ(client_->connections(), 1U);
+  EXPECT_TRUE(ask(request("GET", "/hello")));
+  EXPECT_EQ(server_->counters().connections, 1U);
+  // A request to another server takes its place, one at a time: the second waits for the network.
+  for (int i = 0; i < 3; ++i) {
+    const Url to = url(i % 2 == 0 ? "http://127.0.0.1:8082" : "http://127.0.0.1:8080");
+    EXPECT_EQ(error_of(ask(request("GET", "/"), 1ns, to)), Errc::timed_out);
+    EXPECT_LE(client_->connections(), 1U);
+  }
+  EXPECT_TRUE(ask(request("GET", "/hello")));
+  EXPECT_TRUE(ask(request("GET", "/"), 1s, url("http://127.0.0.1:8082")));
+}
+
 TEST_F(HttpClient, nobody_listens) {
   start();
   EXPECT_EQ(error_of(ask(request("GET", "/"))), Errc::connection_refused);

@@ -101,6 +101,7 @@ TEST(Register, refuses_by_the_table_of_codes) {
       {"DELETE", "/subjects/a/versions/1", "", 404, 40401},
       {"PUT", "/config", R"({"compatibility":"MAYBE"})", 422, 42203},
       {"PUT", "/config/a", R"({"colour":"red"})", 422, 422},
+      {"PUT", "/config/a", R"({"compatibilityPolicy":"LOGICAL"})", 422, 42203},
       {"GET", "/config/a", "", 404, 40408},
       {"DELETE", "/config/a", "", 404, 40401},
       {"PUT", "/mode", R"({"mode":"MAYBE"})", 422, 42204},

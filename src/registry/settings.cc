@@ -57,8 +57,10 @@ Answer<json::Value> checked(const Member& member, const json::Value& value) {
     }
     case MemberKind::policy:
       if (text != nullptr && (*text == "STRICT" || *text == "LENIENT")) return value;
-      return refuse(Code::invalid_compatibility,
-                    "the compatibility policy must be STRICT or LENIENT");
+      return refuse(
+          Code::invalid_compatibility,
+          "the compatibility policy must be STRICT or LENIENT; others, LOGICAL among them, "
+          "are not supported");
     case MemberKind::metadata: {
       auto metadata = metadata_from(value);
       if (!metadata) return refuse(metadata.error());
