@@ -59,8 +59,9 @@ void ClientConnection::send() {
   limits.body_bytes = client_->options.answer_bytes;
   parser_.emplace(limits, exchange_->to_head);
   heard_ = false;
-  stream_->write(Slice::copy_of(exchange_->bytes));
+  Slice bytes = Slice::copy_of(exchange_->bytes);
   if (!reused_ || !exchange_->idempotent) exchange_->bytes = {};  // it is never sent again
+  stream_->write(std::move(bytes));  // the last: it may fail at once
 }
 
 bool ClientConnection::is_quiet() {

@@ -97,6 +97,8 @@ void ResponseParser::read_head() {
   if (response_.status >= 200) return begin_body();
   if (response_.status == 101) {
     fail_with(400, "it changes to another protocol, unasked");
+  } else if (headers_.count("content-length") + headers_.count("transfer-encoding") > 0) {
+    fail_with(400, "an answer of 1xx says where a body ends, and has none");
   } else if (++interim_ > limits_.interim) {
     fail_with(431, "too many answers of 1xx");
   }

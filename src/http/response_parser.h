@@ -26,7 +26,8 @@ struct ResponseLimits {
 ///   a line that ends in LF alone, a CR without LF, an empty first line, a folded header,
 ///   white space before a ':', a control character, a name that is no token
 ///   another version than HTTP/1.1 or HTTP/1.0, a status that is not three digits from 100 to 599
-///   101: nobody asked for another protocol
+///   101: nobody asked for another protocol; another of 1xx with Content-Length or
+///   Transfer-Encoding
 ///   Content-Length twice, even equal, or anything but digits, or beside Transfer-Encoding
 ///   Transfer-Encoding other than one "chunked", or in HTTP/1.0
 ///   a chunk with an extension, a size beyond 8 digits, trailers

@@ -162,6 +162,8 @@ const std::string_view refused[] = {
     "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 O\x01K\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n",
     "SSH-2.0-OpenSSH\r\n",
     "\x15\x03\x01",
     "<html>",
