@@ -41,7 +41,7 @@ constexpr Column list_columns[] = {
     {.name = "coordinator", .doc = "The broker that answers for it.", .number = true},
 };
 
-Result<std::vector<std::int64_t>> producer_ids_of(const Arguments& arguments) {
+std::vector<std::int64_t> producer_ids_of(const Arguments& arguments) {
   std::vector<std::int64_t> out;
   for (const std::string_view text : arguments.all("producer")) {
     std::int64_t number = 0;
@@ -60,9 +60,7 @@ Result<Exit> list(Context& context) {
   for (const std::string_view state : arguments.all("state")) filter.states.emplace_back(state);
   if (arguments.given("longer-than"))
     filter.open_longer_than = std::chrono::milliseconds(arguments.number("longer-than"));
-  const auto producers = producer_ids_of(arguments);
-  if (!producers) return fail(producers.error());
-  filter.producer_ids = *producers;
+  filter.producer_ids = producer_ids_of(arguments);
   auto client = connect(context);
   if (!client) return fail(client.error());
   const auto transactions = client->admin().list_transactions(filter);

@@ -116,7 +116,12 @@ void GroupCore::on_metadata(const Result<void>& outcome) {
       become(std::move(found), "the topics that match have changed");
   }
   if (sharing_) return share_out();
-  if (std::exchange(counts_wanted_, false)) shared_counts_ = counts_of(group_topics_);
+  if (counts_wanted_) {
+    for (const std::string& topic : group_topics_)
+      if (core_.cluster().metadata().topic(topic) == nullptr) return core_.cluster().refresh();
+    counts_wanted_ = false;
+    shared_counts_ = counts_of(group_topics_);
+  }
   if (!membership_.is_leader() || membership_.phase() != Membership::Phase::stable) return;
   if (counts_of(group_topics_) == shared_counts_) return;
   act(membership_.join(now(), "topics or partitions of the group have changed"));
@@ -167,8 +172,9 @@ void GroupCore::await_moves() {
 }
 
 void GroupCore::on_timer() {
+  const auto alive = alive_;
   act(membership_.on_timer(now()));
-  if (now() < moved_by_) return;
+  if (!*alive || now() < moved_by_) return;
   moved_by_ = MonoTime::max();
   if (membership_.is_leader() && membership_.phase() == Membership::Phase::stable &&
       membership_.metadata().generation == moving_generation_)

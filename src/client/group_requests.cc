@@ -51,9 +51,9 @@ void GroupCore::plan_timer() {
   loop_.cancel(std::exchange(timer_, io::TimerId::none));
   const MonoTime next = std::min(membership_.next_timer(), moved_by_);
   if (next == MonoTime::max()) return;
-  timer_ = loop_.call_at(next, [this, alive = alive_] {
+  timer_ = loop_.call_at(next, [this] {
     timer_ = io::TimerId::none;
-    if (*alive) on_timer();
+    on_timer();
   });
 }
 
