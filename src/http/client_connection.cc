@@ -61,7 +61,7 @@ void ClientConnection::send() {
   heard_ = false;
   Slice bytes = Slice::copy_of(exchange_->bytes);
   if (!reused_ || !exchange_->idempotent) exchange_->bytes = {};  // it is never sent again
-  stream_->write(std::move(bytes));  // the last: it may fail at once
+  stream_->write(std::move(bytes));                               // the last: it may fail at once
 }
 
 bool ClientConnection::is_quiet() {
