@@ -102,9 +102,9 @@ def compile_commands():
 
 
 def prepare():
-    """Configures the dev preset and makes its generated headers (targets weir_..._generated), so that all can be read."""
+    """Configures the dev preset and makes its generated headers (targets ..._generated and ..._contracts), so that all can be read."""
     house.configure("dev")
-    generated = re.findall(r"^build (weir_\w+_generated): phony", (ROOT / "build" / "dev" / "build.ninja").read_text(), re.M)
+    generated = re.findall(r"^build (\w+_(?:generated|contracts)): phony", (ROOT / "build" / "dev" / "build.ninja").read_text(), re.M)
     if generated:
         done = subprocess.run(["cmake", "--build", "--preset", "dev", "--target", *generated], cwd=ROOT, capture_output=True, text=True)
         if done.returncode:

@@ -204,7 +204,7 @@ Result<Exit> test(Context& context) {
   if (!names) return fail(names.error());
   bool failed = false;
   for (const std::string& name : *names) {
-    const std::string path = folder + "/" + name;
+    const std::string path = fmt::format("{}/{}", folder, name);
     const auto bytes = io::read_file(*files, path, largest_golden_file);
     if (!bytes) return fail(bytes.error());
     auto tested = read_golden(path, *bytes, *schema);

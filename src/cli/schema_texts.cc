@@ -60,25 +60,25 @@ Result<const SchemaTexts::Known*> SchemaTexts::known_by(const std::string& name)
 }
 
 Result<std::optional<json::Value>> SchemaTexts::read(const RecordText& record, bool is_key) {
-  const auto nothing = std::optional<json::Value>();
+  using Nothing = std::optional<json::Value>;
   const auto bytes = is_key ? record.key : record.value;
-  if (!bytes) return nothing;
+  if (!bytes) return Nothing();
   const auto named = serde::named_payload(*bytes, header_in(record, serde::header_of(is_key)));
-  if (!named || !*named) return nothing;
+  if (!named || !*named) return Nothing();
   const auto known = known_by(std::string((*named)->name));
   if (!known) return fail(known.error());
   const std::string_view payload = (*named)->payload;
   const auto wrong = [&](const Error& error) {
     log_warn("consume", fmt::format("{}-{} at offset {}: {}", record.topic, record.partition,
                                     record.offset, error.message()));
-    return nothing;
+    return Nothing();
   };
   if ((*known)->type == SchemaType::json) {
     auto value = json::parse(payload);
     if (!value) return wrong(value.error());
     return std::optional(std::move(*value));
   }
-  if ((*known)->plan == nullptr) return nothing;
+  if ((*known)->plan == nullptr) return Nothing();
   const avro::Schema& schema = (*known)->plan->writer();
   // A schema that is only bytes is written without its length, as Java's serialiser does it.
   if (schema.root().kind == avro::Kind::bytes)
