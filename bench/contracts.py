@@ -6,8 +6,9 @@ usage: contracts.py [--tiny] [--out DIR] [--note TEXT]
 Ours: contract_bench (Google Benchmark), structs and views generated from src/contract/testdata/schemas/order.avsc, and generic
 values; into objects that are used again. Beside it on the same machine: Apache Avro for Java (generic values, reused), for C
 (libavro, generic values, reused; it cannot resolve), and fastavro. Each is warm, on one core. A metric `cpu_s_per_million` is
-microseconds a record. Then how much longer a source takes to compile that includes a generated header of 5, 50 and 200
-fields. Aims: decode at most 0.06 borrowed, resolve 0.17, encode 0.08.
+microseconds a record. Then what a registry answers in a second of CPU (requests to its REST API, without a
+socket), what it costs that a record names its schema, and how much longer a source takes to compile that includes a generated header of
+5, 50 and 200 fields. Aims: decode at most 0.06 borrowed, resolve 0.17, encode 0.08; 20,000 look-ups.
 """
 import argparse
 import io
@@ -39,9 +40,9 @@ CASES = {  # case -> our benchmark, what a peer calls it
 }
 
 
-def ours(seconds, repetitions):
-    """{benchmark: median CPU nanoseconds}."""
-    done = proc.run([brokers.program("contract_bench"), f"--benchmark_min_time={seconds}", "--benchmark_format=json",
+def ours(program, seconds, repetitions):
+    """{benchmark of that program: median CPU nanoseconds}."""
+    done = proc.run([brokers.program(program), f"--benchmark_min_time={seconds}", "--benchmark_format=json",
                      f"--benchmark_repetitions={repetitions}"], deadline_s=1200, cwd=ROOT)
     times = {}
     for run in json.loads(done.out)["benchmarks"]:
@@ -127,7 +128,9 @@ def main():
     data = encoded(writer.read_text(), order)
     older = {key: value for key, value in order.items() if key != "currency"} | {"clerk": "cl-77"}
     earlier_data = encoded(earlier.read_text(), older)
-    mine = ours(seconds, repetitions)
+    mine = ours("contract_bench", seconds, repetitions)
+    look_ups = {name: round(1e9 / ns) for name, ns in ours("registry_bench", seconds, repetitions).items()}
+    serde = {name: round(ns, 1) for name, ns in ours("serde_bench", seconds, repetitions).items()}
     peers = {"fastavro 1.13.1": fastavro(writer.read_text(), earlier.read_text(), bytes.fromhex(data), bytes.fromhex(earlier_data), seconds)}
     with tempfile.TemporaryDirectory() as name:
         peers["Apache Avro 1.12.2 for Java"] = java(writer, earlier, data, earlier_data, seconds, Path(name))
@@ -138,8 +141,12 @@ def main():
     results.print_rows(rows)
     for where, by_size in costs.items():
         print(f"a generated header costs, {where}: " + ", ".join(f"{size} {cost} s" for size, cost in by_size.items()))
+    print("the registry answers, in a second of CPU: " + ", ".join(f"{name} {n:,}" for name, n in look_ups.items()))
+    print("ns of a record with and without a registry: " + ", ".join(f"{name} {ns}" for name, ns in serde.items()))
     settings = {"size": "tiny" if arguments.tiny else "default", "bytes of the order": len(data) // 2,
                 "observed": {"ns of ours": {name: round(value, 1) for name, value in mine.items()},
+                             "answers of the registry in a second of CPU": look_ups,
+                             "ns of a record with and without a registry": serde,
                              "seconds more to compile with a generated header": costs}}
     results.finish("contracts", arguments, settings, rows, arguments.tiny)
 

@@ -197,7 +197,7 @@ class Admin {
   /// With its offsets. Errc::non_empty_group if it has members, group_id_not_found.
   Result<void> delete_group(const std::string& group);
   /// Every committed offset; of a group that does not exist none. `require_stable` (KIP-447): waits
-  /// for the transactions that commit some; without it, what stood before them is given.
+  /// for transactions that replace some; Kafka leaves out what only they commit. See committed().
   Result<std::map<TopicPartition, OffsetAndMetadata>> list_group_offsets(
       const std::string& group, bool require_stable = false);
   /// Makes the group if it does not exist. Errc::unknown_member_id if it has members.
