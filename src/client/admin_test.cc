@@ -51,6 +51,20 @@ TEST_F(AdminTest, a_topic_is_made_and_described_although_the_first_address_answe
   EXPECT_EQ(topic->partitions[1].leader, 1);
 }
 
+TEST_F(AdminTest, all_offsets_of_a_group_wait_for_transactions_only_if_that_is_asked) {
+  cluster.group("g").offsets = {{{"t", 0}, 7}, {{"u", 2}, 9}};
+  for (const bool stable : {false, true}) {
+    auto offsets =
+        run<std::map<TopicPartition, OffsetAndMetadata>>([&](MonoTime deadline, auto done) {
+          admin.list_group_offsets("g", stable, deadline, std::move(done));
+        });
+    ASSERT_TRUE(offsets) << offsets.error().message();
+    EXPECT_EQ(offsets->size(), 2U);
+    EXPECT_EQ(offsets->at({"u", 2}).offset, 9);
+    EXPECT_EQ(cluster.group("g").asked_for_stable, stable);
+  }
+}
+
 TEST_F(AdminTest, a_topic_that_exists_is_said_and_one_that_does_not_is_not_waited_for) {
   ASSERT_TRUE(create("t"));
   EXPECT_EQ(create("t").error().code(), Errc::topic_already_exists);

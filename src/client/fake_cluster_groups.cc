@@ -172,6 +172,7 @@ std::string FakeCluster::offset_fetch(Errc refused, const Request& request) {
   const auto asked = read<kafka::OffsetFetchRequest>(request.body, version);
   const bool by_group = version >= 8;
   FakeGroup& of = group(std::string(by_group ? asked.groups.front().group_id : asked.group_id));
+  of.asked_for_stable = asked.require_stable;
   kafka::OffsetFetchResponse response;
   response.error_code = static_cast<std::int16_t>(refused);
   auto& of_group = response.groups.emplace_back();
@@ -193,6 +194,13 @@ std::string FakeCluster::offset_fetch(Errc refused, const Request& request) {
     for (const auto& topic : *asked.topics)
       for (const std::int32_t index : topic.partition_indexes)
         add(response.topics, topic.name, index);
+  } else {
+    for (const auto& [place, offset] : of.offsets) {
+      if (by_group)
+        add(of_group.topics, place.topic, place.partition);
+      else
+        add(response.topics, place.topic, place.partition);
+    }
   }
   return written(response, version);
 }

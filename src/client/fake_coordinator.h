@@ -52,6 +52,7 @@ class FakeGroup {
   std::string leader;
   std::vector<std::string> reasons;  // of joins and leaves, as they came
   std::map<TopicPartition, std::int64_t> offsets;
+  bool asked_for_stable = false;  // by the last OffsetFetch
   std::map<TopicPartition, std::int32_t> epochs;
   std::map<TopicPartition, std::string> notes;  // metadata
   int commits = 0;                              // that were applied
