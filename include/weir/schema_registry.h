@@ -78,7 +78,7 @@ struct SchemaRegistryOptions {
   /// `retries.wait.ms`, `retries.max.wait.ms`.
   std::chrono::milliseconds retry_backoff{100};
   std::chrono::milliseconds retry_backoff_max{2'000};
-  /// Schemas that are remembered by id, by GUID and by subject, each; the oldest one goes.
+  /// Three times as many are remembered, by id, GUID and subject together; the oldest one goes.
   std::size_t cached_schemas = 1'000;
 
   /// Errc::invalid_setting: a name that there is not, with a suggestion, or a value that is none.

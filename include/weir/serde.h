@@ -8,7 +8,6 @@
 #include <weir/avro_topic.h>
 #include <weir/schema_registry.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -70,7 +69,7 @@ struct SerdeOptions {
   SchemaIdPlace key_place = SchemaIdPlace::prefix;
   SchemaIdPlace value_place = SchemaIdPlace::prefix;
   WithoutSchema without_schema = WithoutSchema::fail;
-  /// After a registry that did not answer, and a schema that it does not have: until this is over
+  /// After a registry that did not answer, that lacks a schema or refuses one: until this is over
   /// nobody asks again, and every value that would have to gets the same error at once.
   std::chrono::milliseconds retry_pause{1'000};
 

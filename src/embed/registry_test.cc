@@ -47,6 +47,22 @@ TEST(EmbeddedRegistry, judges_by_the_level_it_was_given) {
   EXPECT_EQ(client.versions("birds-value").error().code(), Errc::not_found);
 }
 
+TEST(EmbeddedRegistry, finds_versions_by_their_properties_and_subjects_by_their_beginning) {
+  auto broker = Broker::in_memory().value();
+  auto registry = Registry::start(broker.local()).value();
+  auto client = SchemaRegistry::connect({.url = registry.url()}).value();
+  const auto made = client.register_schema(
+      "birds-value", {.text = std::string(species), .properties = {{"owner", "ann"}}});
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(client.with_metadata("birds-value", {{"owner", "ann"}}).value().id, made->id);
+  EXPECT_EQ(client.with_metadata("birds-value", {{"owner", "bob"}}).error().code(),
+            Errc::not_found);
+  ASSERT_TRUE(client.register_schema(":.lab:birds-value", {.text = std::string(species)}));
+  EXPECT_EQ(client.subjects("bi").value(), std::vector<std::string>{"birds-value"});
+  EXPECT_EQ(client.subjects(":*:").value().size(), 2U);
+  EXPECT_EQ(client.by_id(1, ":.lab:").value().schema.text, species);
+}
+
 TEST(EmbeddedRegistry, refuses_what_it_cannot_be) {
   auto broker = Broker::in_memory().value();
   EXPECT_EQ(Registry::start(broker.local(), {.compatibility = "SOME"}).error().code(),

@@ -122,6 +122,7 @@ struct Core::State {
   std::map<std::string, Missing, std::less<>> missing;  // with `asking`
 
   std::vector<std::unique_ptr<Writing>> writings;  // with `asking`
+  std::optional<Missing> unwritable;               // the same: why nothing can be written just now
   std::atomic<Writing*> writing = nullptr;
 
   std::string where() const { return topic + (is_key ? ", key: " : ", value: "); }
@@ -325,6 +326,7 @@ Result<Writing*> Core::State::writing_now() {
   const std::lock_guard asks(asking);
   Writing* now = writing.load(std::memory_order_relaxed);
   if (valid(now)) return now;
+  if (unwritable && clock.now() < unwritable->until) return fail(unwritable->why);
   const auto until = options.latest_ttl ? clock.now() + *options.latest_ttl : MonoTime::max();
   auto made = ask([&]() -> Result<std::unique_ptr<Writing>> {
     auto schema = schema_to_write();
@@ -332,7 +334,10 @@ Result<Writing*> Core::State::writing_now() {
     return make_writing(*schema);
   });
   if (!made) {
-    if (now == nullptr || !made.error().retriable()) return fail(told(made.error()));
+    if (now == nullptr || !made.error().retriable()) {
+      unwritable = Missing{told(made.error()), clock.now() + options.retry_pause};
+      return fail(unwritable->why);
+    }
     // What was the latest is good enough until the registry is back.
     log_warn("serde", fmt::format("{}the latest version stays what it was: {}", where(),
                                   made.error().message()));

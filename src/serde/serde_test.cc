@@ -10,6 +10,7 @@
 #include "client/fetched.h"
 #include "kafka/batch_builder.h"
 #include "serde/fake_registry.h"
+#include "serde/limits.h"
 
 namespace weir::serde {
 namespace {
@@ -262,6 +263,50 @@ TEST_F(Serde, without_registration_a_missing_schema_says_what_to_do) {
       << done.error().message();
   fake_.add("birds.sightings-value", own_text);
   EXPECT_EQ(written(*codec(SerdeOptions::production()), wren).substr(0, 5), prefix(100));
+}
+
+TEST_F(Serde, a_schema_that_the_registry_refuses_is_not_offered_with_every_value) {
+  for (const int status : {404, 409, 422}) {
+    const auto it = codec({.retry_pause = 1h});
+    fake_.answer_with = status;
+    const int before = fake_.asked();
+    std::string bytes;
+    for (int i = 0; i < 50; ++i) EXPECT_FALSE(it->encode(wren, bytes));
+    EXPECT_EQ(fake_.asked(), before + 1) << status;
+    EXPECT_EQ(bytes, "");
+  }
+  fake_.answer_with = 409;
+  const auto soon = codec({.retry_pause = 0ms});
+  std::string bytes;
+  EXPECT_EQ(soon->encode(wren, bytes).error().code(), Errc::incompatible_schema);
+  fake_.answer_with = 0;
+  EXPECT_TRUE(soon->encode(wren, bytes));
+}
+
+TEST_F(Serde, more_schemas_than_a_codec_keeps_are_read_too) {
+  const auto it = codec();
+  std::vector<int> ids;
+  for (std::size_t i = 0; i < limits::resolved_schemas + 3; ++i)
+    ids.push_back(fake_.add("birds.sightings-value",
+                            record_of(R"({"name":"species","type":"string"},{"name":"x)" +
+                                      std::to_string(i) + R"(","type":"boolean"})")));
+  for (int round = 0; round < 2; ++round)
+    for (const int id : ids)
+      ASSERT_EQ(it->decode(prefix(id) + "\x08wren\x01").value().species, "wren") << id;
+  EXPECT_EQ(fake_.asked(), static_cast<int>(ids.size()));  // the registry's client remembers them
+}
+
+TEST_F(Serde, the_registrys_client_remembers_so_many_schemas_and_no_more) {
+  auto registry = SchemaRegistry::connect({.url = fake_.url(), .cached_schemas = 1}).value();
+  std::vector<int> ids;
+  for (const std::string& text : {species_only, species_and_more, count_as_text, own_text})
+    ids.push_back(fake_.add("s", text));
+  for (const int id : ids) EXPECT_TRUE(registry.by_id(id));
+  EXPECT_EQ(fake_.asked(), 4);
+  EXPECT_TRUE(registry.by_id(ids[3]));
+  EXPECT_EQ(fake_.asked(), 4);
+  EXPECT_TRUE(registry.by_id(ids[0]));  // the oldest has gone
+  EXPECT_EQ(fake_.asked(), 5);
 }
 
 TEST_F(Serde, writes_by_the_latest_version) {
