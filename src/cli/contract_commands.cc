@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/schemas.h"
 #include "contract/avro/compatibility.h"
 #include "contract/avro/generate.h"
 #include "io/runtime.h"
@@ -99,15 +100,6 @@ constexpr Column difference_columns[] = {
     {.name = "at", .doc = "A JSON pointer into the reader's schema.", .in_table = false},
 };
 
-Result<avro::SchemaPtr> read_schema(io::FileSystem& files, std::string_view name) {
-  auto text = io::read_file(files, std::string(name), largest_schema_file);
-  if (!text) return fail(text.error());
-  auto schema = avro::Schema::parse(*text);
-  if (!schema)
-    return fail(schema.error().code(), fmt::format("{}: {}", name, schema.error().message()));
-  return schema;
-}
-
 Result<Exit> check(Context& context) {
   auto output = Output::open(context, difference_columns);
   if (!output) return fail(output.error());
@@ -118,13 +110,12 @@ Result<Exit> check(Context& context) {
                 fmt::format("--level {}: want NONE, BACKWARD, FORWARD or FULL, each also with "
                             "_TRANSITIVE",
                             escape_for_log(context.arguments.text("level"), 64)));
-  const auto files = io::make_real_file_system();
-  auto candidate = read_schema(*files, context.arguments.words().front());
+  auto candidate = read_avro_file(context.arguments.words().front());
   if (!candidate) return fail(candidate.error());
   const auto names = context.arguments.all("against");
   std::vector<avro::SchemaPtr> versions;
   for (const auto name : names) {
-    auto version = read_schema(*files, name);
+    auto version = read_avro_file(name);
     if (!version) return fail(version.error());
     versions.push_back(std::move(*version));
   }

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/lines.h"
 #include "cli/output.h"
+#include "cli/schemas.h"
 #include "contract/avro/container.h"
 #include "contract/avro/json_codec.h"
 #include "io/runtime.h"
@@ -16,7 +17,6 @@ namespace {
 
 namespace avro = contract::avro;
 
-constexpr std::size_t largest_schema_file = std::size_t{16} << 20U;
 constexpr std::size_t largest_golden_file = std::size_t{256} << 20U;
 constexpr std::size_t longest_value = std::size_t{16} << 20U;
 constexpr std::string_view records_end = ".avro";
@@ -43,21 +43,9 @@ struct Tested {
   }
 };
 
-Result<avro::SchemaPtr> read_schema(io::FileSystem& files, const std::string& name) {
-  auto text = io::read_file(files, name, largest_schema_file);
-  if (!text) return fail(text.error());
-  auto schema = avro::Schema::parse(*text);
-  if (!schema)
-    return fail(schema.error().code(), fmt::format("{}: {}", name, schema.error().message()));
-  return schema;
-}
-
 Result<void> write_file(io::FileSystem& files, const std::string& path, std::string_view bytes) {
   if (auto r = files.make_directories(io::parent_of(path)); !r) return r;
-  auto file = files.open(path, io::OpenMode::create);
-  if (!file) return fail(file.error());
-  if (auto r = (*file)->truncate(0); !r) return r;
-  return (*file)->write_at(0, bytes);
+  return io::write_file_durably(files, path, bytes);
 }
 
 /// How many records a container has, by its own schema.
@@ -193,7 +181,7 @@ Result<Exit> test(Context& context) {
   if (output->only_help()) return Exit::ok;
   const Arguments& arguments = context.arguments;
   const auto files = io::make_real_file_system();
-  const auto schema = read_schema(*files, std::string(arguments.words().front()));
+  const auto schema = read_avro_file(arguments.words().front());
   if (!schema) return fail(schema.error());
   const std::string folder(arguments.text("golden"));
   if (arguments.given("add")) {

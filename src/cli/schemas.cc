@@ -127,6 +127,15 @@ Result<Schema> read_schema_file(std::string_view path) {
                                        path));
 }
 
+Result<avro::SchemaPtr> read_avro_file(std::string_view path) {
+  auto text = io::read_file(*io::make_real_file_system(), std::string(path), largest_file);
+  if (!text) return fail(text.error());
+  auto schema = avro::Schema::parse(*text);
+  if (!schema)
+    return fail(schema.error().code(), fmt::format("{}: {}", path, schema.error().message()));
+  return schema;
+}
+
 Result<std::int32_t> parse_schema_version(std::string_view option, std::string_view text) {
   if (text == "latest") return -1;
   std::int32_t version = 0;

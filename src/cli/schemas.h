@@ -23,6 +23,9 @@ Result<SchemaReference> parse_reference(std::string_view text);
 /// .json. Errc::usage for another end, malformed for Avro that is none.
 Result<Schema> read_schema_file(std::string_view path);
 
+/// An Avro schema in a file, judged as a new one; the message names the file.
+Result<contract::avro::SchemaPtr> read_avro_file(std::string_view path);
+
 /// "7" or "latest", which is -1. Errc::usage.
 Result<std::int32_t> parse_schema_version(std::string_view option, std::string_view text);
 

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "config/setting.h"
 #include "registry/decider.h"
 #include "registry/json_read.h"
 #include "registry/limits.h"
@@ -49,14 +50,7 @@ std::set<std::string> reserved_names(const std::optional<Metadata>& metadata) {
   if (!metadata) return out;
   const auto found = metadata->properties.find(std::string(reserved_property));
   if (found == metadata->properties.end()) return out;
-  std::string_view rest = found->second;
-  while (!rest.empty()) {
-    std::string_view name = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
-    while (name.starts_with(' ')) name.remove_prefix(1);
-    while (name.ends_with(' ')) name.remove_suffix(1);
-    if (!name.empty()) out.emplace(name);
-  }
+  for (std::string& name : config::split_list(found->second)) out.insert(std::move(name));
   return out;
 }
 
