@@ -257,6 +257,7 @@ class FileWriter {
     for (int i = 0; i < type.enum_type_count(); ++i) alias(*type.enum_type(i));
 
     std::string body;
+    bool later = false;
     for (int i = 0; i < type.field_count(); ++i) {
       const Field& field = *type.field(i);
       if (field.type() == Field::TYPE_GROUP) continue;
@@ -266,8 +267,11 @@ class FileWriter {
       }
       const std::string name = unused_name(avro::cpp_name(field.name()), used);
       members.of_fields[&field] = name;
+      // A list of what is not complete yet can be declared, but not made: no initialiser.
+      const bool made_later = holds_incomplete(field, type);
+      later |= made_later;
       body += doc_of(field, "  ") + default_of(field) + "  " + namer().member(field) + " " + name +
-              "{};\n";
+              (made_later ? ";\n" : "{};\n");
     }
     if (state_.options.keep_unknown) {
       members.unknown = unused_name("unknown_fields", used);
@@ -276,10 +280,31 @@ class FileWriter {
     std::string text = doc_of(type, "") + "struct " + own + " {\n" + aliases;
     if (!aliases.empty() && !body.empty()) text += '\n';
     text += body + (body.empty() ? "" : "\n") + "  bool operator==(const " + own +
-            "&) const = default;\n};\n";
+            (later ? "& other) const;\n};\n" : "&) const = default;\n};\n");
+    if (later) equality(own, members);
     shorten(used, text);
     forward_ += "struct " + own + ";\n";
     header_ += in_namespace(text);
+  }
+
+  /// A list or map of another message that is still open; of itself it may be.
+  bool holds_incomplete(const Field& field, const pb::Descriptor& in) const {
+    const Field& one = field.is_map() ? *field.message_type()->map_value() : field;
+    return field.is_repeated() && one.message_type() != nullptr && one.message_type() != &in &&
+           open_.contains(one.message_type());
+  }
+
+  /// What a compiler cannot write where the struct is.
+  void equality(const std::string& own, const Members& members) {
+    std::set<std::string> names;
+    for (const auto& [field, name] : members.of_fields) names.insert(name);
+    for (const auto& [group, name] : members.of_oneofs) names.insert(name);
+    if (!members.unknown.empty()) names.insert(members.unknown);
+    std::string all;
+    for (const std::string& name : names)
+      all += (all.empty() ? "" : " &&\n         ") + name + " == other." + name;
+    source_ += in_namespace("bool " + own + "::operator==(const " + own +
+                            "& other) const {\n  return " + all + ";\n}\n");
   }
 
   static std::string default_of(const Field& field) {

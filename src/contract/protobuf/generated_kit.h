@@ -4,9 +4,11 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/text_format.h>
 #include <weir/protobuf.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,37 @@ inline std::string serialized(const pb::Message& message) {
     message.SerializePartialToCodedStream(&coded);
   }
   return out;
+}
+
+/// Makes maps of a parsed dynamic message what they mean: of equal keys the last, of an entry key
+/// and value. Dynamic messages keep all that came.
+inline void settle(pb::Message& message) {
+  const auto* reflection = message.GetReflection();
+  std::vector<const pb::FieldDescriptor*> fields;
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      settle(*reflection->MutableMessage(&message, field));
+      continue;
+    }
+    std::set<std::string> keys;
+    const int size = reflection->FieldSize(message, field);
+    std::vector<std::unique_ptr<pb::Message>> kept;
+    for (int i = size - 1; i >= 0; --i) {
+      pb::Message& one = *reflection->MutableRepeatedMessage(&message, field, i);
+      settle(one);
+      if (!field->is_map()) continue;
+      one.GetReflection()->MutableUnknownFields(&one)->Clear();
+      std::string key;
+      pb::TextFormat::PrintFieldValueToString(one, field->message_type()->map_key(), -1, &key);
+      if (!keys.insert(key).second) continue;
+      kept.emplace_back(one.New())->CopyFrom(one);
+    }
+    if (!field->is_map()) continue;
+    reflection->ClearField(&message, field);
+    for (const auto& one : kept) reflection->AddMessage(&message, field)->CopyFrom(*one);
+  }
 }
 
 }  // namespace weir::contract::protobuf

@@ -52,6 +52,7 @@ void judge(std::string_view bytes, bool same) {
         "a second writing differs");
   const auto back = message_of(*schema, weir::protobuf::Contract<T>::full_name);
   check(back->ParseFromString(written), "libprotobuf refuses what was written");
+  weir::contract::protobuf::settle(*theirs);
   check(!same || serialized(*back) == serialized(*theirs), "libprotobuf reads something else");
 }
 
