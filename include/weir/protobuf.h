@@ -47,7 +47,7 @@ struct ImportedFile {
 };
 
 namespace form {
-struct In;  // <weir/protobuf_codec.h>
+struct Input;  // <weir/protobuf_codec.h>
 struct Sizes;
 }  // namespace form
 

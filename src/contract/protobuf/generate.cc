@@ -5,6 +5,7 @@
 #include <set>
 
 #include "contract/avro/cpp_types.h"
+#include "contract/protobuf/cpp_codec.h"
 #include "contract/protobuf/cpp_types.h"
 #include "contract/protobuf/printer.h"
 
@@ -182,43 +183,56 @@ class FileWriter {
 
   void enumeration(const pb::EnumDescriptor& type) {
     const std::string& name = cpp(type.full_name()).name;
-    std::string text = doc_of(type, "") + "enum class " + name + " : std::int32_t {\n";
     std::set<std::string> used;
     std::set<int> numbers;
-    std::string names;
+    std::string constants;
     std::string cases;
     std::string texts;
     for (int i = 0; i < type.value_count(); ++i) {
       const auto& value = *type.value(i);
       const std::string constant = unused_name(avro::cpp_name(value.name()), used);
-      text +=
-          doc_of(value, "  ") + "  " + constant + " = " + std::to_string(value.number()) + ",\n";
-      texts += "    Constant{\"" + value.name() + "\", " + name + "::" + constant + "},\n";
+      constants += doc_of(value, "  ");
+      constants += filled("  $C = $N,\n", {{'C', constant}, {'N', std::to_string(value.number())}});
+      texts += filled("    Constant{\"$V\", $E::$C},\n",
+                      {{'V', value.name()}, {'E', name}, {'C', constant}});
       if (!numbers.insert(value.number()).second) continue;
-      cases += "    case " + name + "::" + constant + ": return \"" + value.name() + "\";\n";
+      cases += filled("    case $E::$C: return \"$V\";\n",
+                      {{'V', value.name()}, {'E', name}, {'C', constant}});
     }
-    text +=
-        "};\n/// The constant as the schema has it; empty if it has none of that number.\n"
-        "std::string_view to_string(" +
-        name +
-        " value) noexcept;\n"
-        "/// False if `text` is no constant.\n"
-        "bool from_string(std::string_view text, " +
-        name +
-        "& out) noexcept;\n"
-        "/// False if the schema has no constant of that number.\n"
-        "bool is_known(" +
-        name + " value) noexcept;\n";
-    header_ += in_namespace(text);
-    source_ += in_namespace(
-        "std::string_view to_string(" + name + " value) noexcept {\n  switch (value) {\n" + cases +
-        "    default: return {};\n  }\n}\n\nbool from_string(std::string_view text, " + name +
-        "& out) noexcept {\n  struct Constant {\n    std::string_view text;\n    " + name +
-        " value;\n  };\n  constexpr std::array constants = {\n" + texts +
-        "  };\n  for (const Constant& constant : constants) {\n    if (constant.text != text) "
-        "continue;\n    out = constant.value;\n    return true;\n  }\n  return false;\n}\n\nbool "
-        "is_known(" +
-        name + " value) noexcept { return !to_string(value).empty(); }\n");
+    header_ += in_namespace(doc_of(type, "") + filled(R"(enum class $E : std::int32_t {
+$C};
+/// The constant as the schema has it; empty if it has none of that number.
+std::string_view to_string($E value) noexcept;
+/// False if `text` is no constant.
+bool from_string(std::string_view text, $E& out) noexcept;
+/// False if the schema has no constant of that number.
+bool is_known($E value) noexcept;
+)",
+                                                      {{'E', name}, {'C', constants}}));
+    source_ += in_namespace(filled(R"(std::string_view to_string($E value) noexcept {
+  switch (value) {
+$C    default: return {};
+  }
+}
+
+bool from_string(std::string_view text, $E& out) noexcept {
+  struct Constant {
+    std::string_view text;
+    $E value;
+  };
+  constexpr std::array constants = {
+$T  };
+  for (const Constant& constant : constants) {
+    if (constant.text != text) continue;
+    out = constant.value;
+    return true;
+  }
+  return false;
+}
+
+bool is_known($E value) noexcept { return !to_string(value).empty(); }
+)",
+                                   {{'E', name}, {'C', cases}, {'T', texts}}));
   }
 
   /// What a message is made of comes before it; one that it lies in is still open then.
@@ -232,16 +246,11 @@ class FileWriter {
         visit(*message);
     }
     structure(type);
-    codec(type);
+    const std::string own = cpp(type.full_name()).qualified();
+    header_ += contract_text(type, own);
+    source_ += codec_text(type, own, members_.at(&type), namer());
     open_.erase(&type);
   }
-
-  struct Members {
-    std::map<const Field*, std::string> of_fields = {};
-    std::map<const pb::OneofDescriptor*, std::string> of_oneofs = {};
-    std::map<const Field*, std::string> alternatives = {};  // the names of their types
-    std::string unknown = {};
-  };
 
   void structure(const pb::Descriptor& type) {
     const std::string& own = cpp(type.full_name()).name;
@@ -270,8 +279,10 @@ class FileWriter {
       // A list of what is not complete yet can be declared, but not made: no initialiser.
       const bool made_later = holds_incomplete(field, type);
       later |= made_later;
-      body += doc_of(field, "  ") + default_of(field) + "  " + namer().member(field) + " " + name +
-              (made_later ? ";\n" : "{};\n");
+      body += doc_of(field, "  ");
+      body += default_of(field);
+      body += filled(made_later ? "  $T $M;\n" : "  $T $M{};\n",
+                     {{'T', namer().member(field)}, {'M', name}});
     }
     if (state_.options.keep_unknown) {
       members.unknown = unused_name("unknown_fields", used);
@@ -302,7 +313,7 @@ class FileWriter {
     if (!members.unknown.empty()) names.insert(members.unknown);
     std::string all;
     for (const std::string& name : names)
-      all += (all.empty() ? "" : " &&\n         ") + name + " == other." + name;
+      all += filled(all.empty() ? "$M == other.$M" : " &&\n         $M == other.$M", {{'M', name}});
     source_ += in_namespace("bool " + own + "::operator==(const " + own +
                             "& other) const {\n  return " + all + ";\n}\n");
   }
@@ -320,10 +331,12 @@ class FileWriter {
       const Field& field = *group.field(i);
       if (field.type() == Field::TYPE_GROUP) continue;
       const std::string name = unused_name(avro::cpp_name(field.name()), used);
-      members.alternatives[&field] = name;
-      aliases += doc_of(field, "  ") + "  using " + name + " = ::weir::protobuf::Member<" +
-                 std::to_string(field.number()) + ", " + namer().alternative(field) + ">;\n";
-      choices += ", " + name;
+      aliases += doc_of(field, "  ");
+      aliases += filled(
+          "  using $A = ::weir::protobuf::Member<$N, $T>;\n",
+          {{'A', name}, {'N', std::to_string(field.number())}, {'T', namer().alternative(field)}});
+      choices += ", ";
+      choices += name;
     }
     const std::string name = unused_name(avro::cpp_name(group.name()), used);
     members.of_oneofs[&group] = name;
@@ -344,120 +357,6 @@ class FileWriter {
     const std::string space = "::" + space_ + "::";
     for (auto at = text.find(space); at != std::string::npos; at = text.find(space, at))
       text.erase(at, space.size());
-  }
-
-  // ---- codecs
-
-  void codec(const pb::Descriptor& type) {
-    const std::string name = cpp(type.full_name()).qualified();
-    header_ += "template <>\nstruct weir::protobuf::Contract<" + name +
-               "> {\n  static constexpr std::string_view full_name = \"" + type.full_name() +
-               "\";\n  static std::string_view schema() noexcept;\n"
-               "  static std::span<const ImportedFile> imports() noexcept;\n"
-               "  static std::span<const std::int32_t> message_indexes() noexcept;\n"
-               "  static Result<void> encode(const " +
-               name +
-               "& value, std::string& out);\n"
-               "  static Result<void> decode(std::string_view bytes, " +
-               name +
-               "& out);\n"
-               "  static bool read(form::In& in, " +
-               name +
-               "& out);\n"
-               "  static std::uint64_t size(const " +
-               name +
-               "& value, form::Sizes& sizes);\n"
-               "  static char* write(char* p, const " +
-               name + "& value, form::Sizes& sizes);\n};\n\n";
-    const std::string of = "weir::protobuf::Contract<" + name + ">::";
-    source_ += "std::string_view " + of + "schema() noexcept { return schema_text; }\n\n" +
-               "std::span<const weir::protobuf::ImportedFile> " + of +
-               "imports() noexcept {\n  return imported_files();\n}\n\n" +
-               "std::span<const std::int32_t> " + of + "message_indexes() noexcept {\n" +
-               "  static constexpr std::int32_t indexes[] = {" + indexes(type) +
-               "};\n  return indexes;\n}\n\n" + "weir::Result<void> " + of + "encode(const " +
-               name +
-               "& value, std::string& out) {\n  return form::encode_message(value, out);\n}\n\n" +
-               "weir::Result<void> " + of + "decode(std::string_view bytes, " + name +
-               "& out) {\n  return form::decode_message(bytes, out);\n}\n\n";
-    reader(type, of, name);
-    writers(type, of, name);
-  }
-
-  std::string indexes(const pb::Descriptor& type) const {
-    std::string out;
-    for (const pb::Descriptor* at = &type; at != nullptr; at = at->containing_type())
-      out.insert(0, std::to_string(at->index()) + (out.empty() ? "" : ", "));
-    return out;
-  }
-
-  std::vector<const Field*> by_number(const pb::Descriptor& type) const {
-    std::vector<const Field*> out;
-    for (int i = 0; i < type.field_count(); ++i)
-      if (type.field(i)->type() != Field::TYPE_GROUP) out.push_back(type.field(i));
-    std::ranges::sort(out, {}, &Field::number);
-    return out;
-  }
-
-  std::string member_of(const pb::Descriptor& type, const Field& field) const {
-    const Members& members = members_.at(&type);
-    return field.real_containing_oneof() != nullptr
-               ? members.of_oneofs.at(field.real_containing_oneof())
-               : members.of_fields.at(&field);
-  }
-
-  void reader(const pb::Descriptor& type, const std::string& of, const std::string& name) {
-    std::string cases;
-    std::string seen;
-    std::string all_seen;
-    for (const Field* field : by_number(type)) {
-      const std::string form = namer().field_form(*field);
-      const std::string member = "out." + member_of(type, *field);
-      const std::string number = std::to_string(field->number());
-      std::string extra;
-      if (field->is_required()) {
-        seen += "  bool seen_" + number + " = false;\n";
-        all_seen += (all_seen.empty() ? "" : " && ") + ("seen_" + number);
-        extra = ", seen_" + number;
-      }
-      cases += "      case " + std::to_string(tag_of(*field)) + ": good = " + form + "::read(in, " +
-               member + extra + "); break;\n";
-      if (field->is_packable())
-        cases += "      case " + std::to_string(tag_of(*field, true)) + ": good = " + form +
-                 "::read_packed(in, " + member + "); break;\n";
-    }
-    const std::string& unknown = members_.at(&type).unknown;
-    source_ += "bool " + of + "read(form::In& in, [[maybe_unused]] " + name + "& out) {\n" +
-               (unknown.empty() ? "" : "  in.unknown = &out." + unknown + ".bytes;\n") + seen +
-               "  while (in.p != in.end) {\n    const char* begin = in.p;\n    std::uint32_t tag = "
-               "0;\n    if (!form::read_tag(in, tag)) return false;\n    bool good = false;\n    "
-               "switch (tag) {\n" +
-               cases +
-               "      default: good = form::keep_unknown(in, tag, begin); break;\n    }\n    if "
-               "(!good) return false;\n  }\n  return " +
-               (all_seen.empty() ? "true" : all_seen) + ";\n}\n\n";
-  }
-
-  void writers(const pb::Descriptor& type, const std::string& of, const std::string& name) {
-    const std::string& unknown = members_.at(&type).unknown;
-    std::string sizes = "  std::uint64_t total = " +
-                        (unknown.empty() ? "0" : "value." + unknown + ".bytes.size()") + ";\n";
-    std::string writes;
-    for (const Field* field : by_number(type)) {
-      const std::string form = namer().field_form(*field);
-      const std::string member = "value." + member_of(type, *field);
-      sizes += "  total += " + form + "::size(" + member + ", sizes);\n";
-      writes += "  p = " + form + "::write(p, " + member + ", sizes);\n";
-    }
-    const std::string maybe = "[[maybe_unused]] ";
-    source_ += "std::uint64_t " + of + "size(" + maybe + "const " + name + "& value, " + maybe +
-               "form::Sizes& sizes) {\n" + sizes + "  return total;\n}\n\n";
-    source_ += "char* " + of + "write(char* p, " + maybe + "const " + name + "& value, " + maybe +
-               "form::Sizes& sizes) {\n" + writes + "  return " +
-               (unknown.empty() ? "p"
-                                : "form::write_bytes(p, value." + unknown +
-                                      ".bytes.data(), value." + unknown + ".bytes.size())") +
-               ";\n}\n\n";
   }
 
   // ---- the stream
@@ -527,7 +426,8 @@ class FileWriter {
     std::string out = head() + "#pragma once\n\n#include <weir/protobuf.h>\n" +
                       (topics_.empty() ? "" : "#include <weir/protobuf_topic.h>\n") + '\n' +
                       standard_includes(body) + '\n';
-    for (const std::string& include : includes_) out += "#include \"" + include + "\"\n";
+    for (const std::string& include : includes_)
+      out += filled("#include \"$I\"\n", {{'I', include}});
     if (!includes_.empty()) out += '\n';
     if (!forward_.empty()) out += "namespace " + space_ + " {\n" + forward_ + "}\n\n";
     out += body;
@@ -563,7 +463,8 @@ class FileWriter {
         fixed += "  return {};\n}\n\n";
       } else {
         fixed += "  static constexpr weir::protobuf::ImportedFile files[] = {\n";
-        for (const std::string& import : imports) fixed += "      " + import + ",\n";
+        for (const std::string& import : imports)
+          fixed.append("      ").append(import).append(",\n");
         fixed += "  };\n  return files;\n}\n\n";
       }
     }
