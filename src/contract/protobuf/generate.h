@@ -47,6 +47,9 @@ struct GenerateOptions {
 /// The option (confluent.message_meta) of a file's first message, or (confluent.file_meta), may
 /// have the params `weir.topic`, `weir.key` and `weir.topic.kind`, as records of Avro have them.
 /// Then the header ends with that stream's Topic.
+///
+/// A message that comes in pieces, which no writer but a joiner of payloads makes, must have what
+/// it requires in each.
 Result<std::vector<GeneratedFile>> generate(std::span<const SchemaFile> files,
                                             const GenerateOptions& options = {});
 
