@@ -7,6 +7,7 @@
 #include "contract/protobuf/random_message.h"
 #include "contract/protobuf/test_kit.h"
 #include "weir/prototest/everything.h"
+#include "weir/prototest/form/names.h"
 #include "weir/prototest/old.h"
 #include "weir/prototest/plain.h"
 
@@ -52,6 +53,7 @@ TEST(ProtobufGenerated, structs_write_what_libprotobuf_writes) {
   expect_same_bytes<Left>(2, 300);
   expect_same_bytes<Plain>(3, 500);
   expect_same_bytes<prototest::Everything::Inner>(4, 200);
+  expect_same_bytes<prototest::form::class_>(5, 200);
 }
 
 TEST(ProtobufGenerated, structs_of_proto2_write_what_libprotobuf_writes_and_keep_groups) {
