@@ -288,6 +288,24 @@ TEST(ProtobufSchema, bounds_are_checked_before_libprotobuf_is_asked) {
   EXPECT_TRUE(contains(error_of(ranges + "; }"), "reserved and extension ranges, at most 1000"));
 }
 
+TEST(ProtobufSchema, a_schema_near_the_bound_is_printed_normalised_and_compared) {
+  // Oneofs, groups and maps: what has to be brought into order.
+  std::string text = "syntax = \"proto2\"; message A {";
+  for (int i = 1; i < 5000; ++i) {
+    const std::string a = std::to_string(i);
+    const std::string b = std::to_string(20'000 + i);
+    const std::string c = std::to_string(30'000 + i);
+    text += "oneof o" + a + " { int32 f" + b + " = " + b + "; }";
+    text += "optional group G" + a + " = " + c + " {} map<int32, A> m" + a + " = " + a + ";";
+  }
+  const auto parsed = schema(text + "}");
+  ASSERT_NE(parsed, nullptr);
+  EXPECT_GT(parsed->text().size(), limits::schema_bytes / 3);
+  const auto again = schema(parsed->normalized());
+  EXPECT_EQ(again->message_names(), parsed->message_names());
+  EXPECT_TRUE(again->unreadable(*parsed, Policy::strict).value().empty());
+}
+
 TEST(ProtobufSchema, messages_are_found_by_path_and_by_name) {
   const auto parsed = schema(groups);
   EXPECT_EQ(parsed->full_name().value(), "n.A");
