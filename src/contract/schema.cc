@@ -3,6 +3,7 @@
 #include <array>
 
 #include "contract/avro/avro_schema.h"
+#include "contract/protobuf/schema.h"
 
 namespace weir::contract {
 namespace {
@@ -30,7 +31,7 @@ Result<SchemaPtr> Schema::parse(Language language, std::string_view text,
                                               std::string(name_of(import.schema->language())));
   switch (language) {
     case Language::avro: return avro::parse_schema(text, options);
-    case Language::protobuf:
+    case Language::protobuf: return protobuf::parse_protobuf(text, options);
     case Language::json: break;
   }
   return fail(Errc::unsupported, std::string(name_of(language)) + " is not understood");
