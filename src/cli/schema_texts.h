@@ -9,7 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/record_format.h"
-#include "contract/avro/plan.h"
+#include "contract/schema.h"
 #include "json/json.h"
 
 namespace weir::cli {
@@ -24,16 +24,12 @@ class SchemaTexts {
   Result<std::optional<json::Value>> read(const RecordText& record, bool is_key);
 
  private:
-  struct Known {
-    SchemaType type = SchemaType::avro;
-    contract::avro::PlanPtr plan;  // nullptr: not understood
-  };
-  Result<const Known*> known_by(const std::string& name);
-  Known understood(const std::string& name, const RegisteredSchema& schema);
+  using SchemaPtr = contract::SchemaPtr;  // nullptr: not understood
+  Result<SchemaPtr> known_by(const std::string& name);
+  SchemaPtr understood(const std::string& name, const RegisteredSchema& schema);
 
   SchemaRegistry registry_;
-  std::map<std::string, Known> known_;
-  contract::avro::Arena arena_;
+  std::map<std::string, SchemaPtr> known_;
 };
 
 }  // namespace weir::cli

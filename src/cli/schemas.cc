@@ -12,6 +12,7 @@
 #include "contract/avro/idl.h"
 #include "io/file.h"
 #include "io/runtime.h"
+#include "serde/parsing.h"
 
 namespace weir::cli {
 namespace {
@@ -127,6 +128,29 @@ Result<Schema> read_schema_file(std::string_view path) {
                                        path));
 }
 
+Result<contract::SchemaPtr> parse_schema_file(std::string_view path,
+                                              std::span<const contract::Import> imports) {
+  auto schema = read_schema_file(path);
+  if (!schema) return fail(schema.error());
+  auto parsed = contract::Schema::parse(serde::language_of(schema->type), schema->text,
+                                        {.strict = true, .imports = imports});
+  if (!parsed)
+    return fail(parsed.error().code(), fmt::format("{}: {}", path, parsed.error().message()));
+  return parsed;
+}
+
+Result<void> add_import(std::string_view text, std::vector<contract::Import>& imports) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0 || equals + 1 == text.size())
+    return fail(Errc::usage,
+                fmt::format("--import {}: want NAME=FILE, such as shop/line.proto=line.proto",
+                            escape_for_log(text, 128)));
+  auto parsed = parse_schema_file(text.substr(equals + 1), imports);
+  if (!parsed) return fail(parsed.error());
+  imports.push_back({.name = std::string(text.substr(0, equals)), .schema = std::move(*parsed)});
+  return {};
+}
+
 Result<avro::SchemaPtr> read_avro_file(std::string_view path) {
   auto text = io::read_file(*io::make_real_file_system(), std::string(path), largest_file);
   if (!text) return fail(text.error());
@@ -144,22 +168,6 @@ Result<std::int32_t> parse_schema_version(std::string_view option, std::string_v
     return fail(Errc::usage, fmt::format("--{} {}: want a number from 1 up, or latest", option,
                                          escape_for_log(text, 64)));
   return version;
-}
-
-Result<avro::SchemaPtr> parse_schema(SchemaRegistry& registry, const RegisteredSchema& schema) {
-  if (schema.schema.type != SchemaType::avro)
-    return fail(Errc::unsupported,
-                fmt::format("{} version {} is {}: only AVRO is understood here", schema.subject,
-                            schema.version, name_of(schema.schema.type)));
-  // By its id the registry tells it with the types of others spelled out.
-  const Schema* text = &schema.schema;
-  Result<RegisteredSchema> whole;
-  if (!schema.schema.references.empty()) {
-    whole = registry.by_id(schema.id, schema.subject);
-    if (!whole) return fail(whole.error());
-    text = &whole->schema;
-  }
-  return avro::Schema::parse(text->text, {.strict = false, .references = {}});
 }
 
 }  // namespace weir::cli

@@ -38,7 +38,7 @@ std::string subject_of(const SerdeOptions& options, std::string_view topic, bool
   return out;
 }
 
-std::string listed(const std::vector<avro::Difference>& differences) {
+std::string listed(const std::vector<contract::Difference>& differences) {
   std::string out;
   for (const auto& one : differences) out += (out.empty() ? "" : "; ") + one.text();
   return out;
@@ -403,6 +403,9 @@ Result<Incoming> Core::incoming(std::string_view bytes, const HeaderRange* heade
                             "as its own schema writes them",
                             state.where(), bytes.size()));
   }
+  if (!(*named)->rest.empty())
+    return fail(Errc::malformed,
+                state.where() + "the header names a message of Protobuf, and this is AVRO");
   const Known* known = state.last.load(std::memory_order_acquire);
   if (known == nullptr || known->name != (*named)->name) {
     auto found = state.known_by((*named)->name);

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "contract/avro/schema.h"
+#include "contract/outline.h"
 
-namespace weir::contract::avro {
+namespace weir::contract {
 
 enum class What : std::uint8_t {
   added,    // a field, a symbol, a named type
@@ -26,16 +26,22 @@ struct Change {
   /// that has no name.
   std::string place;
   /// "type", "default", "doc", ...; what of the place.
-  std::string_view part;
+  std::string part;
   std::string before;  // empty: there was none
   std::string after;
 };
 
-/// In the order of the newer schema's types and fields, what was removed last of each type. Named
-/// types are matched by their full names; the roots with each other whatever their names.
-std::vector<Change> changes_between(const Schema& before, const Schema& after);
+/// In the order of the newer schema's types and fields, what was removed last of each type. Types
+/// are matched by their full names; the roots with each other whatever their names.
+std::vector<Change> changes_between(const Outline& before, const Outline& after);
 
-/// A type as people write it: "array<shop.Line>", "[null, long (timestamp-millis)]".
-std::string type_text(const Schema& schema, TypeId type);
+/// Of the record at the root, by name; changed: its type, its default, or a type that it uses.
+struct FieldChanges {
+  std::vector<std::string> added;
+  std::vector<std::string> removed;
+  std::vector<std::string> changed;
+};
+/// Empty unless both roots are records.
+FieldChanges field_changes(const Outline& before, const Outline& after);
 
-}  // namespace weir::contract::avro
+}  // namespace weir::contract

@@ -1,22 +1,19 @@
-#include "registry/avro_form.h"
+#include "contract/avro/normal_form.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace weir::registry {
+namespace weir::contract::avro {
 namespace {
-
-namespace avro = contract::avro;
 
 class NormalWriter {
  public:
-  explicit NormalWriter(const avro::Schema& schema)
-      : schema_(schema), defined_(schema.size(), false) {}
+  explicit NormalWriter(const Schema& schema) : schema_(schema), defined_(schema.size(), false) {}
 
-  void type(avro::TypeId id) {
-    const avro::Type& t = schema_.type(id);
-    if (avro::is_named(t.kind) && (t.imported || defined_[id])) return text(t.name);
-    if (t.kind == avro::Kind::union_type) {
+  void type(TypeId id) {
+    const Type& t = schema_.type(id);
+    if (is_named(t.kind) && (t.imported || defined_[id])) return text(t.name);
+    if (t.kind == Kind::union_type) {
       out_ += '[';
       for (std::size_t i = 0; i < t.branches.size(); ++i) {
         if (i != 0) out_ += ',';
@@ -25,12 +22,12 @@ class NormalWriter {
       out_ += ']';
       return;
     }
-    if (t.kind <= avro::Kind::string && t.properties.empty()) return text(avro::name_of(t.kind));
+    if (t.kind <= Kind::string && t.properties.empty()) return text(name_of(t.kind));
     defined_[id] = true;
     out_ += '{';
     first_ = true;
-    if (avro::is_named(t.kind)) text_member("name", t.name);
-    text_member("type", t.is_error ? "error" : avro::name_of(t.kind));
+    if (is_named(t.kind)) text_member("name", t.name);
+    text_member("type", t.is_error ? "error" : name_of(t.kind));
     body(t);
     properties(t);
     out_ += '}';
@@ -39,15 +36,15 @@ class NormalWriter {
   std::string take() { return std::move(out_); }
 
  private:
-  void body(const avro::Type& t) {
-    if (t.kind == avro::Kind::array || t.kind == avro::Kind::map) {
-      begin(t.kind == avro::Kind::array ? "items" : "values");
+  void body(const Type& t) {
+    if (t.kind == Kind::array || t.kind == Kind::map) {
+      begin(t.kind == Kind::array ? "items" : "values");
       type(t.element);
-    } else if (t.kind == avro::Kind::fixed) {
+    } else if (t.kind == Kind::fixed) {
       member("size", std::to_string(t.size));
-    } else if (t.kind == avro::Kind::enumeration) {
+    } else if (t.kind == Kind::enumeration) {
       strings("symbols", t.symbols);
-    } else if (t.kind == avro::Kind::record) {
+    } else if (t.kind == Kind::record) {
       begin("fields");
       out_ += '[';
       for (std::size_t i = 0; i < t.fields.size(); ++i) {
@@ -59,15 +56,15 @@ class NormalWriter {
     first_ = false;
   }
 
-  void field(const avro::Field& f) {
+  void field(const Field& f) {
     out_ += '{';
     first_ = true;
     text_member("name", f.name);
     begin("type");
     type(f.type);
     first_ = false;
-    if (f.order != avro::Order::ascending)
-      text_member("order", f.order == avro::Order::descending ? "descending" : "ignore");
+    if (f.order != Order::ascending)
+      text_member("order", f.order == Order::descending ? "descending" : "ignore");
     if (f.doc) text_member("doc", *f.doc);
     aliases(f.aliases);
     if (f.default_json) member("default", json::write(*f.default_json));
@@ -75,12 +72,12 @@ class NormalWriter {
     out_ += '}';
   }
 
-  void properties(const avro::Type& t) {
+  void properties(const Type& t) {
     std::vector<std::string_view> said;
-    if (t.logical.kind != avro::LogicalKind::none) {
-      text_member("logicalType", avro::name_of(t.logical.kind));
+    if (t.logical.kind != LogicalKind::none) {
+      text_member("logicalType", name_of(t.logical.kind));
       said.emplace_back("logicalType");
-      if (t.logical.kind == avro::LogicalKind::decimal) {
+      if (t.logical.kind == LogicalKind::decimal) {
         member("precision", std::to_string(t.logical.precision));
         if (t.logical.scale != 0) member("scale", std::to_string(t.logical.scale));
         said.insert(said.end(), {"precision", "scale"});
@@ -131,7 +128,7 @@ class NormalWriter {
   }
   void text(std::string_view value) { json::write_string(out_, value); }
 
-  const avro::Schema& schema_;
+  const Schema& schema_;
   std::string out_;
   std::vector<bool> defined_;
   bool first_ = true;
@@ -139,10 +136,10 @@ class NormalWriter {
 
 }  // namespace
 
-std::string normalized_text(const contract::avro::Schema& schema) {
+std::string normalized_text(const Schema& schema) {
   NormalWriter writer(schema);
   writer.type(schema.root_id());
   return writer.take();
 }
 
-}  // namespace weir::registry
+}  // namespace weir::contract::avro

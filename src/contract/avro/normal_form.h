@@ -5,11 +5,11 @@
 
 #include "contract/avro/schema.h"
 
-namespace weir::registry {
+namespace weir::contract::avro {
 
 /// Full names, a fixed order of members, aliases and properties sorted; docs, defaults and
-/// properties stay. Types of other schemas are written as names. contracts: clients compute it
+/// properties stay. Types of other schemas are written as names. Clients of registries compute it
 /// too, byte for byte.
-std::string normalized_text(const contract::avro::Schema& schema);
+std::string normalized_text(const Schema& schema);
 
-}  // namespace weir::registry
+}  // namespace weir::contract::avro
