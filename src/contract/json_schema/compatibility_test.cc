@@ -44,7 +44,7 @@ std::vector<SchemaPair> read_pairs() {
     std::string* text = nullptr;
     for (std::string line; std::getline(in, line);) {
       if (line.starts_with("@ ")) draft = line.substr(2);
-      if (line.starts_with("== ")) out.push_back({.name = file + ": " + line.substr(3)});
+      if (line.starts_with("== ")) out.emplace_back().name = file + ": " + line.substr(3);
       if (line == "-- old" || line == "-- new") {
         text = line == "-- old" ? &old : &now;
         text->clear();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 
 #include "contract/json_schema/limits.h"
@@ -221,10 +222,16 @@ class Compiler {
   }
 
   std::optional<std::uint32_t> pattern_at(At at, std::string_view text) {
+    if (const auto known = patterns_.find(text); known != patterns_.end()) return known->second;
+    if (out_.patterns.size() >= limits::patterns) {
+      refuse(Errc::limit_exceeded,
+             "json schema: it has more than " + std::to_string(limits::patterns) + " patterns");
+      return std::nullopt;
+    }
     auto pattern = Pattern::compile(text);
     if (pattern) {
       out_.patterns.push_back(std::move(*pattern));
-      return static_cast<std::uint32_t>(out_.patterns.size()) - 1;
+      return patterns_[text] = static_cast<std::uint32_t>(out_.patterns.size()) - 1;
     }
     const bool checkable = pattern.error().code() == Errc::malformed;
     const std::string quoted = "the pattern \"" + std::string(text) + "\" ";
@@ -550,6 +557,7 @@ class Compiler {
   bool strict_;
   Program out_;
   std::map<Place, SchemaId> ids_;
+  std::map<std::string_view, std::uint32_t> patterns_;
   std::size_t done_ = 0;
   Place place_;
   Draft draft_ = Draft::draft7;

@@ -14,6 +14,8 @@ inline constexpr std::size_t schema_depth = 128;
 inline constexpr std::size_t schema_nodes = 100'000;
 /// Text of one pattern; more is a pattern that cannot be checked.
 inline constexpr std::size_t pattern_bytes = 8192;
+/// Patterns of one schema, equal ones counted once; more is limit_exceeded.
+inline constexpr std::size_t patterns = 1000;
 /// Memory of one compiled pattern; more is a pattern that cannot be checked.
 inline constexpr std::int64_t pattern_memory = 4 << 20;
 /// Text of a document that is validated; more is limit_exceeded.

@@ -2,6 +2,7 @@
 #include "contract/outline.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "contract/json_schema/part.h"
@@ -59,6 +60,58 @@ class Outliner {
     document.each_member(at, [&](At key, At value) {
       if (document.kind(value) == Kind::string)
         out.emplace(document.string(key), document.string(value));
+      return true;
+    });
+    return out;
+  }
+  /// What else is said: keywords of validation, properties of others.
+  static Notes notes_of(const Document& document, At owner) {
+    constexpr std::array<std::string_view, 34> told = {"$comment",
+                                                       "$defs",
+                                                       "$id",
+                                                       "$ref",
+                                                       "$schema",
+                                                       "additionalItems",
+                                                       "additionalProperties",
+                                                       "allOf",
+                                                       "anyOf",
+                                                       "confluent:tags",
+                                                       "default",
+                                                       "definitions",
+                                                       "dependencies",
+                                                       "dependentSchemas",
+                                                       "description",
+                                                       "else",
+                                                       "enum",
+                                                       "format",
+                                                       "id",
+                                                       "if",
+                                                       "items",
+                                                       "not",
+                                                       "oneOf",
+                                                       "patternProperties",
+                                                       "prefixItems",
+                                                       "properties",
+                                                       "propertyNames",
+                                                       "required",
+                                                       "then",
+                                                       "title",
+                                                       "type",
+                                                       "unevaluatedItems",
+                                                       "unevaluatedProperties",
+                                                       "weir.lint.ignore"};
+    Notes out;
+    if (document.kind(owner) != Kind::object) return out;
+    document.each_member(owner, [&](At key, At value) {
+      const std::string_view name = document.string(key);
+      if (std::ranges::binary_search(told, name)) return true;
+      std::string text;
+      if (document.kind(value) == Kind::string) {
+        text = document.string(value);
+      } else {
+        document.write(value, text);
+      }
+      out.emplace(name, std::move(text));
       return true;
     });
     return out;
@@ -184,6 +237,7 @@ class Outliner {
     if (!seen_.insert(part.place).second) return out;
     found.doc = text_of(document, part.place.at, "description");
     found.imported = part.place.document != 0;
+    found.notes = notes_of(document, part.place.at);
     found.waivers = waivers_of(document, part.place.at);
     out_.enums.push_back(std::move(found));
     return out;
@@ -289,6 +343,7 @@ class Outliner {
     made.doc = text_of(document, place.at, "description");
     made.tags = tags_of(document, place.at);
     made.imported = place.document != 0;
+    made.notes = notes_of(document, place.at);
     made.waivers = waivers_of(document, place.at);
     made.open = true;
     out_.records.push_back(std::move(made));
@@ -343,6 +398,7 @@ class Outliner {
     out.nullable = described.nullable || !required.contains(document.string(key));
     out.bounded = described.bounded;
     out.tags = tags_of(document, value);
+    out.notes = notes_of(document, value);
     out.waivers = waivers_of(document, value);
     out.doc = text_of(document, value, "description");
     const Part& target = parts_[id];
