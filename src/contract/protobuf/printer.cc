@@ -152,8 +152,11 @@ class Printer {
     OptionTexts out = option_texts(options, pool_);
     if (!options_.custom_options)
       std::erase_if(out, [](const auto& option) { return option.first.starts_with('('); });
-    if (options_.sorted) std::ranges::stable_sort(out, {}, &OptionTexts::value_type::first);
-    return out;
+    if (!options_.sorted) return out;
+    // By name; the values of a repeated option keep their order.
+    std::multimap<std::string, std::string> by_name;
+    for (auto& [name, value] : out) by_name.emplace(std::move(name), std::move(value));
+    return {by_name.begin(), by_name.end()};
   }
 
   void imports() {
