@@ -47,6 +47,8 @@ extern const Command log_repair_command;
 extern const Command contract_generate_command;
 extern const Command contract_check_command;
 extern const Command contract_test_command;
+extern const Command contract_lint_command;
+extern const Command contract_explain_command;
 extern const Command schema_list_command;
 extern const Command schema_show_command;
 extern const Command schema_register_command;

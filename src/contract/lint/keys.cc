@@ -22,7 +22,7 @@ const OutlineRecord* key_record(const Prepared& stream) {
 void key_missing(Inspection& in) {
   const Prepared& stream = in.stream();
   const Outline* key = stream.key();
-  if (stream.value().topic_kind == "unkeyed") return;
+  if (stream.value().topic_kind == "unkeyed" || !stream.contract->of_topic) return;
   if (key == nullptr && stream.value().key.empty()) {
     const Evidence* evidence = stream.contract->evidence;
     std::string what = "nothing says what its key is";

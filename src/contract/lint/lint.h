@@ -40,6 +40,8 @@ struct StreamContract {
   /// Tags that some rule of the contract acts on: encryption, masking, retention.
   std::set<std::string> guarded_tags;
   std::vector<ReaderSchema> readers;
+  /// False: the name is a record's, and nothing is known of a stream or a key.
+  bool of_topic = true;
   /// Of a sample of the stream; nullptr: only the schemas are looked at.
   const Evidence* evidence = nullptr;
 };
