@@ -32,12 +32,14 @@ std::span<const Command* const> commands() {
       &contract_check_command,
       &contract_test_command,
       &contract_lint_command,
+      &contract_plan_command,
       &contract_explain_command,
       &schema_list_command,
       &schema_show_command,
       &schema_register_command,
       &schema_check_command,
       &schema_diff_command,
+      &schema_level_command,
       &schema_delete_command,
       &registry_command,
       &registry_hash_command,
@@ -55,7 +57,7 @@ std::span<const Noun> nouns() {
       {"topic", "Topics: list, describe, create, alter, delete"},
       {"group", "Groups of consumers: list, describe, reset, delete"},
       {"transaction", "Transactions: list, describe, find those that hang, abort"},
-      {"contract", "Schemas of events: generate, check, test, lint"},
+      {"contract", "Schemas of events: generate, check, test, lint, plan"},
       {"schema", "A schema registry: list, show, register, check, diff, delete"},
       {"log", "A data folder without a broker: verify, dump, repair"}};
   return table;
