@@ -177,18 +177,18 @@ DRAFTS = {"@ draft 4": "http://json-schema.org/draft-04/schema#",
 
 
 def json_schema_inputs():
-    """Each schema once."""
-    seen = set()
+    """Each pair: the old schema, a zero byte, the new one."""
     for path in sorted(JSON_SCHEMAS.glob("*.txt")):
-        draft = None
+        draft, pair = None, []
         for line in path.read_text().splitlines():
             draft = DRAFTS.get(line, draft)
             if not line.startswith(("{", "true", "false")):
                 continue
-            text = line if draft is None or line[0] != "{" else json.dumps({"$schema": draft} | json.loads(line))
-            if text not in seen:
-                seen.add(text)
-                yield text.encode()
+            typed = draft is not None and line[0] == "{"
+            pair.append(json.dumps({"$schema": draft} | json.loads(line)) if typed else line)
+            if len(pair) == 2:
+                yield "\0".join(pair).encode()
+                pair = []
 
 
 INPUTS = {"json_schema_fuzz": json_schema_inputs, "message_fuzz": message_inputs, "batch_fuzz": batch_inputs, "decompress_fuzz": decompress_inputs,

@@ -187,8 +187,8 @@ class FileWriter {
       const std::string literal = view_literal(member.json_name);
       out += "    if (name == " + literal + ") {\n";
       if (member.required) out += "      seen[" + std::to_string(next++) + "] = true;\n";
-      out += "      members.keep(" + form_of(member) + "::read(in, out." + member.cpp_name + "), " +
-             literal + ");\n      continue;\n    }\n";
+      out += "      members.keep(" + form_of(member) + "::" + "read(in, out." + member.cpp_name +
+             "), " + literal + ");\n      continue;\n    }\n";
     }
     switch (type.others) {
       case CppRecord::Others::passed_over:
@@ -202,7 +202,7 @@ class FileWriter {
       case CppRecord::Others::kept:
         out += "    const std::string key(name);\n    auto& value = out." + type.others_name +
                "[key];\n    value = {};\n    members.keep(" + type.others_type.inside->form() +
-               "::read(in, value), key);\n";
+               "::" + "read(in, value), key);\n";
         break;
     }
     out += "  }\n  if (!members.done()) return false;\n";
@@ -223,14 +223,14 @@ class FileWriter {
       const std::string indent = is_optional(member) ? "    " : "  ";
       if (is_optional(member)) out += "  if (" + value + ".has_value()) {\n";
       out += indent + "form::member(out, first, " + member_literal(member.json_name) + ");\n" +
-             indent + form_of(member) + "::write(out, " + value + ");\n";
+             indent + form_of(member) + "::" + "write(out, " + value + ");\n";
       if (is_optional(member)) out += "  }\n";
     }
     if (type.others == CppRecord::Others::kept)
       out += "  for (const auto& [name, other] : value." + type.others_name +
              ") {\n    form::member(out, first, \"\");\n    form::write_string(out, name);\n    "
              "out.text += ':';\n    " +
-             type.others_type.inside->form() + "::write(out, other);\n  }\n";
+             type.others_type.inside->form() + "::" + "write(out, other);\n  }\n";
     return out + "  out.text += '}';\n";
   }
 

@@ -1,5 +1,14 @@
 // JSON Schemas into C++: headers with plain structs, sources with straight-line codecs.
-//
+#pragma once
+
+#include <weir/result.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir::contract::json_schema {
+
 // | JSON Schema | C++ |
 // |---|---|
 // | an object with properties | a struct |
@@ -16,15 +25,6 @@
 // A property that is not required and has a default is a plain member: where it is left out it has
 // the default, and it is always written. Members that a struct does not name: refused if the
 // object is closed, kept in a map `others` if they have a schema, else passed over.
-#pragma once
-
-#include <weir/result.h>
-
-#include <span>
-#include <string>
-#include <vector>
-
-namespace weir::contract::json_schema {
 
 struct SchemaFile {
   std::string name;  // "contracts/order.schema.json"
