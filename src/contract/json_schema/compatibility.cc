@@ -102,8 +102,8 @@ bool Comparer::judge(PartId left, PartId right) {
   const Part& b = parts_[right];
   if (b.form == Form::any || a.form == Form::never) return true;
   const auto is_bytes = [](const Part& part) {
-    const At at = part.document().kind(part.place.at) == Kind::object ? part.find("connect.type")
-                                                                        : nowhere;
+    const At at =
+        part.document().kind(part.place.at) == Kind::object ? part.find("connect.type") : nowhere;
     return at != nowhere && part.document().is_string(at, "bytes");
   };
   if (is_bytes(a) && is_bytes(b)) return true;

@@ -15,7 +15,7 @@ namespace {
 using namespace weir;
 using namespace weir::contract::json_schema;
 
-constexpr std::array<std::string_view, 4> schemas = {
+constexpr std::array<std::string_view, 5> schemas = {
     R"({"type":"object","properties":{"lines":{"type":"array","uniqueItems":true,"items":{
         "type":"object","properties":{"price":{"type":"number","multipleOf":0.01,"minimum":0,
         "exclusiveMaximum":100}},"required":["price"]}},"kind":{"enum":["a",1,null,{"x":[1.0]}]}},
@@ -34,7 +34,19 @@ constexpr std::array<std::string_view, 4> schemas = {
         "e":{"format":"email"},"h":{"format":"hostname"},"v4":{"format":"ipv4"},
         "v6":{"format":"ipv6"},"u":{"format":"uri"},"r":{"format":"uri-reference"},
         "id":{"format":"uuid"},"p":{"format":"json-pointer"},"x":{"format":"regex"},
-        "du":{"format":"duration"}}})"};
+        "du":{"format":"duration"}}})",
+    R"({"$schema":"https://json-schema.org/draft/2020-12/schema","properties":{
+        "c":{"contains":{"type":"integer"},"minContains":1,"maxContains":2,"minItems":1,"maxItems":4},
+        "u":{"prefixItems":[{"type":"string"}],"unevaluatedItems":false},"n":{"not":{"type":"null"}},
+        "o":{"oneOf":[{"type":"integer"},{"minimum":2},{"type":"string","maxLength":1}]},
+        "a":{"anyOf":[{"type":"string"},{"type":"number","exclusiveMinimum":1,"maximum":5}]},
+        "one":{"anyOf":[{"type":["integer","string","array"]}]},"k":{"const":{"a":[1,"b",null]}},
+        "b":{"exclusiveMinimum":1,"exclusiveMaximum":9,"multipleOf":2.5},"never":false,
+        "s":{"pattern":"^a*$","minLength":2,"maxLength":3},"i":{"if":{"const":1},"else":{"type":"string"}},
+        "d":{"dependentRequired":{"x":["y","z"]},"dependentSchemas":{"w":{"required":["v"]}},
+        "propertyNames":{"maxLength":2},"minProperties":1,"maxProperties":3,
+        "unevaluatedProperties":{"type":"integer"}},"q":{"uniqueItems":true}},
+        "patternProperties":{"^p":{"type":"boolean"}},"additionalProperties":{"$ref":"#"}})"};
 
 // A value takes 32 bytes beside its text, which may be two, and vectors double as they grow.
 constexpr std::size_t bytes_a_byte = 128;
