@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "contract/generated.h"
+
 namespace weir::contract::json_schema {
 
 // | JSON Schema | C++ |
@@ -26,20 +28,13 @@ namespace weir::contract::json_schema {
 // the default, and it is always written. Members that a struct does not name: refused if the
 // object is closed, kept in a map `others` if they have a schema, else passed over.
 
-struct SchemaFile {
-  std::string name;  // "contracts/order.schema.json"
-  std::string text;
-};
-
 struct GenerateOptions {
   /// Of schemas without a property "weir.namespace": "shop.eu".
   std::string default_namespace = "contracts";
 };
 
-struct GeneratedFile {
-  std::string path;  // "shop/order.h": the namespace, the name of the file up to its first dot
-  std::string text;
-};
+using contract::GeneratedFile;
+using contract::SchemaFile;
 
 /// A header and a source for each file; a file may refer to those before it by their names
 /// without folders. The same input gives the same bytes. Errc::malformed for a schema that is
