@@ -44,7 +44,8 @@ using contract::SchemaFile;
 /// Structs are called by their title, else by the last step of the pointer to them, the root by
 /// its file. A schema may say, at its root: `weir.topic`, the name of the stream it is the value
 /// of; `weir.key`, "string" or "long"; `weir.topic.kind`, "keyed", "entity" or "unkeyed". Then the
-/// header ends with that stream's Topic.
+/// header ends with that stream's Topic. The text that the types have of their schema lacks these,
+/// and `weir.namespace`: strict validators refuse keywords that they do not know.
 Result<std::vector<GeneratedFile>> generate(std::span<const SchemaFile> files,
                                             const GenerateOptions& options = {});
 
