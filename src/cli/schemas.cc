@@ -70,6 +70,24 @@ Result<Schema> avro_schema(std::string_view path, std::string text) {
   return Schema{.text = (*protocol)->complete_text((*protocol)->root_id())};
 }
 
+/// A subject may have colons of its own (":.ctx:orders"); a version is digits behind the last.
+std::optional<SubjectVersion> subject_version(std::string_view text) {
+  SubjectVersion out;
+  const auto colon = text.rfind(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), out.version);
+    if (error == std::errc() && end == digits.data() + digits.size())
+      text = text.substr(0, colon);
+    else
+      out.version = -1;
+  }
+  if (text.empty() || (out.version < 1 && out.version != -1)) return std::nullopt;
+  out.subject = text;
+  return out;
+}
+
 }  // namespace
 
 Result<SchemaRegistry> connect_registry(const Context& context) {
@@ -97,22 +115,19 @@ Result<SchemaReference> parse_reference(std::string_view text) {
   };
   const auto equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) return bad();
-  SchemaReference out{.name = std::string(text.substr(0, equals)), .subject = {}};
-  std::string_view subject = text.substr(equals + 1);
-  // A subject may have colons of its own (":.ctx:orders"); a version is digits behind the last.
-  const auto colon = subject.rfind(':');
-  if (colon != std::string_view::npos) {
-    const std::string_view digits = subject.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), out.version);
-    if (error == std::errc() && end == digits.data() + digits.size())
-      subject = subject.substr(0, colon);
-    else
-      out.version = -1;
-  }
-  if (subject.empty() || (out.version < 1 && out.version != -1)) return bad();
-  out.subject = subject;
-  return out;
+  auto place = subject_version(text.substr(equals + 1));
+  if (!place) return bad();
+  return SchemaReference{.name = std::string(text.substr(0, equals)),
+                         .subject = std::move(place->subject),
+                         .version = place->version};
+}
+
+Result<SubjectVersion> parse_subject(std::string_view option, std::string_view text) {
+  auto place = subject_version(text);
+  if (!place)
+    return fail(Errc::usage, fmt::format("--{} {}: want SUBJECT or SUBJECT:VERSION", option,
+                                         escape_for_log(text, 128)));
+  return *std::move(place);
 }
 
 Result<Schema> read_schema_file(std::string_view path) {

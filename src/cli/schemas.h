@@ -36,6 +36,13 @@ Result<void> add_import(std::string_view text, std::vector<contract::Import>& im
 /// An Avro schema in a file, judged as a new one; the message names the file.
 Result<contract::avro::SchemaPtr> read_avro_file(std::string_view path);
 
+/// "SUBJECT" or "SUBJECT:VERSION"; without a version -1, the latest. Errc::usage.
+struct SubjectVersion {
+  std::string subject;
+  std::int32_t version = -1;
+};
+Result<SubjectVersion> parse_subject(std::string_view option, std::string_view text);
+
 /// "7" or "latest", which is -1. Errc::usage.
 Result<std::int32_t> parse_schema_version(std::string_view option, std::string_view text);
 

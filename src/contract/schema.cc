@@ -3,6 +3,7 @@
 #include <array>
 
 #include "contract/avro/avro_schema.h"
+#include "contract/json_schema/schema.h"
 #include "contract/protobuf/schema.h"
 
 namespace weir::contract {
@@ -32,9 +33,9 @@ Result<SchemaPtr> Schema::parse(Language language, std::string_view text,
   switch (language) {
     case Language::avro: return avro::parse_schema(text, options);
     case Language::protobuf: return protobuf::parse_protobuf(text, options);
-    case Language::json: break;
+    case Language::json: return json_schema::parse_json_schema(text, options);
   }
-  return fail(Errc::unsupported, std::string(name_of(language)) + " is not understood");
+  return fail(Errc::unsupported, "there is no such language of schemas");
 }
 
 }  // namespace weir::contract

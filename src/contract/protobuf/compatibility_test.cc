@@ -33,7 +33,7 @@ struct Parsed {
 };
 
 const Pairs& pairs() {
-  static const Pairs all = read_pairs();
+  static const Pairs all = read_pairs(WEIR_SOURCE_DIR "/src/contract/testdata/protobuf/pairs.txt");
   return all;
 }
 

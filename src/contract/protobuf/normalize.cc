@@ -19,8 +19,8 @@ void sort_fields(pb::DescriptorProto& type) {
   std::map<std::string, pb::DescriptorProto> types;
   for (const auto& inner : type.nested_type()) types.emplace(inner.name(), inner);
   auto& fields = *type.mutable_field();
-  std::stable_sort(fields.begin(), fields.end(),
-                   [](const auto& a, const auto& b) { return a.number() < b.number(); });
+  std::sort(fields.begin(), fields.end(),
+            [](const auto& a, const auto& b) { return a.number() < b.number(); });
   // The fields of a oneof stand together, where the first of them does.
   std::vector<pb::FieldDescriptorProto> order;
   std::set<int> oneofs;

@@ -134,23 +134,6 @@ std::string type_text(const Field& field) {
   return field.is_repeated() ? "repeated " + one : one;
 }
 
-std::optional<std::string> default_of(const Field& field) {
-  if (!field.has_default_value()) return std::nullopt;
-  switch (field.cpp_type()) {
-    case Field::CPPTYPE_BOOL: return field.default_value_bool() ? "true" : "false";
-    case Field::CPPTYPE_INT32: return std::to_string(field.default_value_int32());
-    case Field::CPPTYPE_UINT32: return std::to_string(field.default_value_uint32());
-    case Field::CPPTYPE_INT64: return std::to_string(field.default_value_int64());
-    case Field::CPPTYPE_UINT64: return std::to_string(field.default_value_uint64());
-    case Field::CPPTYPE_FLOAT:
-      return json::write(json::Value(static_cast<double>(field.default_value_float())));
-    case Field::CPPTYPE_DOUBLE: return json::write(json::Value(field.default_value_double()));
-    case Field::CPPTYPE_ENUM: return json::write(json::Value(field.default_value_enum()->name()));
-    case Field::CPPTYPE_STRING: return json::write(json::Value(field.default_value_string()));
-    default: return std::nullopt;
-  }
-}
-
 class Outliner {
  public:
   explicit Outliner(const Graph& graph) : graph_(graph) {}
@@ -222,7 +205,7 @@ class Outliner {
     }
     if (one.cpp_type() == Field::CPPTYPE_ENUM) out.type_name = one.enum_type()->full_name();
     out.nullable = !field.is_repeated() && !field.is_required() && field.has_presence();
-    out.default_json = default_of(field);
+    out.default_json = default_json(field);
     if (const auto* group = field.real_containing_oneof(); group != nullptr)
       out.group = group->name();
     auto [doc, waivers] = documented(field);
@@ -255,6 +238,23 @@ class Outliner {
 };
 
 }  // namespace
+
+std::optional<std::string> default_json(const pb::FieldDescriptor& field) {
+  if (!field.has_default_value()) return std::nullopt;
+  switch (field.cpp_type()) {
+    case Field::CPPTYPE_BOOL: return field.default_value_bool() ? "true" : "false";
+    case Field::CPPTYPE_INT32: return std::to_string(field.default_value_int32());
+    case Field::CPPTYPE_UINT32: return std::to_string(field.default_value_uint32());
+    case Field::CPPTYPE_INT64: return std::to_string(field.default_value_int64());
+    case Field::CPPTYPE_UINT64: return std::to_string(field.default_value_uint64());
+    case Field::CPPTYPE_FLOAT:
+      return json::write(json::Value(static_cast<double>(field.default_value_float())));
+    case Field::CPPTYPE_DOUBLE: return json::write(json::Value(field.default_value_double()));
+    case Field::CPPTYPE_ENUM: return json::write(json::Value(field.default_value_enum()->name()));
+    case Field::CPPTYPE_STRING: return json::write(json::Value(field.default_value_string()));
+    default: return std::nullopt;
+  }
+}
 
 Outline ProtobufSchema::outline() const {
   return guarded("outline", [&]() -> Result<Outline> { return Outliner(*graph_).outline(); })

@@ -41,8 +41,8 @@ inline std::vector<std::string> words(std::string_view text) {
   return out;
 }
 
-inline Pairs read_pairs() {
-  std::ifstream file(WEIR_SOURCE_DIR "/src/contract/testdata/protobuf/pairs.txt");
+inline Pairs read_pairs(const std::string& path) {
+  std::ifstream file(path);
   EXPECT_TRUE(file);
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) {

@@ -83,7 +83,7 @@ class Printer {
     imports();
     const auto options = texts(file_.options());
     if (!options.empty()) gap();
-    for (const auto& [name, value] : options) line("option " + name + " = " + value + ";");
+    option_lines(options);
     types();
     for (int i = 0; i < file_.service_size(); ++i) service(i);
     if (conflict_.empty()) return std::move(out_);
@@ -148,12 +148,27 @@ class Printer {
     }
   }
 
+  /// A line each.
+  void option_lines(const OptionTexts& options) {
+    for (const auto& option : options) line("option " + said(option) + ";");
+  }
+  /// For the brackets behind something.
+  static void add(const OptionTexts& options, std::vector<std::string>& parts) {
+    for (const auto& option : options) parts.push_back(said(option));
+  }
+  static std::string said(const OptionTexts::value_type& option) {
+    return option.first + " = " + option.second;
+  }
+
   OptionTexts texts(const pb::Message& options) const {
     OptionTexts out = option_texts(options, pool_);
     if (!options_.custom_options)
       std::erase_if(out, [](const auto& option) { return option.first.starts_with('('); });
-    if (options_.sorted) std::ranges::stable_sort(out, {}, &OptionTexts::value_type::first);
-    return out;
+    if (!options_.sorted) return out;
+    // By name; the values of a repeated option keep their order.
+    std::multimap<std::string, std::string> by_name;
+    for (auto& [name, value] : out) by_name.emplace(std::move(name), std::move(value));
+    return {by_name.begin(), by_name.end()};
   }
 
   void imports() {
@@ -277,7 +292,7 @@ class Printer {
     if (field.has_json_name() && !field.has_extendee() &&
         field.json_name() != default_json_name(field.name()))
       parts.push_back("json_name = " + quoted(field.json_name()));
-    for (const auto& [name, value] : texts(field.options())) parts.push_back(name + " = " + value);
+    add(texts(field.options()), parts);
     return bracketed(parts);
   }
   static std::string bracketed(const std::vector<std::string>& parts) {
@@ -303,8 +318,7 @@ class Printer {
   }
 
   void body(const pb::DescriptorProto& type, const Path& path) {
-    for (const auto& [name, value] : texts(type.options()))
-      line("option " + name + " = " + value + ";");
+    option_lines(texts(type.options()));
     reserved(type);
     Scope scope{type.nested_type(),
                 type.extension(),
@@ -344,8 +358,7 @@ class Printer {
     const auto& declaration = type.oneof_decl(index);
     comment(with(scope.path, pb::DescriptorProto::kOneofDeclFieldNumber, index));
     open("oneof " + declaration.name());
-    for (const auto& [name, value] : texts(declaration.options()))
-      line("option " + name + " = " + value + ";");
+    option_lines(texts(declaration.options()));
     for (int i = 0; i < type.field_size(); ++i)
       if (in_oneof(type.field(i)) && type.field(i).oneof_index() == index) field(type, i, scope);
     close();
@@ -403,7 +416,7 @@ class Printer {
     reserved_names(type.reserved_name());
     for (const auto& one : type.extension_range()) {
       std::vector<std::string> parts;
-      for (const auto& [name, value] : texts(one.options())) parts.push_back(name + " = " + value);
+      add(texts(one.options()), parts);
       line("extensions " + range(one.start(), one.end() - 1, max_field_number) + bracketed(parts) +
            ";");
     }
@@ -412,13 +425,12 @@ class Printer {
   void enumeration(const pb::EnumDescriptorProto& type, const Path& path) {
     comment(path);
     open("enum " + type.name());
-    for (const auto& [name, value] : texts(type.options()))
-      line("option " + name + " = " + value + ";");
+    option_lines(texts(type.options()));
     for (int i = 0; i < type.value_size(); ++i) {
       const auto& value = type.value(i);
       comment(with(path, pb::EnumDescriptorProto::kValueFieldNumber, i));
       std::vector<std::string> parts;
-      for (const auto& [name, text] : texts(value.options())) parts.push_back(name + " = " + text);
+      add(texts(value.options()), parts);
       line(value.name() + " = " + std::to_string(value.number()) + bracketed(parts) + ";");
     }
     std::string text;
@@ -436,8 +448,7 @@ class Printer {
     gap();
     comment(path);
     open("service " + service.name());
-    for (const auto& [name, value] : texts(service.options()))
-      line("option " + name + " = " + value + ";");
+    option_lines(texts(service.options()));
     for (int i = 0; i < service.method_size(); ++i) {
       const auto& method = service.method(i);
       comment(with(path, pb::ServiceDescriptorProto::kMethodFieldNumber, i));
@@ -451,7 +462,7 @@ class Printer {
         continue;
       }
       open(head);
-      for (const auto& [name, value] : options) line("option " + name + " = " + value + ";");
+      option_lines(options);
       close();
     }
     close();

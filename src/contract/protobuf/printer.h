@@ -1,6 +1,7 @@
 // Descriptors as .proto text, in one fixed layout.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,5 +32,8 @@ using OptionTexts = std::vector<std::pair<std::string, std::string>>;
 OptionTexts option_texts(const pb::Message& options, const pb::DescriptorPool& pool);
 /// "\"a\\n\"".
 std::string quoted(std::string_view text);
+
+/// The default that a field of proto2 says, as JSON.
+std::optional<std::string> default_json(const pb::FieldDescriptor& field);
 
 }  // namespace weir::contract::protobuf

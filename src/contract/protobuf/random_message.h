@@ -1,8 +1,11 @@
 // Random values of any message, for tests.
 #pragma once
 
+#include <google/protobuf/text_format.h>
+
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -82,14 +85,39 @@ inline void fill_field(pb::Message& message, const pb::FieldDescriptor& field, R
   }
 }
 
+/// A time that fits 64 bits of nanoseconds; a duration's parts have one sign.
+inline void fill_moment(pb::Message& message, Rng& rng) {
+  const bool forward = message.GetDescriptor()->name() == "Timestamp";
+  const std::int64_t seconds = rng.between(-9'000'000'000, 9'000'000'000);
+  const auto nanos = static_cast<std::int32_t>(rng.below(1'000'000'000));
+  const auto* reflection = message.GetReflection();
+  reflection->SetInt64(&message, message.GetDescriptor()->field(0), seconds);
+  reflection->SetInt32(&message, message.GetDescriptor()->field(1),
+                       seconds < 0 && !forward ? -nanos : nanos);
+}
+
 inline void fill(pb::Message& message, Rng& rng, int depth) {
   const auto* type = message.GetDescriptor();
+  if (type->full_name() == "google.protobuf.Timestamp" ||
+      type->full_name() == "google.protobuf.Duration")
+    return fill_moment(message, rng);
   for (int i = 0; i < type->field_count(); ++i) {
     const auto& field = *type->field(i);
     const bool wanted = field.is_required() || type->options().map_entry() || rng.below(3) != 0;
     if (!wanted || (depth > 3 && field.message_type() != nullptr && !field.is_required())) continue;
-    for (auto count = field.is_repeated() ? rng.below(4) : 1; count != 0; --count)
+    std::set<std::string> keys;
+    for (auto count = field.is_repeated() ? rng.below(4) : 1; count != 0; --count) {
       fill_field(message, field, rng, depth);
+      if (!field.is_map()) continue;
+      // No key twice: which value then counts depends on how the message is held.
+      const auto* reflection = message.GetReflection();
+      std::string key;
+      pb::TextFormat::PrintFieldValueToString(
+          reflection->GetRepeatedMessage(message, &field,
+                                         reflection->FieldSize(message, &field) - 1),
+          field.message_type()->map_key(), -1, &key);
+      if (!keys.insert(key).second) reflection->RemoveLast(&message, &field);
+    }
   }
 }
 
