@@ -44,6 +44,7 @@ Comparer::Rest Comparer::rest_of_members(const Part& part) {
 /// What a part says of a member of that name which is none of its properties.
 Comparer::Rest Comparer::rest_for(const Part& part, std::string_view name) {
   for (const auto& [text, schema] : members_of(part, "patternProperties")) {
+    if (value_steps_ == 0 || --value_steps_ == 0) give_up();
     auto known = patterns_.find(text);
     if (known == patterns_.end()) {
       auto pattern = Pattern::compile(text);
@@ -86,7 +87,7 @@ bool Comparer::has_default(const Part& part, At property) {
 bool Comparer::objects(const Part& a, const Part& b) {
   bool fit = properties(a, b);
   fit = required(a, b) && fit;
-  fit = rest(a, b, rest_of_members(a), rest_of_members(b), Broken::additional_properties_closed,
+  fit = rest(b, rest_of_members(a), rest_of_members(b), Broken::additional_properties_closed,
              Broken::additional_properties_narrower) &&
         fit;
   fit =
@@ -114,11 +115,14 @@ bool Comparer::properties(const Part& a, const Part& b) {
     }
     field_.pop_back();
   }
+  const auto was_required = names_in(a, a.find("required"));
+  const auto is_required = names_in(b, b.find("required"));
   for (const auto& [name, at] : now) {
     if (old.contains(name)) continue;
     if (!fit && !listing_) return false;
     field_.emplace_back(name);
-    fit = property_new(a, b, name, at) && fit;
+    const bool required = is_required.contains(name) && !was_required.contains(name);
+    fit = property_new(a, b, name, at, required) && fit;
     field_.pop_back();
   }
   return fit;
@@ -139,12 +143,12 @@ bool Comparer::property_gone(const Part& a, const Part& b, std::string_view name
                 "keep it, or widen the schema for others");
 }
 
-bool Comparer::property_new(const Part& a, const Part& b, std::string_view name, At at) {
+bool Comparer::property_new(const Part& a, const Part& b, std::string_view name, At at,
+                            bool required) {
   const std::string token = "properties\n" + std::string(name);
   const PartId now = parts_.of(b, at);
   bool fit = true;
-  if (names_in(b, b.find("required")).contains(name) &&
-      !names_in(a, a.find("required")).contains(name) && !has_default(b, at))
+  if (required && !has_default(b, at))
     fit = broken(Broken::property_new_required, b, token,
                  "the property is new, required, and has no default",
                  "make it optional, or give it a default");
@@ -185,7 +189,7 @@ bool Comparer::required(const Part& a, const Part& b) {
   return fit;
 }
 
-bool Comparer::rest(const Part& a, const Part& b, const Rest& of_a, const Rest& of_b, Broken closed,
+bool Comparer::rest(const Part& b, const Rest& of_a, const Rest& of_b, Broken closed,
                     Broken narrower) {
   using Model = Rest::Model;
   if (of_b.model == Model::open || of_a.model == Model::closed) return true;
@@ -197,7 +201,6 @@ bool Comparer::rest(const Part& a, const Part& b, const Rest& of_a, const Rest& 
   if (of_b.model == Model::closed)
     return broken(closed, b, token, "others were taken and are not any more",
                   "go on taking them, or judge by the policy LENIENT");
-  static_cast<void>(a);
   return (of_a.model == Model::partial && quietly(of_a.schema, of_b.schema)) ||
          broken(narrower, b, token, "less is taken of others than before",
                 "keep the schema for others, or widen it");
@@ -291,7 +294,7 @@ bool Comparer::tuples(const Part& a, const Part& b) {
       fit = item(old_rest, old_rest.schema, parts_.of(b, now[i]), true, b, i) && fit;
     }
   }
-  return rest(a, b, old_rest, new_rest, Broken::additional_items_closed,
+  return rest(b, old_rest, new_rest, Broken::additional_items_closed,
               Broken::additional_items_narrower) &&
          fit;
 }

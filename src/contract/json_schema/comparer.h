@@ -42,6 +42,10 @@ class Comparer {
     At keyword = nowhere;
   };
   using Names = std::map<std::string_view, At>;
+  struct Values {
+    std::set<std::string> scalars;
+    std::vector<At> others;
+  };
 
   bool fits(PartId a, PartId b);
   /// The same, without listing why not.
@@ -56,6 +60,9 @@ class Comparer {
   bool strings(const Part& a, const Part& b);
   bool numbers(const Part& a, const Part& b);
   bool enumerations(const Part& a, const Part& b);
+  Values values_of(const Part& part) const;
+  std::vector<std::string> lacking(const Part& a, const Values& of_a, const Part& b,
+                                   const Values& of_b);
   bool conditions(const Part& a, const Part& b);
   bool upper(const Part& a, const Part& b, const Bound& bound);
   bool lower(const Part& a, const Part& b, const Bound& bound);
@@ -64,12 +71,11 @@ class Comparer {
 
   bool objects(const Part& a, const Part& b);
   bool properties(const Part& a, const Part& b);
-  bool property_new(const Part& a, const Part& b, std::string_view name, At at);
+  bool property_new(const Part& a, const Part& b, std::string_view name, At at, bool required);
   bool property_gone(const Part& a, const Part& b, std::string_view name, At at);
   bool required(const Part& a, const Part& b);
   bool dependencies(const Part& a, const Part& b);
-  bool rest(const Part& a, const Part& b, const Rest& of_a, const Rest& of_b, Broken closed,
-            Broken narrower);
+  bool rest(const Part& b, const Rest& of_a, const Rest& of_b, Broken closed, Broken narrower);
   bool schema_of(const Part& a, const Part& b, std::string_view keyword);
   bool arrays(const Part& a, const Part& b);
   bool tuples(const Part& a, const Part& b);

@@ -381,30 +381,57 @@ bool Comparer::numbers(const Part& a, const Part& b) {
          fit;
 }
 
+/// The values of an enum: scalars by a text that equal ones have in common, the others by where
+/// they are.
+Comparer::Values Comparer::values_of(const Part& part) const {
+  Values out;
+  const Document& document = part.document();
+  document.each_element(part.find("enum"), [&](At value) {
+    const Kind kind = document.kind(value);
+    if (kind == Kind::array || kind == Kind::object) {
+      out.others.push_back(value);
+      return true;
+    }
+    std::string text;
+    if (kind == Kind::integer || kind == Kind::number) {
+      text = canonical_number(document.spelling(value));
+    } else {
+      document.write(value, text);
+    }
+    out.scalars.insert(std::move(text));
+    return true;
+  });
+  return out;
+}
+
+/// Those of `a` that `b` lacks, as JSON.
+std::vector<std::string> Comparer::lacking(const Part& a, const Values& of_a, const Part& b,
+                                           const Values& of_b) {
+  std::vector<std::string> out;
+  std::ranges::set_difference(of_a.scalars, of_b.scalars, std::back_inserter(out));
+  for (const At value : of_a.others) {
+    if (std::ranges::any_of(of_b.others, [&](At other) {
+          return equal(a.document(), value, b.document(), other, value_steps_);
+        }))
+      continue;
+    a.document().write(value, out.emplace_back());
+  }
+  return out;
+}
+
 bool Comparer::enumerations(const Part& a, const Part& b) {
-  const Document& old = a.document();
-  const Document& now = b.document();
-  const auto lacking = [&](const Document& from, At values, const Document& in, At others) {
-    std::vector<At> out;
-    from.each_element(values, [&](At value) {
-      if (in.each_element(others,
-                          [&](At other) { return !equal(from, value, in, other, value_steps_); }))
-        out.push_back(value);
-      return value_steps_ != 0;
-    });
-    return out;
-  };
-  const auto gone = lacking(old, a.find("enum"), now, b.find("enum"));
+  const Values old = values_of(a);
+  const Values now = values_of(b);
+  const auto gone = lacking(a, old, b, now);
   if (value_steps_ == 0) return give_up();
   if (gone.empty()) return true;
-  const bool others = !lacking(now, b.find("enum"), old, a.find("enum")).empty();
   std::string values;
-  for (std::size_t i = 0; i < gone.size() && i < 5; ++i) {
-    if (i != 0) values += ", ";
-    old.write(gone[i], values);
-  }
-  return broken(others ? Broken::enum_other : Broken::enum_narrower, b, "enum",
-                "enum no longer has " + values, "keep the values, and add others behind them");
+  for (std::size_t i = 0; i < gone.size() && i < 5; ++i)
+    values.append(i == 0 ? "" : ", ").append(gone[i]);
+  if (gone.size() > 5) values += ", ...";
+  return broken(lacking(b, now, a, old).empty() ? Broken::enum_narrower : Broken::enum_other, b,
+                "enum", "enum no longer has " + values,
+                "keep the values, and add others behind them");
 }
 
 }  // namespace weir::contract::json_schema

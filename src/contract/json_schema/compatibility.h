@@ -1,7 +1,7 @@
 // Whether what one JSON Schema takes another one takes too, and what to change if not.
 //
 // By the rules of the registries of the field, which judge the schemas and not the documents: they
-// refuse some changes that would do no harm, and let through what docs/contracts.md names.
+// refuse some changes that would do no harm, and let some through that do; decision 44 names them.
 #pragma once
 
 #include <weir/result.h>

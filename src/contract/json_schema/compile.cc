@@ -125,8 +125,7 @@ class Compiler {
 
   void assertions() {
     type();
-    if (const At at = keyword("enum", Kind::array, "is an array of values"); at != nowhere)
-      rule(Op::enumeration, at);
+    enumeration();
     if (draft_ >= Draft::draft6)
       if (const At at = document().find(place_.at, "const"); at != nowhere) rule(Op::constant, at);
     bounds();
@@ -143,6 +142,21 @@ class Compiler {
     if (const At at = keyword("format", Kind::string, "is a string"); at != nowhere)
       if (const auto format = parse_format(document().string(at)))
         rule(Op::format, at, bit(Kind::string)).a = static_cast<std::uint32_t>(*format);
+  }
+
+  void enumeration() {
+    const At at = keyword("enum", Kind::array, "is an array of values");
+    if (at == nowhere) return;
+    const auto first = static_cast<std::ptrdiff_t>(out_.enum_strings.size());
+    document().each_element(at, [&](At value) {
+      if (document().kind(value) == Kind::string)
+        out_.enum_strings.emplace_back(hash_of(document().string(value)), document().string(value));
+      return true;
+    });
+    std::sort(out_.enum_strings.begin() + first, out_.enum_strings.end());
+    Rule& made = rule(Op::enumeration, at);
+    made.a = static_cast<std::uint32_t>(first);
+    made.b = static_cast<std::uint32_t>(out_.enum_strings.size());
   }
 
   static std::uint8_t kinds_of(std::string_view type) {

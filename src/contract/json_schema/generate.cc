@@ -42,9 +42,10 @@ std::string raw_literal(const std::string& text) {
   // Compilers bound the length of one literal; those beside each other are one.
   constexpr std::size_t most = 16'000;
   std::string out;
-  for (std::size_t at = 0; at == 0 || at < text.size(); at += most)
-    out +=
-        (at == 0 ? "R\"" : "\n         R\"") + tag + "(" + text.substr(at, most) + ")" + tag + "\"";
+  for (std::size_t at = 0; at == 0 || at < text.size(); at += most) {
+    out += at == 0 ? "R\"" : "\n         R\"";
+    out.append(tag).append("(").append(text, at, most).append(")").append(tag).append("\"");
+  }
   return out;
 }
 
@@ -152,8 +153,8 @@ class FileWriter {
         "> {\n  static constexpr std::string_view full_name = \"" + dotted_ + "." +
         type.short_name +
         "\";\n  static constexpr std::string_view place = " + avro::cpp_string(type.place) +
-        ";\n  static std::string_view schema() noexcept;\n  static bool read(form::In& in, " +
-        full + "& out);\n  static void write(form::Out& out, const " + full +
+        ";\n  static std::string_view schema() noexcept;\n  static bool read(form::Input& in, " +
+        full + "& out);\n  static void write(form::Output& out, const " + full +
         "& value);\n  static Result<void> to_json(const " + full +
         "& value, std::string& out);\n  static Result<void> from_json(std::string_view "
         "text, " +
@@ -168,9 +169,9 @@ class FileWriter {
                "& value, std::string& out) {\n  return form::write_whole(value, out);\n}\n\n";
     source_ += "weir::Result<void> " + of + "from_json(std::string_view text, " + full +
                "& out) {\n  return form::read_whole(text, out);\n}\n\n";
-    source_ +=
-        "bool " + of + "read(form::In& in, " + full + "& out) {\n" + reading(type, full) + "}\n\n";
-    source_ += "void " + of + "write(form::Out& out, [[maybe_unused]] const " + full +
+    source_ += "bool " + of + "read(form::Input& in, " + full + "& out) {\n" + reading(type, full) +
+               "}\n\n";
+    source_ += "void " + of + "write(form::Output& out, [[maybe_unused]] const " + full +
                "& value) {\n" + writing(type) + "}\n\n";
   }
 
@@ -222,8 +223,10 @@ class FileWriter {
       const std::string value = "value." + member.cpp_name;
       const std::string indent = is_optional(member) ? "    " : "  ";
       if (is_optional(member)) out += "  if (" + value + ".has_value()) {\n";
-      out += indent + "form::member(out, first, " + member_literal(member.json_name) + ");\n" +
-             indent + form_of(member) + "::" + "write(out, " + value + ");\n";
+      out.append(indent).append("form::member(out, first, ");
+      out.append(member_literal(member.json_name)).append(");\n");
+      out.append(indent).append(form_of(member)).append("::").append("write(out, ");
+      out.append(value).append(");\n");
       if (is_optional(member)) out += "  }\n";
     }
     if (type.others == CppRecord::Others::kept)
@@ -409,7 +412,9 @@ Result<std::vector<GeneratedFile>> generate(std::span<const SchemaFile> files,
       return fail(std::move(done.error()));
     for (const auto& [place, name] : model->places)
       if (place.starts_with('#'))
-        known[base_name(file.name) + place] = {"::" + space + "::" + name, path + ".h"};
+        known[base_name(file.name) + place] = {
+            .name = std::string("::").append(space).append("::").append(name),
+            .header = path + ".h"};
     imports.push_back({base_name(file.name), std::move(*schema)});
   }
   return out;

@@ -25,7 +25,7 @@ inline constexpr SchemaId no_schema = 0xffffffffU;
 enum class Op : std::uint8_t {
   never,        // the schema false
   type,         // a: bits of kinds, b: 1 if integers of draft 4 alone
-  enumeration,  // the keyword's elements
+  enumeration,  // strings: enum_strings[a .. b), others: the keyword's elements
   constant,     // the keyword's value
   minimum,      // numbers[a], as all of these
   maximum,
@@ -112,6 +112,8 @@ struct Program {
   std::vector<Pattern> patterns;
   std::vector<ObjectRule> objects;
   std::vector<Dependent> dependents;
+  /// The strings of enums, each enum's sorted by their hashes.
+  std::vector<std::pair<std::uint64_t, std::string_view>> enum_strings;
   /// Names of dynamic anchors; "" for $recursiveAnchor.
   std::vector<std::string> names;
   /// (resource, name) -> the schema that has that anchor there.

@@ -198,17 +198,26 @@ bool Validator::type(const CompiledSchema& schema, const Rule& rule, At at) {
 
 bool Validator::enumeration(const CompiledSchema& schema, const Rule& rule, At at) {
   const Document& values = resources_.document(schema.place.document);
-  const auto same = [&](At value) {
-    return !spend(1) || equal(*document_, at, values, value, steps_);
-  };
+  const Kind kind = document_->kind(at);
   if (rule.op == Op::constant) {
-    if (same(rule.keyword)) return !exhausted_;
-    if (!listing_) return false;
+    if (equal(*document_, at, values, rule.keyword, steps_)) return true;
+    if (!spend(1) || !listing_) return false;
     return violate(schema, rule.keyword, at,
                    shown(*document_, at) + " is not " + shown(values, rule.keyword));
   }
-  if (!values.each_element(rule.keyword, [&](At value) { return !same(value); }))
-    return !exhausted_;
+  bool found = false;
+  if (kind == Kind::string) {
+    const std::pair wanted(hash_of(document_->string(at)), document_->string(at));
+    found = std::binary_search(program_.enum_strings.begin() + rule.a,
+                               program_.enum_strings.begin() + rule.b, wanted);
+  } else if (rule.b - rule.a < values[rule.keyword].size) {
+    found = !values.each_element(rule.keyword, [&](At value) {
+      return values.kind(value) == Kind::string ||
+             (spend(1) && !equal(*document_, at, values, value, steps_));
+    });
+  }
+  if (exhausted_) return false;
+  if (found) return true;
   if (!listing_) return false;
   return violate(schema, rule.keyword, at,
                  shown(*document_, at) + " is none of the " +
