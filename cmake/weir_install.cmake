@@ -1,7 +1,7 @@
 # What `cmake --install` puts where, and what find_package(weir) finds: one archive a component, of the objects of its modules.
 #
 #   client     <weir/client.h> and what it needs: no broker, no RocksDB, no protobuf
-#   contract   <weir/avro.h>, <weir/protobuf.h>, and weir_contracts(); what parses schemas of Protobuf needs libprotobuf
+#   contract   <weir/avro.h>, <weir/json_schema.h>, <weir/protobuf.h>, and weir_contracts(); what parses schemas of Protobuf needs libprotobuf
 #   serde      <weir/serde.h> and <weir/schema_registry.h>
 #   embed      <weir/embed.h> and <weir/embed_registry.h>
 #   tools      the program weir, its manual pages are `weir man`
@@ -51,8 +51,8 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/weirConfigVersion.cmake COM
 
 file(GLOB client_headers RELATIVE ${CMAKE_SOURCE_DIR}/include/weir ${CMAKE_SOURCE_DIR}/include/weir/*)
 set(contract_headers ${client_headers})
-list(FILTER contract_headers INCLUDE REGEX "^(avro|protobuf)")
-list(FILTER client_headers EXCLUDE REGEX "^(avro|protobuf|embed|serde|schema_registry)")
+list(FILTER contract_headers INCLUDE REGEX "^(avro|json|protobuf)")
+list(FILTER client_headers EXCLUDE REGEX "^(avro|json|protobuf|embed|serde|schema_registry)")
 
 weir_component(client
   MODULES base io compress config metrics sasl kafka client

@@ -115,7 +115,7 @@ Result<json::Value> answer(const json::Value& row) {
   if (!same) return fail(same.error());
   json::Array problems;
   for (const Difference& difference : *differences)
-    problems.emplace_back(json::Object{{"kind", name_of(difference.kind)}, {"at", difference.at}});
+    problems.emplace_back(json::Object{{"kind", difference.rule}, {"at", difference.at}});
   auto list = values({*writer, *reader, *same, resolve(*writer, *reader)}, row);
   if (!list) return list;
   char crc[17];

@@ -1,4 +1,5 @@
 """The schema registry: over weir's broker and over Apache Kafka 4.3.1, restarted, killed, raced, led by one of two; foreign clients."""
+import http.client
 import json
 import os
 import re
@@ -168,6 +169,50 @@ class OnAnyBroker:
         self.assertEqual(answer.body["id"], 2)
         self.assertEqual(second.call("GET", "/subjects").body, ["a", "b"])
 
+    def test_leaders_that_are_killed_under_load_give_no_id_twice_and_lose_none(self):
+        """Two registries with writers at both; the leader is killed and comes back as a follower, round after round."""
+        registries = [self.registry(), self.registry()]
+        for registry in registries:
+            poll_until(lambda: registry.register("warm", '"string"').status == 200, DEADLINE_S, "a first write")
+        answered, stop = {}, threading.Event()
+
+        def write(worker):
+            n = 0
+            while not stop.is_set():
+                n += 1
+                name = f"k{worker}x{n}"
+                for _ in range(1000):  # until it is answered: by this node, or by the next that stands in its place
+                    if stop.is_set():
+                        return
+                    try:
+                        answer = registries[worker % 2].register(name, record(name, field("x")))
+                    except (OSError, http.client.HTTPException):
+                        continue
+                    if answer.status == 200:
+                        answered[name] = answer.body["id"]
+                        break
+
+        writers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+        for writer in writers:
+            writer.start()
+        try:
+            for _ in range(3):
+                enough = len(answered) + 40
+                poll_until(lambda: len(answered) >= enough, DEADLINE_S, "forty more schemas")
+                leader = 0 if "leads the group" in last_of(registries[0].log(), "leads the group", "leads no more", "the leader is") else 1
+                registries[leader].process.kill()
+                registries[leader] = self.registry()
+            enough = len(answered) + 40
+            poll_until(lambda: len(answered) >= enough, DEADLINE_S, "forty more schemas")
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
+        self.assertEqual(len(set(answered.values())), len(answered), "an id was given twice")
+        for registry in registries:
+            for name, number in answered.items():
+                self.assertEqual(registry.call("GET", f"/subjects/{name}/versions/1").body["id"], number)
+
     def test_a_leader_that_leaves_makes_way_at_once(self):
         first = self.registry()
         self.assertEqual(first.register("a", '"string"').status, 200)
@@ -235,6 +280,11 @@ class OnAnyBroker:
         registry = self.registry()
         with proc.Process([*command, registry.url]) as process:
             process.wait_for_line("^done$", DEADLINE_S)
+
+
+def last_of(text, *wanted):
+    """The last line with one of these in it."""
+    return next((line for line in reversed(text.splitlines()) if any(one in line for one in wanted)), "")
 
 
 def registry_answer(registry, subject, schema):

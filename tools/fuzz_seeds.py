@@ -170,7 +170,28 @@ def index_of(log):
     return index, times
 
 
-INPUTS = {"message_fuzz": message_inputs, "batch_fuzz": batch_inputs, "decompress_fuzz": decompress_inputs,
+# The pairs of JSON Schemas that are told apart beside JSON Schema's code, and the name of their draft.
+JSON_SCHEMAS = house.ROOT / "src" / "contract" / "testdata" / "json_schema"
+DRAFTS = {"@ draft 4": "http://json-schema.org/draft-04/schema#",
+          "@ draft 2020-12": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def json_schema_inputs():
+    """Each pair: the old schema, a zero byte, the new one."""
+    for path in sorted(JSON_SCHEMAS.glob("*.txt")):
+        draft, pair = None, []
+        for line in path.read_text().splitlines():
+            draft = DRAFTS.get(line, draft)
+            if not line.startswith(("{", "true", "false")):
+                continue
+            typed = draft is not None and line[0] == "{"
+            pair.append(json.dumps({"$schema": draft} | json.loads(line)) if typed else line)
+            if len(pair) == 2:
+                yield "\0".join(pair).encode()
+                pair = []
+
+
+INPUTS = {"json_schema_fuzz": json_schema_inputs, "message_fuzz": message_inputs, "batch_fuzz": batch_inputs, "decompress_fuzz": decompress_inputs,
           "group_record_fuzz": group_record_inputs, "transaction_record_fuzz": transaction_record_inputs,
           "format_fuzz": format_inputs, "segment_fuzz": segment_inputs}
 

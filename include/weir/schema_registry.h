@@ -52,6 +52,8 @@ struct RegisteredSchema {
   std::string subject = {};
   std::int32_t version = 0;
   Schema schema = {};
+  /// Its `ruleSet`, as the registry writes it: JSON; empty: none.
+  std::string rule_set = {};
 };
 
 /// What would keep a schema from being registered.

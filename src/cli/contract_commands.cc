@@ -5,14 +5,11 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/schemas.h"
-#include "contract/avro/compatibility.h"
-#include "contract/avro/generate.h"
+#include "contract/generate.h"
 #include "io/runtime.h"
 
 namespace weir::cli {
 namespace {
-
-namespace avro = contract::avro;
 
 constexpr std::size_t largest_schema_file = std::size_t{16} << 20U;
 
@@ -23,9 +20,9 @@ constexpr Column generated_columns[] = {
     {.name = "state", .doc = "written, or same: its text is what it was; with --list new."},
 };
 
-Result<std::vector<avro::SchemaFile>> read_schemas(io::FileSystem& files,
-                                                   const std::vector<std::string_view>& names) {
-  std::vector<avro::SchemaFile> out;
+Result<std::vector<contract::SchemaFile>> read_schemas(io::FileSystem& files,
+                                                       const std::vector<std::string_view>& names) {
+  std::vector<contract::SchemaFile> out;
   for (const auto name : names) {
     auto text = io::read_file(files, std::string(name), largest_schema_file);
     if (!text) return fail(text.error());
@@ -54,9 +51,10 @@ Result<Exit> generate(Context& context) {
   const auto files = io::make_real_file_system();
   auto schemas = read_schemas(*files, context.arguments.words());
   if (!schemas) return fail(schemas.error());
-  auto made = avro::generate(*schemas,
-                             {.default_namespace = std::string(context.arguments.text("namespace")),
-                              .views = !context.arguments.flag("no-views")});
+  auto made = contract::generate(
+      *schemas, {.default_namespace = std::string(context.arguments.text("namespace")),
+                 .views = !context.arguments.flag("no-views"),
+                 .keep_unknown = !context.arguments.flag("no-unknown")});
   if (!made) return fail(made.error());
   const std::string folder(context.arguments.text("out"));
   const bool list = context.arguments.flag("list");
@@ -79,12 +77,15 @@ constexpr Option generate_options[] = {
      .doc = "The namespace of types that have none."},
     {.name = "no-views",
      .kind = OptionKind::flag,
-     .doc = "Without the twins of structs that borrow strings and bytes."},
+     .doc = "Avro: without the twins of structs that borrow strings and bytes."},
+    {.name = "no-unknown",
+     .kind = OptionKind::flag,
+     .doc = "Protobuf: fields that the schema lacks are not kept."},
     {.name = "list", .kind = OptionKind::flag, .doc = "Say which files it would be; write none."},
 };
 constexpr Positional generate_positionals[] = {
     {.name = "FILE",
-     .doc = "Schemas, .avsc or .avdl; one may use types of those before it.",
+     .doc = "Schemas, .avsc, .avdl, .proto or .json; one may use those of its language before it.",
      .many = true}};
 
 // ---- check
@@ -97,34 +98,39 @@ constexpr Column difference_columns[] = {
     {.name = "direction",
      .doc = "backward: the new schema cannot read data of the version; forward: the reverse."},
     {.name = "version", .doc = "The file of the earlier version."},
-    {.name = "at", .doc = "A JSON pointer into the reader's schema.", .in_table = false},
+    {.name = "at", .doc = "The place in the reader's schema.", .in_table = false},
 };
 
 Result<Exit> check(Context& context) {
   auto output = Output::open(context, difference_columns);
   if (!output) return fail(output.error());
   if (output->only_help()) return Exit::ok;
-  const auto level = avro::parse_level(context.arguments.text("level"));
+  const auto level = contract::parse_level(context.arguments.text("level"));
   if (!level)
     return fail(Errc::usage,
                 fmt::format("--level {}: want NONE, BACKWARD, FORWARD or FULL, each also with "
                             "_TRANSITIVE",
                             escape_for_log(context.arguments.text("level"), 64)));
-  auto candidate = read_avro_file(context.arguments.words().front());
+  std::vector<contract::Import> imports;
+  for (const auto import : context.arguments.all("import"))
+    if (auto added = add_import(import, imports); !added) return fail(added.error());
+  auto candidate = parse_schema_file(context.arguments.words().front(), imports);
   if (!candidate) return fail(candidate.error());
   const auto names = context.arguments.all("against");
-  std::vector<avro::SchemaPtr> versions;
+  std::vector<contract::SchemaPtr> versions;
   for (const auto name : names) {
-    auto version = read_avro_file(name);
+    auto version = parse_schema_file(name, imports);
     if (!version) return fail(version.error());
     versions.push_back(std::move(*version));
   }
-  auto verdict = avro::judge(*level, **candidate, versions);
+  const auto policy =
+      context.arguments.flag("lenient") ? contract::Policy::lenient : contract::Policy::strict;
+  auto verdict = contract::judge(*level, **candidate, versions, policy);
   if (!verdict) return fail(verdict.error());
   for (const auto& difference : verdict->differences)
-    if (!output->row({difference.field, difference.why, difference.fix,
-                      avro::name_of(difference.kind), verdict->forward ? "forward" : "backward",
-                      names[verdict->version], difference.at}))
+    if (!output->row({difference.field, difference.why, difference.fix, difference.rule,
+                      verdict->forward ? "forward" : "backward", names[verdict->version],
+                      difference.at}))
       break;
   output->end();
   return verdict->compatible() ? Exit::ok : Exit::refused;
@@ -139,8 +145,14 @@ constexpr Option check_options[] = {{.name = "against",
                                      .value = "LEVEL",
                                      .default_value = "BACKWARD",
                                      .doc = "NONE, BACKWARD, FORWARD or FULL; with _TRANSITIVE "
-                                            "against every version, else the last."}};
-constexpr Positional check_positionals[] = {{.name = "NEW", .doc = "The new schema, .avsc."}};
+                                            "against every version, else the last."},
+                                    import_option,
+                                    {.name = "lenient",
+                                     .kind = OptionKind::flag,
+                                     .doc = "JSON Schema: content models may be opened and "
+                                            "narrowed, as registries do with LENIENT."}};
+constexpr Positional check_positionals[] = {
+    {.name = "NEW", .doc = "The new schema: .avsc, .avdl, .proto or .json."}};
 
 }  // namespace
 

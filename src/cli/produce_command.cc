@@ -12,6 +12,7 @@
 #include "cli/lines.h"
 #include "cli/progress.h"
 #include "cli/record_format.h"
+#include "cli/schema_writing.h"
 
 namespace weir::cli {
 namespace {
@@ -134,11 +135,14 @@ class Deliveries {
 /// Reads lines and sends them, until the end, ^C or the first failure.
 class Sending {
  public:
-  Sending(Admin& admin, Producer& producer, Deliveries& deliveries, Defaults defaults)
+  Sending(Admin& admin, Producer& producer, Deliveries& deliveries, Defaults defaults,
+          SchemaWriting schemas)
       : admin_(admin),
         producer_(producer),
         deliveries_(deliveries),
-        defaults_(std::move(defaults)) {}
+        defaults_(std::move(defaults)),
+        schemas_(std::move(schemas)),
+        members_(schemas_.members()) {}
 
   Result<void> run(Lines& lines, Progress* progress, const Interrupts& interrupts) {
     if (defaults_.topic)
@@ -162,11 +166,14 @@ class Sending {
   }
 
   Result<ParsedRecord> read(std::string_view line) const {
-    auto record = defaults_.format == InputFormat::jsonl ? record_from_json(line)
-                                                         : record_from_line(defaults_.style, line);
+    const bool is_json = defaults_.format == InputFormat::jsonl;
+    auto record =
+        is_json ? record_from_json(line, members_) : record_from_line(defaults_.style, line);
     if (!record) return record;
     if (defaults_.topic) record->topic = defaults_.topic;
     if (defaults_.key) record->key = defaults_.key;
+    if (!is_json)
+      if (auto done = schemas_.apply(*record); !done) return fail(done.error());
     if (defaults_.by_key) record->partition.reset();
     if (defaults_.partition) record->partition = defaults_.partition;
     return record;
@@ -224,6 +231,8 @@ class Sending {
   Producer& producer_;
   Deliveries& deliveries_;
   Defaults defaults_;
+  SchemaWriting schemas_;
+  RecordMembers members_;  // of those schemas
   std::map<std::string, std::int32_t> partitions_;
   std::vector<Header> headers_;
 };
@@ -233,6 +242,8 @@ Result<Exit> produce(Context& context) {
   auto defaults = defaults_of(arguments);
   if (!defaults) return fail(defaults.error());
   const auto options = options_of(arguments);
+  auto schemas = SchemaWriting::open(context, defaults->topic.value_or(""));
+  if (!schemas) return fail(schemas.error());
   auto lines = Lines::open(std::string(arguments.text("file")), longest_line);
   if (!lines) return fail(lines.error());
   auto client = connect(context);
@@ -244,7 +255,8 @@ Result<Exit> produce(Context& context) {
   const Interrupts interrupts;
   const SystemClock clock;
   Progress progress(context.console, clock, {.what = "sent", .unit = "records"});
-  Sending sending(client->admin(), *producer, deliveries, std::move(*defaults));
+  Sending sending(client->admin(), *producer, deliveries, std::move(*defaults),
+                  std::move(*schemas));
   // A bar would stand in the way of somebody who types records.
   auto outcome = sending.run(*lines, lines->is_terminal() ? nullptr : &progress, interrupts);
   // Whatever happens to a record happens within its delivery timeout.
@@ -291,6 +303,19 @@ constexpr Option options[] = {
     {.name = "by-key",
      .kind = OptionKind::flag,
      .doc = "Let the keys choose the partitions, not what records of --format jsonl say."},
+    {.name = "registry",
+     .letter = 'r',
+     .value = "URL",
+     .doc = "Values are JSON, and are written by a schema of this registry."},
+    {.name = "value-schema",
+     .value = "SUBJECT:VERSION",
+     .doc = "The schema of values; without a version the latest. The default is TOPIC-value."},
+    {.name = "key-schema",
+     .value = "SUBJECT:VERSION",
+     .doc = "Keys are JSON too, and are written by this schema."},
+    {.name = "message",
+     .value = "NAME",
+     .doc = "Which message of a Protobuf schema values are; the default is its first."},
     {.name = "compression",
      .letter = 'z',
      .value = "CODEC",
@@ -325,6 +350,11 @@ const Command produce_command = {
         "no "
         "text.\n"
         "\n"
+        "With --registry values are JSON, whatever the language of their schema: Avro without the\n"
+        "names of union branches and with bytes in base64, ProtoJSON, or the JSON itself. null is "
+        "a\n"
+        "tombstone. weir consume --registry shows them so.\n"
+        "\n"
         "Records leave as soon as their line is there. The first that fails ends the command: "
         "what\n"
         "was read before it is still sent, and the error names the line. The topic must exist.",
@@ -332,6 +362,7 @@ const Command produce_command = {
         "weir produce orders < values.txt\n"
         "weir produce orders --format key-value --separator : --header source=shop\n"
         "weir produce copy --format jsonl < records.jsonl\n"
+        "weir produce orders --registry http://127.0.0.1:8081 < orders.jsonl\n"
         "weir produce copy --format jsonl --by-key --compression zstd --file records.jsonl",
     .options = options,
     .positionals = words,

@@ -112,7 +112,8 @@ Result<std::vector<Record::OwnedHeader>> headers_from(const json::Value& value) 
 }
 
 /// Puts one member of a record in its place.
-Result<void> take_member(ParsedRecord& record, std::string_view name, const json::Value& value) {
+Result<void> take_member(ParsedRecord& record, std::string_view name, const json::Value& value,
+                         const RecordMembers& members) {
   if (std::ranges::find(member_names, name) == std::end(member_names))
     return malformed(fmt::format("a record has no \"{}\"{}", escape_for_log(name, 64),
                                  config::did_you_mean(name, member_names)));
@@ -121,8 +122,8 @@ Result<void> take_member(ParsedRecord& record, std::string_view name, const json
     place = std::move(*result);
     return {};
   };
-  if (name == "key") return put(record.key, bytes_from_json(value, name));
-  if (name == "value") return put(record.value, bytes_from_json(value, name));
+  if (name == "key") return put(record.key, members.key(value, name));
+  if (name == "value") return put(record.value, members.value(value, name));
   if (name == "headers") return put(record.headers, headers_from(value));
   if (name == "offset" || value.is_null()) return {};
   if (name == "partition") return put(record.partition, partition_from(value));
@@ -199,14 +200,14 @@ json::Array record_row(const RecordText& record, bool for_table) {
   return row;
 }
 
-Result<ParsedRecord> record_from_json(std::string_view text) {
+Result<ParsedRecord> record_from_json(std::string_view text, const RecordMembers& members) {
   const auto parsed = json::parse(text);
   if (!parsed) return fail(parsed.error());
   const json::Object* object = parsed->as_object();
   if (object == nullptr) return malformed("a record is an object: {\"key\": ..., \"value\": ...}");
   ParsedRecord record;
   for (const auto& [name, value] : *object)
-    if (auto taken = take_member(record, name, value); !taken) return fail(taken.error());
+    if (auto taken = take_member(record, name, value, members); !taken) return fail(taken.error());
   if (object->find("value") == nullptr)
     return malformed("no \"value\"; a tombstone says \"value\": null");
   return record;

@@ -11,6 +11,7 @@
 #include <weir/record.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,10 +56,18 @@ std::span<const Column> record_columns();
 /// UTF-8 are escaped.
 json::Array record_row(const RecordText& record, bool for_table);
 
+/// A member's bytes from JSON; the name is for messages. Absent: null.
+using MemberReader =
+    std::function<Result<std::optional<std::string>>(const json::Value& value, std::string_view)>;
+struct RecordMembers {
+  MemberReader key = bytes_from_json;
+  MemberReader value = bytes_from_json;
+};
+
 /// One record from JSON, which may leave out all but the value; its offset is not looked at.
 /// A time may also be text (see time_text.h), headers also an object of names and values.
 /// Errc::malformed says what is wrong; a member that nothing knows is an error with a suggestion.
-Result<ParsedRecord> record_from_json(std::string_view text);
+Result<ParsedRecord> record_from_json(std::string_view text, const RecordMembers& members = {});
 
 /// How a record is one line of text.
 struct LineStyle {

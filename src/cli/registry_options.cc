@@ -128,13 +128,13 @@ Result<registry::ServiceOptions> registry_options(const Arguments& arguments,
   if (!users) return fail(users.error());
   options.users = std::move(*users);
   if (auto r = add_tls(arguments, options); !r) return fail(r.error());
-  const auto level = contract::avro::parse_level(arguments.text("compatibility"));
+  const auto level = contract::parse_level(arguments.text("compatibility"));
   if (!level)
     return fail(Errc::usage,
                 fmt::format("--compatibility {}: want NONE, BACKWARD, FORWARD or FULL, each also "
                             "with _TRANSITIVE",
                             escape_for_log(arguments.text("compatibility"), 64)));
-  options.policy.compatibility = contract::avro::name_of(*level);
+  options.policy.compatibility = contract::name_of(*level);
   for (const auto host : arguments.all("host")) options.hosts.emplace_back(host);
   options.allow_remote = arguments.flag("allow-remote");
   const bool open = !options.users && arguments.text(tls_client_auth_option.name) != "required";

@@ -5,13 +5,11 @@
 #include "cli/connect.h"
 #include "cli/output.h"
 #include "cli/schemas.h"
-#include "contract/avro/compatibility.h"
-#include "contract/avro/diff.h"
+#include "contract/changes.h"
+#include "serde/parsing.h"
 
 namespace weir::cli {
 namespace {
-
-namespace avro = contract::avro;
 
 json::Array references_of(const Schema& schema) {
   json::Array out;
@@ -167,6 +165,17 @@ constexpr Positional show_words[] = {{.name = "SUBJECT", .doc = "Its name.", .op
 
 // ---- check
 
+Result<Schema> read_with_references(const Arguments& arguments, std::string_view path) {
+  auto schema = read_schema_file(path);
+  if (!schema) return schema;
+  for (const auto text : arguments.all("reference")) {
+    auto reference = parse_reference(text);
+    if (!reference) return fail(reference.error());
+    schema->references.push_back(std::move(*reference));
+  }
+  return schema;
+}
+
 constexpr Column check_columns[] = {
     {.name = "message", .doc = "A reason against it, as the registry says it."},
 };
@@ -176,13 +185,8 @@ Result<Exit> check(Context& context) {
   if (!output) return fail(output.error());
   if (output->only_help()) return Exit::ok;
   const auto& words = context.arguments.words();
-  auto schema = read_schema_file(words[1]);
+  const auto schema = read_with_references(context.arguments, words[1]);
   if (!schema) return fail(schema.error());
-  for (const auto text : context.arguments.all("reference")) {
-    auto reference = parse_reference(text);
-    if (!reference) return fail(reference.error());
-    schema->references.push_back(std::move(*reference));
-  }
   auto registry = connect_registry(context);
   if (!registry) return fail(registry.error());
   const auto verdict = registry->check(std::string(words[0]), *schema);
@@ -197,12 +201,12 @@ Result<Exit> check(Context& context) {
   return verdict->compatible ? Exit::ok : Exit::refused;
 }
 
-constexpr Option check_options[] = {
-    {.name = "reference",
-     .value = "NAME=SUBJECT:VERSION",
-     .doc = "A type of another schema that it uses; without a version the latest.",
-     .repeated = true},
-};
+constexpr Option reference_option = {
+    .name = "reference",
+    .value = "NAME=SUBJECT:VERSION",
+    .doc = "Another schema that the file uses by NAME; without a version the latest.",
+    .repeated = true};
+constexpr Option check_options[] = {reference_option};
 constexpr Positional file_words[] = {
     {.name = "SUBJECT", .doc = "Under which it would stand."},
     {.name = "FILE", .doc = "The schema: .avsc, .avdl, .proto or .json."}};
@@ -219,11 +223,21 @@ constexpr Column diff_columns[] = {
 
 /// The two that are compared, and what they are called.
 struct Sides {
-  avro::SchemaPtr before;
-  avro::SchemaPtr after;
+  contract::SchemaPtr before;
+  contract::SchemaPtr after;
   std::string before_name;
   std::string after_name;
 };
+
+Result<contract::SchemaPtr> parse_candidate(const Arguments& arguments, std::string_view file,
+                                            SchemaRegistry& registry) {
+  auto schema = read_with_references(arguments, file);
+  if (!schema) return fail(schema.error());
+  auto parsed = serde::parse_complete(registry, *schema);
+  if (!parsed)
+    return fail(parsed.error().code(), fmt::format("{}: {}", file, parsed.error().message()));
+  return parsed;
+}
 
 Result<Sides> sides_of(const Arguments& arguments, SchemaRegistry& registry) {
   const std::string subject(arguments.words().front());
@@ -233,19 +247,14 @@ Result<Sides> sides_of(const Arguments& arguments, SchemaRegistry& registry) {
   std::int32_t newest = *to;
   if (arguments.words().size() > 1) {
     const std::string_view file = arguments.words()[1];
-    auto schema = read_schema_file(file);
-    if (!schema) return fail(schema.error());
-    if (schema->type != SchemaType::avro)
-      return fail(Errc::unsupported, fmt::format("{}: only AVRO is understood here", file));
-    auto parsed = avro::Schema::parse(schema->text);
-    if (!parsed)
-      return fail(parsed.error().code(), fmt::format("{}: {}", file, parsed.error().message()));
+    auto parsed = parse_candidate(arguments, file, registry);
+    if (!parsed) return fail(parsed.error());
     out.after = std::move(*parsed);
     out.after_name = file;
   } else {
     auto after = registry.version(subject, *to);
     if (!after) return fail(after.error());
-    auto parsed = parse_schema(registry, *after);
+    auto parsed = serde::parse_complete(registry, after->schema);
     if (!parsed) return fail(parsed.error());
     newest = after->version;
     out.after = std::move(*parsed);
@@ -268,8 +277,13 @@ Result<Sides> sides_of(const Arguments& arguments, SchemaRegistry& registry) {
   }
   auto before = registry.version(subject, from);
   if (!before) return fail(before.error());
-  auto parsed = parse_schema(registry, *before);
+  auto parsed = serde::parse_complete(registry, before->schema);
   if (!parsed) return fail(parsed.error());
+  if ((*parsed)->language() != out.after->language())
+    return fail(Errc::unsupported,
+                fmt::format("{} is {} and version {} is {}: there is nothing to compare",
+                            out.after_name, name_of(out.after->language()), before->version,
+                            name_of((*parsed)->language())));
   out.before = std::move(*parsed);
   out.before_name = fmt::format("version {}", before->version);
   return out;
@@ -278,9 +292,10 @@ Result<Sides> sides_of(const Arguments& arguments, SchemaRegistry& registry) {
 /// Who can read whom, in a sentence a direction.
 Result<std::string> readers_text(const Sides& sides) {
   std::string out;
-  const auto add = [&](const avro::Schema& reader, const std::string& reader_name,
-                       const avro::Schema& writer, const std::string& writer_name) -> Result<void> {
-    auto differences = avro::compare(reader, writer);
+  const auto add = [&](const contract::Schema& reader, const std::string& reader_name,
+                       const contract::Schema& writer,
+                       const std::string& writer_name) -> Result<void> {
+    auto differences = reader.unreadable(writer, contract::Policy::strict);
     if (!differences) return fail(differences.error());
     out += fmt::format("{} {} what {} writes", reader_name,
                        differences->empty() ? "reads" : "cannot read", writer_name);
@@ -305,8 +320,9 @@ Result<Exit> diff(Context& context) {
   if (!sides) return fail(sides.error());
   const auto readers = readers_text(*sides);
   if (!readers) return fail(readers.error());
-  for (const auto& one : avro::changes_between(*sides->before, *sides->after))
-    if (!output->row({avro::name_of(one.what), one.place, one.part, one.before, one.after}))
+  for (const auto& one :
+       contract::changes_between(sides->before->outline(), sides->after->outline()))
+    if (!output->row({contract::name_of(one.what), one.place, one.part, one.before, one.after}))
       return Exit::ok;
   if (output->rows() > 0 || output->format() != Format::table) output->end();
   context.console.err(*readers);
@@ -319,10 +335,13 @@ constexpr Option diff_options[] = {
      .doc = "The version that it is compared with; the default is the one before, of a FILE the "
             "latest."},
     {.name = "to", .value = "N", .default_value = "latest", .doc = "The version that is compared."},
+    reference_option,
 };
 constexpr Positional diff_words[] = {
     {.name = "SUBJECT", .doc = "Its name."},
-    {.name = "FILE", .doc = "A schema in place of a version: .avsc or .avdl.", .optional = true}};
+    {.name = "FILE",
+     .doc = "A schema in place of a version: .avsc, .avdl, .proto or .json.",
+     .optional = true}};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "contract/avro/idl.h"
 #include "io/file.h"
 #include "io/runtime.h"
+#include "serde/parsing.h"
 
 namespace weir::cli {
 namespace {
@@ -69,6 +70,24 @@ Result<Schema> avro_schema(std::string_view path, std::string text) {
   return Schema{.text = (*protocol)->complete_text((*protocol)->root_id())};
 }
 
+/// A subject may have colons of its own (":.ctx:orders"); a version is digits behind the last.
+std::optional<SubjectVersion> subject_version(std::string_view text) {
+  SubjectVersion out;
+  const auto colon = text.rfind(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), out.version);
+    if (error == std::errc() && end == digits.data() + digits.size())
+      text = text.substr(0, colon);
+    else
+      out.version = -1;
+  }
+  if (text.empty() || (out.version < 1 && out.version != -1)) return std::nullopt;
+  out.subject = text;
+  return out;
+}
+
 }  // namespace
 
 Result<SchemaRegistry> connect_registry(const Context& context) {
@@ -96,22 +115,19 @@ Result<SchemaReference> parse_reference(std::string_view text) {
   };
   const auto equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) return bad();
-  SchemaReference out{.name = std::string(text.substr(0, equals)), .subject = {}};
-  std::string_view subject = text.substr(equals + 1);
-  // A subject may have colons of its own (":.ctx:orders"); a version is digits behind the last.
-  const auto colon = subject.rfind(':');
-  if (colon != std::string_view::npos) {
-    const std::string_view digits = subject.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), out.version);
-    if (error == std::errc() && end == digits.data() + digits.size())
-      subject = subject.substr(0, colon);
-    else
-      out.version = -1;
-  }
-  if (subject.empty() || (out.version < 1 && out.version != -1)) return bad();
-  out.subject = subject;
-  return out;
+  auto place = subject_version(text.substr(equals + 1));
+  if (!place) return bad();
+  return SchemaReference{.name = std::string(text.substr(0, equals)),
+                         .subject = std::move(place->subject),
+                         .version = place->version};
+}
+
+Result<SubjectVersion> parse_subject(std::string_view option, std::string_view text) {
+  auto place = subject_version(text);
+  if (!place)
+    return fail(Errc::usage, fmt::format("--{} {}: want SUBJECT or SUBJECT:VERSION", option,
+                                         escape_for_log(text, 128)));
+  return *std::move(place);
 }
 
 Result<Schema> read_schema_file(std::string_view path) {
@@ -125,6 +141,29 @@ Result<Schema> read_schema_file(std::string_view path) {
   return fail(Errc::usage, fmt::format("{}: a schema's file ends in .avsc or .avdl (Avro), .proto "
                                        "(Protobuf) or .json (JSON Schema)",
                                        path));
+}
+
+Result<contract::SchemaPtr> parse_schema_file(std::string_view path,
+                                              std::span<const contract::Import> imports) {
+  auto schema = read_schema_file(path);
+  if (!schema) return fail(schema.error());
+  auto parsed = contract::Schema::parse(serde::language_of(schema->type), schema->text,
+                                        {.strict = true, .imports = imports});
+  if (!parsed)
+    return fail(parsed.error().code(), fmt::format("{}: {}", path, parsed.error().message()));
+  return parsed;
+}
+
+Result<void> add_import(std::string_view text, std::vector<contract::Import>& imports) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0 || equals + 1 == text.size())
+    return fail(Errc::usage,
+                fmt::format("--import {}: want NAME=FILE, such as shop/line.proto=line.proto",
+                            escape_for_log(text, 128)));
+  auto parsed = parse_schema_file(text.substr(equals + 1), imports);
+  if (!parsed) return fail(parsed.error());
+  imports.push_back({.name = std::string(text.substr(0, equals)), .schema = std::move(*parsed)});
+  return {};
 }
 
 Result<avro::SchemaPtr> read_avro_file(std::string_view path) {
@@ -144,22 +183,6 @@ Result<std::int32_t> parse_schema_version(std::string_view option, std::string_v
     return fail(Errc::usage, fmt::format("--{} {}: want a number from 1 up, or latest", option,
                                          escape_for_log(text, 64)));
   return version;
-}
-
-Result<avro::SchemaPtr> parse_schema(SchemaRegistry& registry, const RegisteredSchema& schema) {
-  if (schema.schema.type != SchemaType::avro)
-    return fail(Errc::unsupported,
-                fmt::format("{} version {} is {}: only AVRO is understood here", schema.subject,
-                            schema.version, name_of(schema.schema.type)));
-  // By its id the registry tells it with the types of others spelled out.
-  const Schema* text = &schema.schema;
-  Result<RegisteredSchema> whole;
-  if (!schema.schema.references.empty()) {
-    whole = registry.by_id(schema.id, schema.subject);
-    if (!whole) return fail(whole.error());
-    text = &whole->schema;
-  }
-  return avro::Schema::parse(text->text, {.strict = false, .references = {}});
 }
 
 }  // namespace weir::cli

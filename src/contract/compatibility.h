@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -58,9 +59,12 @@ struct Verdict {
 };
 
 class Schema;
+/// Shared: caches, plans and codecs keep one schema.
+using SchemaPtr = std::shared_ptr<const Schema>;
+
 /// Judges `candidate` against versions, oldest first: the latest alone, or with a transitive level
 /// all of them, newest first, up to the first that fails.
-Result<Verdict> judge(Level level, const Schema& candidate,
-                      std::span<const Schema* const> oldest_first, Policy policy = Policy::strict);
+Result<Verdict> judge(Level level, const Schema& candidate, std::span<const SchemaPtr> oldest_first,
+                      Policy policy = Policy::strict);
 
 }  // namespace weir::contract

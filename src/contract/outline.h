@@ -34,6 +34,10 @@ std::string_view name_of(Shape shape);
 /// and JSON Schema the property "weir.lint.ignore", in Protobuf comments `weir:ignore EV012 ...`.
 using Waivers = std::map<std::string, std::string, std::less<>>;
 
+/// What else a schema says of a part, by the language's word: {"order": "descending"}. Options,
+/// properties, keywords of validation. Shown when it changes.
+using Notes = std::map<std::string, std::string, std::less<>>;
+
 struct OutlineField {
   std::string name;
   /// Of a value that is not null.
@@ -62,6 +66,8 @@ struct OutlineField {
   std::string group;
   /// The number on the wire (Protobuf).
   std::int32_t number = 0;
+  std::vector<std::string> aliases;  // earlier names (Avro)
+  Notes notes;
   Waivers waivers;
 };
 
@@ -73,21 +79,30 @@ struct OutlineRecord {
   bool imported = false;  // defined by another schema
   /// Takes fields that it does not describe (an open content model of JSON Schema).
   bool open = false;
+  std::vector<std::string> aliases;
+  Notes notes;
   Waivers waivers;
+
+  /// nullptr if there is none.
+  const OutlineField* field(std::string_view name) const;
 };
 
 struct OutlineEnum {
   std::string name;  // full
   std::string doc;
   std::vector<std::string> symbols;  // in order
-  /// A symbol that stands for those which a reader does not know.
-  bool has_default = false;
+  /// The symbol that stands for those which a reader does not know; empty: there is none.
+  std::string default_symbol;
   bool imported = false;
+  std::vector<std::string> aliases;
+  Notes notes;
   Waivers waivers;
 };
 
 struct Outline {
   Shape root = Shape::any;
+  /// As people write it; of a record its name.
+  std::string root_type;
   /// Of the record that the root is, or of the first message.
   std::string root_name;
   std::vector<OutlineRecord> records;

@@ -25,10 +25,6 @@ enum class Language : std::uint8_t { avro, protobuf, json };
 std::string_view name_of(Language language);
 std::optional<Language> parse_language(std::string_view text);
 
-class Schema;
-/// Shared: caches, plans and codecs keep one schema.
-using SchemaPtr = std::shared_ptr<const Schema>;
-
 /// A schema that another one uses, and the name by which it does: the full name of a type (Avro),
 /// the path of an import (Protobuf), the URI of a `$ref` (JSON Schema).
 struct Import {

@@ -23,11 +23,11 @@ Result<registry::ServiceOptions> service_options(const RegistryOptions& options)
                 "listen: an embedded registry answers this machine only; weir registry serves "
                 "others, with users");
   out.at = std::move(*at);
-  const auto level = contract::avro::parse_level(options.compatibility);
+  const auto level = contract::parse_level(options.compatibility);
   if (!level)
     return fail(Errc::invalid_argument,
                 "compatibility: want NONE, BACKWARD, FORWARD or FULL, each also with _TRANSITIVE");
-  out.policy.compatibility = contract::avro::name_of(*level);
+  out.policy.compatibility = contract::name_of(*level);
   out.journal.topic = options.topic;
   return out;
 }

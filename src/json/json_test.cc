@@ -56,6 +56,13 @@ TEST(Json, text_that_is_no_single_value_is_refused) {
     EXPECT_FALSE(parse(text)) << text;
 }
 
+TEST(Json, a_zero_byte_is_not_the_end_of_the_text) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"1\0"sv, "{}\0 x"sv, "\0"sv, "\"a\0b\""sv})
+    EXPECT_EQ(parse(text).error().code(), Errc::malformed);
+  EXPECT_EQ(parse("[\n1\0"sv).error().message(), "json: line 2, column 2: a zero byte");
+}
+
 TEST(Json, depth_up_to_the_limit_is_read_and_more_is_refused) {
   const auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
   EXPECT_EQ(compact(nested(max_depth)), nested(max_depth));

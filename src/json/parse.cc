@@ -114,6 +114,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 Result<Value> parse(std::string_view text) {
+  // The parser takes a zero byte as the end of the text, whatever stands behind it.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos)
+    return fail(Errc::malformed, where(text, zero + 1) + "a zero byte");
   Builder builder(text);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder))
     return fail(Errc::malformed, builder.error.empty() ? "json: no value" : builder.error);

@@ -18,7 +18,7 @@ constexpr auto failed_cycle_pause = std::chrono::milliseconds(100);
 }  // namespace
 
 LogStore::LogStore(io::Runtime& runtime, LogOptions options)
-    : runtime_(runtime), options_(std::move(options)) {
+    : runtime_(runtime), options_(std::move(options)), pacing_(options_.pacing) {
   clock_anchor_ = runtime_.loop().now();
   wall_anchor_ms_ = runtime_.loop().clock().wall_ms();
 }
@@ -65,6 +65,7 @@ std::optional<Error> LogStore::refuse_append() const {
 }
 
 void LogStore::gather(Append append) {
+  pacing_.arriving(runtime_.loop().now(), gathering_bytes_);
   gathering_bytes_ += append.bytes.size();
   gathering_.push_back(std::move(append));
   if (!cycle_running_) start_cycle();
@@ -77,15 +78,14 @@ void LogStore::start_cycle() {
     return;
   }
   const MonoTime now = runtime_.loop().now();
-  const MonoTime earliest = cycle_began_ + options_.cycle_pause;
-  if (last_cycle_bytes_ >= options_.paced_bytes && now < earliest &&
-      gathering_bytes_ < options_.cycle_bytes && !closing_) {
-    if (cycle_timer_ == io::TimerId::none)
-      cycle_timer_ = runtime_.loop().call_at(earliest, [this] {
-        cycle_timer_ = io::TimerId::none;
-        last_cycle_bytes_ = 0;
-        start_cycle();
-      });
+  if (cycle_timer_ != io::TimerId::none && gathering_bytes_ < options_.cycle_bytes && !closing_)
+    return;
+  const auto until = pacing_.wait(now, gathering_bytes_);
+  if (until && gathering_bytes_ < options_.cycle_bytes && !closing_) {
+    cycle_timer_ = runtime_.loop().call_at(*until, [this] {
+      cycle_timer_ = io::TimerId::none;
+      start_cycle();
+    });
     return;
   }
   runtime_.loop().cancel(std::exchange(cycle_timer_, io::TimerId::none));
@@ -101,7 +101,7 @@ void LogStore::start_cycle() {
       std::make_move_iterator(gathering_.begin() + static_cast<std::ptrdiff_t>(count)));
   gathering_.erase(gathering_.begin(), gathering_.begin() + static_cast<std::ptrdiff_t>(count));
   gathering_bytes_ -= bytes;
-  last_cycle_bytes_ = bytes;
+  pacing_.began(now, bytes);
   ++counters_.cycles;
   counters_.batches += count;
   counters_.bytes += bytes;

@@ -16,6 +16,7 @@
 
 #include "io/runtime.h"
 #include "log/checkpoint_file.h"
+#include "log/pacing.h"
 #include "log/partition_log.h"
 #include "log/wal_writer.h"
 #include "metrics/instruments.h"
@@ -34,13 +35,10 @@ struct LogOptions {
   std::uint64_t checkpoint_bytes = 64U << 20U;  // WAL bytes after which a checkpoint begins
   Duration checkpoint_interval = std::chrono::seconds(60);
   std::uint64_t cycle_bytes = 16U << 20U;  // of one WAL record, but for a single larger batch
-  /// After a cycle of at least `paced_bytes` the next begins no sooner than `cycle_pause` after it
-  /// began: under load fewer, larger syncs cost less; a lone append never waits.
-  Duration cycle_pause = std::chrono::milliseconds(1);
-  std::uint64_t paced_bytes = 32U << 10U;
+  PacingOptions pacing = {};
   std::uint64_t gather_bytes = 128U << 20U;  // waiting for a cycle; beyond it appends are refused
   /// Of the tail, before it goes to segments. The copy takes a core for a moment: little and often.
-  std::uint64_t flush_bytes = 1U << 20U;
+  std::uint64_t flush_bytes = 4U << 20U;
   /// Of each partition in the mean: with many of them a flush waits for more, up to
   /// flush_most_bytes.
   std::uint64_t flush_partition_bytes = 16U << 10U;
@@ -290,7 +288,7 @@ class LogStore {
   std::uint64_t gathering_bytes_ = 0;
   bool cycle_running_ = false;
   MonoTime cycle_began_{};
-  std::uint64_t last_cycle_bytes_ = 0;
+  Pacing pacing_;
   io::TimerId cycle_timer_ = io::TimerId::none;
   std::optional<Error> last_failure_;  // of a cycle
   MonoTime refuse_until_{};

@@ -1,12 +1,11 @@
 #include "registry/changes.h"
 
 #include "base/check.h"
+#include "contract/changes.h"
 #include "registry/limits.h"
 
 namespace weir::registry {
 namespace {
-
-namespace avro = contract::avro;
 
 class Changes {
  public:
@@ -114,36 +113,25 @@ class Changes {
     const auto before = formats_.parse(old);
     const auto after = formats_.parse(now);
     if (!before || !after) return out;
+    if ((*before)->language() != (*after)->language()) return out;
     fields(**before, **after, out);
-    if (const auto found = avro::compare(**after, **before); found && !found->empty())
+    const auto strict = contract::Policy::strict;
+    if (const auto found = (*after)->unreadable(**before, strict); found && !found->empty())
       out.append("newCannotReadOld", to_json(*found));
-    if (const auto found = avro::compare(**before, **after); found && !found->empty())
+    if (const auto found = (*before)->unreadable(**after, strict); found && !found->empty())
       out.append("oldCannotReadNew", to_json(*found));
     return out;
   }
 
-  static void fields(const avro::Schema& before, const avro::Schema& after, json::Object& out) {
-    const avro::Type& old = before.root();
-    const avro::Type& now = after.root();
-    if (old.kind != avro::Kind::record || now.kind != avro::Kind::record) return;
-    json::Array added;
-    json::Array removed;
-    json::Array changed;
-    for (const avro::Field& field : now.fields) {
-      const auto at = old.find_field(field.name);
-      if (at < 0) {
-        added.push_back(field.name);
-      } else {
-        const avro::TypeId type = old.fields[static_cast<std::size_t>(at)].type;
-        if (before.complete_text(type) != after.complete_text(field.type))
-          changed.push_back(field.name);
-      }
-    }
-    for (const avro::Field& field : old.fields)
-      if (now.find_field(field.name) < 0) removed.push_back(field.name);
-    if (!added.empty()) out.append("fieldsAdded", std::move(added));
-    if (!removed.empty()) out.append("fieldsRemoved", std::move(removed));
-    if (!changed.empty()) out.append("fieldsChanged", std::move(changed));
+  static void fields(const contract::Schema& before, const contract::Schema& after,
+                     json::Object& out) {
+    const auto changes = contract::field_changes(before.outline(), after.outline());
+    const auto append = [&](std::string name, const std::vector<std::string>& fields) {
+      if (!fields.empty()) out.append(std::move(name), json::Array(fields.begin(), fields.end()));
+    };
+    append("fieldsAdded", changes.added);
+    append("fieldsRemoved", changes.removed);
+    append("fieldsChanged", changes.changed);
   }
 
   const Store& before_;

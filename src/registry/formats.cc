@@ -1,16 +1,13 @@
 #include "registry/formats.h"
 
 #include "base/log.h"
-#include "registry/avro_form.h"
 #include "registry/limits.h"
 
 namespace weir::registry {
 
-namespace avro = contract::avro;
-
 /// Schemas that are needed, in the order in which they have to be defined.
 struct Formats::Walk {
-  std::vector<avro::SchemaPtr> schemas;
+  std::vector<contract::Import> schemas;
   std::map<std::string, Place> seen;  // by the reference's name
   std::size_t depth = 0;
 };
@@ -24,7 +21,8 @@ std::string shown(const Reference& reference) {
 
 /// By which a parsed schema is remembered: everything that parsing depends on.
 std::string memory_key(const SchemaContent& content, const std::string& context, ParseHow how) {
-  std::string key = context + '\n' + (how.strict ? 's' : 'l') + (how.with_deleted ? 'd' : 'n');
+  std::string key = content.type + '\n' + context + '\n' + (how.strict ? 's' : 'l') +
+                    (how.with_deleted ? 'd' : 'n');
   for (const Reference& reference : content.references)
     key +=
         '\n' + reference.name + '\n' + reference.subject + '\n' + std::to_string(reference.version);
@@ -49,12 +47,12 @@ VersionPtr Formats::target(const Reference& reference, const std::string& contex
   return store_.version({subject, reference.version}, with_deleted);
 }
 
-Answer<void> Formats::resolve(const std::vector<Reference>& references, const std::string& context,
+Answer<void> Formats::resolve(const SchemaContent& content, const std::string& context,
                               bool with_deleted, Walk& walk) {
   if (++walk.depth > limits::reference_depth)
     return refuse(Code::invalid_schema, "more than " + std::to_string(limits::reference_depth) +
                                             " references inside each other");
-  for (const Reference& reference : references) {
+  for (const Reference& reference : content.references) {
     bool is_latest = false;
     const VersionPtr found = target(reference, context, with_deleted, is_latest);
     if (found == nullptr)
@@ -69,15 +67,15 @@ Answer<void> Formats::resolve(const std::vector<Reference>& references, const st
           Code::invalid_schema,
           "more than " + std::to_string(limits::resolved_references) + " schemas are referred to");
     // Stored references are found even if their target has been soft-deleted since.
-    if (auto r = resolve(found->content.references, found->place.subject.context, true, walk); !r)
-      return r;
-    if (found->content.type != avro_type)
+    if (auto r = resolve(found->content, found->place.subject.context, true, walk); !r) return r;
+    if (found->content.type != content.type)
       return refuse(Code::invalid_schema, shown(reference) + " is of type " + found->content.type);
     auto parsed =
-        avro::Schema::parse(found->content.text, {.strict = false, .references = walk.schemas});
+        contract::Schema::parse(*contract::parse_language(content.type), found->content.text,
+                                {.strict = false, .imports = walk.schemas});
     if (!parsed)
       return refuse(Code::invalid_schema, shown(reference) + ": " + parsed.error().message());
-    walk.schemas.push_back(std::move(*parsed));
+    walk.schemas.push_back({.name = reference.name, .schema = std::move(*parsed)});
   }
   --walk.depth;
   return {};
@@ -88,18 +86,18 @@ void Formats::forget() {
   known_bytes_ = 0;
 }
 
-Answer<avro::SchemaPtr> Formats::parse(const SchemaContent& content, const std::string& context,
-                                       ParseHow how) {
-  if (content.type != avro_type)
-    return refuse(Code::invalid_schema, "schemas of type " + escape_for_log(content.type, 32) +
-                                            " are not understood yet, only AVRO is");
+Answer<contract::SchemaPtr> Formats::parse(const SchemaContent& content, const std::string& context,
+                                           ParseHow how) {
+  const auto language = contract::parse_language(content.type);
+  if (!language)
+    return refuse(Code::invalid_schema, "there is no type " + escape_for_log(content.type, 32) +
+                                            " of schemas; there are AVRO, JSON and PROTOBUF");
   std::string key = memory_key(content, context, how);
   if (const Known* known = find(key)) return known->schema;
   Walk walk;
-  if (auto r = resolve(content.references, context, how.with_deleted, walk); !r)
-    return refuse(r.error());
-  auto parsed =
-      avro::Schema::parse(content.text, {.strict = how.strict, .references = walk.schemas});
+  if (auto r = resolve(content, context, how.with_deleted, walk); !r) return refuse(r.error());
+  auto parsed = contract::Schema::parse(*language, content.text,
+                                        {.strict = how.strict, .imports = walk.schemas});
   if (!parsed) return refuse(Code::invalid_schema, parsed.error().message());
   if (may_be_remembered(content, how)) {
     if (known_.size() >= limits::cached_schemas || known_bytes_ + key.size() > limits::cached_bytes)
@@ -123,7 +121,7 @@ Answer<std::string> Formats::stored_text(const SchemaContent& content, const std
                                          ParseHow how, bool normalize) {
   const auto parsed = parse(content, context, how);
   if (!parsed) return refuse(parsed.error());
-  if (normalize) return normalized_text(**parsed);
+  if (normalize) return (*parsed)->normalized();
   Known* known = find(memory_key(content, context, how));
   if (known == nullptr) return (*parsed)->text();
   if (known->stored.empty()) {
@@ -133,25 +131,27 @@ Answer<std::string> Formats::stored_text(const SchemaContent& content, const std
   return known->stored;
 }
 
-Answer<avro::SchemaPtr> Formats::parse(const Version& version) {
+Answer<contract::SchemaPtr> Formats::parse(const Version& version) {
   return parse(version.content, version.place.subject.context, {});
 }
 
 std::string Formats::inlined(const SchemaContent& content, const std::string& context) {
   const auto parsed = parse(content, context, {});
-  return parsed ? (*parsed)->complete_text((*parsed)->root_id()) : content.text;
+  return parsed ? (*parsed)->complete() : content.text;
 }
 
 std::string Formats::formatted(const Version& version, std::string_view format) {
-  if (format != "resolved" || version.content.type != avro_type) return version.content.text;
-  return inlined(version.content, version.place.subject.context);
+  if (format.empty()) return version.content.text;
+  const auto parsed = parse(version);
+  return parsed ? (*parsed)->formatted(format) : version.content.text;
 }
 
-Answer<std::vector<Misfit>> Formats::compare(avro::Level level, const SchemaContent& candidate,
+Answer<std::vector<Misfit>> Formats::compare(contract::Level level, contract::Policy policy,
+                                             const SchemaContent& candidate,
                                              const std::string& context,
                                              std::span<const VersionPtr> newest_first) {
   std::vector<Misfit> out;
-  if (level == avro::Level::none) return out;
+  if (level == contract::Level::none) return out;
   const auto parsed = parse(candidate, context, {});
   if (!parsed) return refuse(parsed.error());
   for (const VersionPtr& version : newest_first) {
@@ -172,8 +172,8 @@ Answer<std::vector<Misfit>> Formats::compare(avro::Level level, const SchemaCont
                      .text = "the earlier version cannot be parsed: " + old.error().message});
       return out;
     }
-    const avro::SchemaPtr one[] = {*old};
-    auto verdict = avro::judge(level, **parsed, one);
+    const contract::SchemaPtr one[] = {*old};
+    auto verdict = contract::judge(level, **parsed, one, policy);
     if (!verdict) {
       out.push_back({.version = version,
                      .direction = {},
@@ -206,9 +206,9 @@ std::vector<std::string> messages_of(const Misfit& misfit, std::string_view leve
                                      bool validate_fields) {
   std::vector<std::string> out;
   if (!misfit.text.empty()) out.push_back(misfit.text);
-  for (const avro::Difference& difference : misfit.differences)
-    out.push_back("{errorType:'" + std::string(avro::name_of(difference.kind)) +
-                  "', description:'" + difference.text() + "', location:'" + difference.at + "'}");
+  for (const contract::Difference& difference : misfit.differences)
+    out.push_back("{errorType:'" + std::string(difference.rule) + "', description:'" +
+                  difference.text() + "', location:'" + difference.at + "'}");
   out.push_back("{oldSchemaVersion: " + std::to_string(misfit.version->place.version) + "}");
   std::string old = misfit.version->content.text;
   if (old.size() > limits::shown_schema_bytes) old = old.substr(0, limits::shown_schema_bytes);
@@ -218,10 +218,10 @@ std::vector<std::string> messages_of(const Misfit& misfit, std::string_view leve
   return out;
 }
 
-json::Value to_json(const std::vector<avro::Difference>& differences) {
+json::Value to_json(const std::vector<contract::Difference>& differences) {
   json::Array out;
-  for (const avro::Difference& difference : differences)
-    out.push_back(json::Object{{"rule", avro::name_of(difference.kind)},
+  for (const contract::Difference& difference : differences)
+    out.push_back(json::Object{{"rule", difference.rule},
                                {"path", difference.at},
                                {"field", difference.field},
                                {"why", difference.why},

@@ -1,7 +1,4 @@
 // What schemas mean: parsing with their references, their text forms, whether versions fit.
-//
-// AVRO is understood. PROTOBUF and JSON are refused where they would have to be; what a stream has
-// of them is served as the text that it is.
 #pragma once
 
 #include <map>
@@ -10,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "contract/avro/compatibility.h"
-#include "contract/avro/schema.h"
+#include "contract/schema.h"
 #include "registry/store.h"
 
 namespace weir::registry {
@@ -27,7 +23,7 @@ struct ParseHow {
 struct Misfit {
   VersionPtr version;  // which
   std::string direction;
-  std::vector<contract::avro::Difference> differences;
+  std::vector<contract::Difference> differences;
   std::string text;  // where there are no differences to list: another type of schema
 };
 
@@ -37,10 +33,10 @@ class Formats {
   explicit Formats(const Store& store) : store_(store) {}
 
   /// 42201. `context` is that of the schema.
-  Answer<contract::avro::SchemaPtr> parse(const SchemaContent& content, const std::string& context,
-                                          ParseHow how);
+  Answer<contract::SchemaPtr> parse(const SchemaContent& content, const std::string& context,
+                                    ParseHow how);
   /// A schema of the store.
-  Answer<contract::avro::SchemaPtr> parse(const Version& version);
+  Answer<contract::SchemaPtr> parse(const Version& version);
   /// The text under which it is stored, or its normalised form. 42201.
   Answer<std::string> stored_text(const SchemaContent& content, const std::string& context,
                                   ParseHow how, bool normalize);
@@ -48,27 +44,27 @@ class Formats {
   /// The text in which every type of another schema is spelled out; the text itself where that
   /// cannot be had.
   std::string inlined(const SchemaContent& content, const std::string& context);
-  /// `format=resolved` of AVRO; every other value, and every other type: the text.
+  /// The text in the `format` that was asked for; the text itself where that is none of its type.
   std::string formatted(const Version& version, std::string_view format);
 
   /// Compares with `versions`, newest first, up to the first that does not fit. 42201 if the
   /// candidate cannot be parsed.
-  Answer<std::vector<Misfit>> compare(contract::avro::Level level, const SchemaContent& candidate,
-                                      const std::string& context,
+  Answer<std::vector<Misfit>> compare(contract::Level level, contract::Policy policy,
+                                      const SchemaContent& candidate, const std::string& context,
                                       std::span<const VersionPtr> newest_first);
 
  private:
   struct Walk;
   struct Known {
-    contract::avro::SchemaPtr schema;
+    contract::SchemaPtr schema;
     std::string stored{};  // its text; empty until somebody asks
   };
 
   void forget();
   /// What is known of that key; nullptr: nothing, or it has to be parsed anew.
   Known* find(const std::string& key);
-  Answer<void> resolve(const std::vector<Reference>& references, const std::string& context,
-                       bool with_deleted, Walk& walk);
+  Answer<void> resolve(const SchemaContent& content, const std::string& context, bool with_deleted,
+                       Walk& walk);
   VersionPtr target(const Reference& reference, const std::string& context, bool with_deleted,
                     bool& is_latest) const;
 
@@ -85,6 +81,6 @@ std::vector<Reference> pinned(const Store& store, std::vector<Reference> referen
 /// The texts of an incompatibility, as the API lists them.
 std::vector<std::string> messages_of(const Misfit& misfit, std::string_view level,
                                      bool validate_fields);
-json::Value to_json(const std::vector<contract::avro::Difference>& differences);
+json::Value to_json(const std::vector<contract::Difference>& differences);
 
 }  // namespace weir::registry

@@ -1,6 +1,7 @@
 // Registering schemas and looking them up.
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -11,8 +12,6 @@
 
 namespace weir::registry {
 namespace {
-
-namespace avro = contract::avro;
 
 constexpr std::string_view request_members[] = {
     "schema",  "schemaType", "references",      "metadata",           "ruleSet",
@@ -58,6 +57,20 @@ std::string joined(const std::vector<std::string>& texts) {
   std::string out;
   for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + text;
   return out;
+}
+
+void sort_references(std::vector<Reference>& references) {
+  const auto key = [](const Reference& one) {
+    return std::tie(one.name, one.subject, one.version);
+  };
+  std::ranges::sort(references, {}, key);
+  const auto rest = std::ranges::unique(references);
+  references.erase(rest.begin(), rest.end());
+}
+
+contract::Policy policy_in(const Config& config) {
+  return text_in(config, "compatibilityPolicy") == "LENIENT" ? contract::Policy::lenient
+                                                             : contract::Policy::strict;
 }
 
 }  // namespace
@@ -131,6 +144,7 @@ Answer<void> Decider::to_stored_form(const Subject& subject, const Config& confi
       content, subject.context, {.strict = strict && validate, .with_deleted = !strict}, normalize);
   if (!text) return refuse(text.error());
   content.references = pinned(store_, std::move(content.references), subject.context);
+  if (normalize && content.type != avro_type) sort_references(content.references);
   content.text = std::move(*text);
   return {};
 }
@@ -297,9 +311,12 @@ std::vector<std::string> Decider::reserved_faults(const Subject& subject, const 
                       "\" is reserved by version " + std::to_string(latest->place.version) +
                       " and must stay in the property " + std::string(reserved_property) + "'}");
   const auto parsed = formats_.parse(content, subject.context, {});
-  if (!parsed || (*parsed)->root().kind != avro::Kind::record) return out;
+  if (!parsed || reserved.empty()) return out;
+  const contract::Outline outline = (*parsed)->outline();
+  const contract::OutlineRecord* root = outline.record(outline.root_name);
+  if (root == nullptr) return out;
   for (const std::string& name : reserved)
-    if ((*parsed)->root().find_field(name) >= 0)
+    if (root->field(name) != nullptr)
       out.push_back("{errorType:'FIELD_CONFLICTS_WITH_RESERVED_FIELD', description:'the name \"" +
                     name + "\" is reserved, so no field may have it'}");
   return out;
@@ -312,10 +329,10 @@ Answer<void> Decider::check_fit(const Subject& subject, const Config& config,
     return refuse(Code::incompatible, "the schema of '" + shown(subject) +
                                           "' uses reserved names: [" + joined(faults) + "]");
   const std::string name = text_in(config, "compatibilityLevel");
-  const auto level = avro::parse_level(name);
+  const auto level = contract::parse_level(name);
   check(level.has_value(), "an effective configuration has a level");
   const bool all = name.ends_with("_TRANSITIVE");
-  const auto misfits = formats_.compare(*level, content, subject.context,
+  const auto misfits = formats_.compare(*level, policy_in(config), content, subject.context,
                                         compared_versions(subject, config, content, all));
   if (!misfits) return refuse(misfits.error());
   if (misfits->empty()) return {};
@@ -463,9 +480,9 @@ Answer<json::Value> Decider::check_compatibility(const Subject& subject,
   }
   const bool normalize = request.normalize || flag_in(config, "normalize", false);
   const auto readable = to_stored_form(subject, config, true, normalize, content);
-  auto misfits =
-      readable ? formats_.compare(*avro::parse_level(name), content, subject.context, versions)
-               : Answer<std::vector<Misfit>>(refuse(readable.error()));
+  auto misfits = readable ? formats_.compare(*contract::parse_level(name), policy_in(config),
+                                             content, subject.context, versions)
+                          : Answer<std::vector<Misfit>>(refuse(readable.error()));
   if (!misfits) {
     if (!verbose) return refuse(misfits.error());
     return verdict(false, {json::Value(misfits.error().message)}, json::Array());

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/log.h"
-#include "contract/avro/compatibility.h"
+#include "contract/compatibility.h"
 #include "registry/json_read.h"
 
 namespace weir::registry {
@@ -49,8 +49,8 @@ Answer<json::Value> checked(const Member& member, const json::Value& value) {
       if (value.as_bool() != nullptr) return value;
       return refuse(Code::unprocessable, "\"" + name + "\" must be true or false");
     case MemberKind::level: {
-      const auto level = text == nullptr ? std::nullopt : contract::avro::parse_level(*text);
-      if (level) return json::Value(contract::avro::name_of(*level));
+      const auto level = text == nullptr ? std::nullopt : contract::parse_level(*text);
+      if (level) return json::Value(contract::name_of(*level));
       return refuse(Code::invalid_compatibility,
                     "the compatibility must be NONE, BACKWARD, FORWARD or FULL, the last three "
                     "also with _TRANSITIVE");

@@ -10,8 +10,6 @@
 namespace weir::registry {
 namespace {
 
-namespace avro = contract::avro;
-
 constexpr std::string_view tags_property = "confluent:tags";
 constexpr std::string_view record_entity = "sr_record";
 constexpr std::string_view field_entity = "sr_field";
@@ -23,12 +21,6 @@ std::vector<std::string> texts_of(const json::Value* value) {
   for (const json::Value& one : *value->as_array())
     if (const auto* text = one.as_string()) out.push_back(*text);
   return out;
-}
-
-void note_tags(const json::Object& properties, std::string path, bool is_field, TagList& out) {
-  auto tags = texts_of(properties.find(tags_property));
-  if (!tags.empty())
-    out.push_back({.path = std::move(path), .is_field = is_field, .tags = std::move(tags)});
 }
 
 /// Records and fields of a schema's JSON by their paths; valid while the JSON does not move.
@@ -137,20 +129,27 @@ json::Value to_json(const TagList& tags) {
   return out;
 }
 
-TagList inline_tags(const avro::Schema& schema) {
+TagList inline_tags(const contract::Schema& schema) {
   TagList out;
-  for (avro::TypeId id = 0; id < schema.size(); ++id) {
-    const avro::Type& type = schema.type(id);
-    if (type.kind != avro::Kind::record || type.imported) continue;
-    note_tags(type.properties, type.name, false, out);
-    for (const avro::Field& field : type.fields)
-      note_tags(field.properties, type.name + "." + field.name, true, out);
+  for (const auto& record : schema.outline().records) {
+    if (record.imported) continue;
+    if (!record.tags.empty())
+      out.push_back({.path = record.name, .is_field = false, .tags = record.tags});
+    for (const auto& field : record.fields)
+      if (!field.tags.empty())
+        out.push_back(
+            {.path = record.name + "." + field.name, .is_field = true, .tags = field.tags});
   }
   return out;
 }
 
-Answer<std::string> with_tags(const avro::Schema& schema, const TagList& add, const TagList& remove,
-                              bool only_known) {
+Answer<std::string> with_tags(const contract::Schema& schema, const TagList& add,
+                              const TagList& remove, bool only_known) {
+  if (add.empty() && remove.empty()) return schema.text();
+  if (schema.language() != contract::Language::avro)
+    return refuse(Code::invalid_schema, "tags of " + std::string(name_of(schema.language())) +
+                                            " schemas are written into the schema; register it "
+                                            "with them");
   auto text = json::parse(schema.text());
   check(text.has_value(), "a schema's text is JSON");
   const Parts parts(*text);

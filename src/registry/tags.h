@@ -1,11 +1,12 @@
-// Inline tags: the property "confluent:tags" of records and fields of an Avro schema.
+// Inline tags of schemas: the property "confluent:tags" of records and fields of Avro, and what its
+// likes are elsewhere.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "contract/avro/schema.h"
+#include "contract/schema.h"
 #include "registry/problem.h"
 
 namespace weir::registry {
@@ -36,11 +37,12 @@ Answer<TagList> tags_from(const json::Value& value, std::string_view name);
 json::Value to_json(const TagList& tags);
 
 /// What is tagged in it; types of other schemas are not.
-TagList inline_tags(const contract::avro::Schema& schema);
+TagList inline_tags(const contract::Schema& schema);
 
-/// The schema's text with tags added and removed; one that is there already is not added again.
-/// 42201 names a part that it has not, unless `only_known`: then that part is passed over.
-Answer<std::string> with_tags(const contract::avro::Schema& schema, const TagList& add,
+/// The text of an Avro schema with tags added and removed; one that is there already is not added
+/// again. 42201 names a part that it has not, unless `only_known`: then that part is passed over;
+/// or the type of a schema of another language, whose text is its author's.
+Answer<std::string> with_tags(const contract::Schema& schema, const TagList& add,
                               const TagList& remove, bool only_known = false);
 
 }  // namespace weir::registry

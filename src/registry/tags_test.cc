@@ -8,8 +8,6 @@
 namespace weir::registry {
 namespace {
 
-namespace avro = contract::avro;
-
 constexpr const char* nested = R"({"type":"record","name":"Order","namespace":"shop","fields":[
   {"name":"email","type":["null","string"],"confluent:tags":["PII"]},
   {"name":"to","type":{"type":"record","name":"Place","fields":[{"name":"city","type":"string"}]}},
@@ -18,7 +16,9 @@ constexpr const char* nested = R"({"type":"record","name":"Order","namespace":"s
       {"name":"again","type":{"type":"record","name":"Inner","fields":[{"name":"x","type":"int"}]}}]}}}}
   ],"confluent:tags":["a","b"]})";
 
-avro::SchemaPtr parsed(std::string_view text) { return avro::Schema::parse(text).value(); }
+contract::SchemaPtr parsed(std::string_view text) {
+  return contract::Schema::parse(contract::Language::avro, text).value();
+}
 
 std::string shown(const TagList& tags) {
   std::string out;

@@ -68,6 +68,8 @@ Result<RegisteredSchema> schema_in(const json::Value& value) {
   if (!references) return fail(references.error());
   out.schema = {text_at(value, "schema"), *type, std::move(*references), {}};
   read_properties(value, out.schema.properties);
+  if (const json::Value* rules = value.find("ruleSet"); rules != nullptr && !rules->is_null())
+    out.rule_set = json::write(*rules);
   return out;
 }
 

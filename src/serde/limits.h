@@ -17,6 +17,8 @@ inline constexpr std::size_t resolved_schemas = 1'000;
 /// Names of schemas that a registry does not have, which a codec keeps for a moment. When there are
 /// more, all are asked for again.
 inline constexpr std::size_t missing_schemas = 1'000;
+/// Messages of Protobuf inside each other in the name of one; more is malformed.
+inline constexpr std::size_t message_depth = 100;
 /// Of a registry's message in an error.
 inline constexpr std::size_t told_bytes = 2'000;
 

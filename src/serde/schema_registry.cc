@@ -3,14 +3,11 @@
 
 #include <fmt/core.h>
 
-#include <set>
-
 #include "base/check.h"
 #include "base/log.h"
-#include "contract/avro/schema.h"
 #include "json/json.h"
 #include "serde/answers.h"
-#include "serde/limits.h"
+#include "serde/parsing.h"
 #include "serde/registry_core.h"
 
 namespace weir {
@@ -21,7 +18,6 @@ using serde::percent_encoded;
 using serde::RegistryRequest;
 using serde::schema_in;
 using serde::versions_in;
-namespace avro = contract::avro;
 
 tl::unexpected<Error> no_answer(std::string_view what) {
   return fail(Errc::protocol_error, fmt::format("schema registry: its answer: {}", what));
@@ -59,47 +55,16 @@ std::string content_key(const std::string& subject, const Schema& schema, bool n
          json::write(body_of(schema));
 }
 
-/// An Avro schema with the types of others spelled out, read from the registry one by one.
-class Inliner {
- public:
-  explicit Inliner(SchemaRegistry& registry) : registry_(registry) {}
-
-  Result<avro::SchemaPtr> parse(const Schema& schema) {
-    std::vector<avro::SchemaPtr> used;
-    for (const SchemaReference& reference : schema.references) {
-      const auto place = std::pair(reference.subject, reference.version);
-      if (under_way_.contains(place))
-        return no_answer(fmt::format("{} version {} uses itself", escape_for_log(reference.subject),
-                                     reference.version));
-      if (++seen_ > serde::limits::references)
-        return fail(Errc::limit_exceeded, fmt::format("a schema that uses more than {} others",
-                                                      serde::limits::references));
-      auto target = registry_.version(reference.subject, reference.version);
-      if (!target) return fail(target.error());
-      under_way_.insert(place);
-      auto parsed = parse(target->schema);
-      under_way_.erase(place);
-      if (!parsed) return parsed;
-      used.push_back(std::move(*parsed));
-    }
-    return avro::Schema::parse(schema.text, {.strict = false, .references = used});
-  }
-
- private:
-  SchemaRegistry& registry_;
-  std::set<std::pair<std::string, std::int32_t>> under_way_;
-  std::size_t seen_ = 0;
-};
-
+/// An Avro schema with the types of others spelled out.
 Result<void> make_complete(SchemaRegistry& registry, Schema& schema) {
   if (schema.type != SchemaType::avro || schema.references.empty()) return {};
-  if (avro::Schema::parse(schema.text, {.strict = false, .references = {}})) {
+  if (contract::Schema::parse(contract::Language::avro, schema.text, {.strict = false})) {
     schema.references.clear();  // the registry has spelled them out
     return {};
   }
-  auto parsed = Inliner(registry).parse(schema);
+  auto parsed = serde::parse_complete(registry, schema);
   if (!parsed) return fail(parsed.error());
-  schema.text = (*parsed)->complete_text((*parsed)->root_id());
+  schema.text = (*parsed)->complete();
   schema.references.clear();
   return {};
 }

@@ -391,7 +391,7 @@ TEST_F(Serde, types_of_other_schemas_are_fetched) {
   const int circle =
       fake_.add("circle", record_of(R"({"name":"x","type":"geo.C"})"),
                 R"(,"references":[{"name":"geo.C","subject":"circle","version":1}])");
-  EXPECT_EQ(code_of(it->decode(prefix(circle) + "x")), Errc::protocol_error);
+  EXPECT_EQ(code_of(it->decode(prefix(circle) + "x")), Errc::malformed);
 }
 
 TEST_F(Serde, statuses_become_errors) {

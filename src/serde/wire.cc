@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/varint.h"
+#include "serde/limits.h"
 
 namespace weir::serde {
 namespace {
@@ -21,13 +23,48 @@ std::size_t name_bytes(std::string_view bytes) {
 Result<std::optional<NamedPayload>> named_payload(std::string_view bytes,
                                                   std::optional<std::string_view> header) {
   if (header) {
-    if (header->empty() || header->size() != name_bytes(*header))
+    const std::size_t size = name_bytes(*header);
+    if (size == 0 || header->size() < size)
       return fail(Errc::malformed, "the header that names the schema is neither an id nor a GUID");
-    return std::optional(NamedPayload{*header, bytes});
+    return std::optional(NamedPayload{.name = header->substr(0, size),
+                                      .payload = bytes,
+                                      .in_header = true,
+                                      .rest = header->substr(size)});
   }
   const std::size_t size = name_bytes(bytes);
   if (size == 0 || bytes.size() < size) return std::optional<NamedPayload>();
-  return std::optional(NamedPayload{bytes.substr(0, size), bytes.substr(size)});
+  return std::optional(NamedPayload{.name = bytes.substr(0, size),
+                                    .payload = bytes.substr(size),
+                                    .in_header = false,
+                                    .rest = {}});
+}
+
+Result<MessageIndexes> take_message_indexes(NamedPayload& named) {
+  const auto malformed = [] {
+    return fail(Errc::malformed,
+                "the indexes that name a Protobuf message are cut off or too many");
+  };
+  std::string_view& in = named.in_header ? named.rest : named.payload;
+  std::int32_t count = 0;
+  if (!take_varint(in, count)) return malformed();
+  if (count == 0) return MessageIndexes{0};
+  if (count < 0 || static_cast<std::size_t>(count) > limits::message_depth) return malformed();
+  MessageIndexes out;
+  for (std::int32_t i = 0; i < count; ++i) {
+    std::int32_t index = 0;
+    if (!take_varint(in, index) || index < 0) return malformed();
+    out.push_back(index);
+  }
+  return out;
+}
+
+void append_message_indexes(std::string& out, std::span<const std::int32_t> indexes) {
+  if (indexes.size() == 1 && indexes.front() == 0) {
+    out += '\0';
+    return;
+  }
+  append_uvarint(out, zigzag(static_cast<std::int32_t>(indexes.size())));
+  for (const std::int32_t index : indexes) append_uvarint(out, zigzag(index));
 }
 
 std::string name_of_id(std::int32_t id) {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import unittest
 import urllib.parse
+import zlib
 from pathlib import Path
 
 from lib import node, proc
@@ -15,11 +16,13 @@ from lib.broker import program, weir
 
 START_DEADLINE_S = 60
 TESTS = Path(__file__).resolve().parent.parent
-# Python's client with all that its Avro serialisers need; Debian's own is older than its registry client of today.
+# Python's client with all that its serialisers of Avro, Protobuf and JSON need; Debian's own is older than its registry client of today.
 PYTHON_PACKAGES = ("confluent-kafka==2.16.1", "anyio==4.16.0", "attrs==26.1.0", "authlib==1.9.10", "avro==1.12.2", "cachetools==8.0.2",
                    "certifi==2026.10.19.post1", "cffi==2.1.1", "charset-normalizer==3.5.3", "cryptography==50.0.2", "fastavro==1.13.1",
-                   "h11==0.16.0", "httpcore2==2.16.2", "httpx2==2.16.2", "idna==3.20", "joserfc==1.8.0", "pycparser==3.12",
-                   "requests==2.34.2", "truststore==0.10.5", "typing_extensions==4.16.0", "urllib3==2.8.0")
+                   "googleapis-common-protos==1.76.0", "h11==0.16.0", "httpcore2==2.16.2", "httpx2==2.16.2", "idna==3.20",
+                   "joserfc==1.8.0", "jsonschema==4.26.0", "jsonschema-specifications==2025.9.1", "protobuf==7.36.2", "pycparser==3.12",
+                   "referencing==0.37.0", "requests==2.34.2", "rpds-py==2026.9.1", "truststore==0.10.5", "typing_extensions==4.16.0",
+                   "urllib3==2.8.0")
 NODE_PACKAGES = {"@kafkajs/confluent-schema-registry": "4.1.0", "@confluentinc/schemaregistry": "1.10.1"}
 JSON = "application/vnd.schemaregistry.v1+json"
 
@@ -138,7 +141,7 @@ def records(bootstrap, topic):
 def python_client(script, *args):
     """The command line of a script of tests/peers and its environment; unittest.SkipTest if its packages cannot be had."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir" / PYTHON_PACKAGES[0].replace("==", "-")
-    marker = folder / "complete"
+    marker = folder / f"complete-{zlib.crc32(' '.join(PYTHON_PACKAGES).encode()):08x}"
     if not marker.exists():
         done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary=:all:", "--upgrade",
                                "--target", str(folder), *PYTHON_PACKAGES], capture_output=True, text=True)

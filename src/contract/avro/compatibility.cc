@@ -15,10 +15,6 @@ std::string_view name_of(Mismatch kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
-std::string Difference::text() const {
-  return (field.empty() ? at : field) + ": " + why + "; accepted: " + fix;
-}
-
 bool names_fit(const Type& reader, const Type& writer) {
   return reader.short_name() == writer.short_name() ||
          std::ranges::find(reader.aliases, writer.name) != reader.aliases.end();
@@ -263,54 +259,16 @@ void Comparer::mismatch(const Type& reader, const Type& writer, Parts& out) {
 }
 
 void Comparer::add(Mismatch kind, std::string why, std::string fix, Parts& out) const {
-  Difference difference{
-      .kind = kind, .at = "/", .field = field_, .why = std::move(why), .fix = std::move(fix)};
+  Difference difference{.rule = name_of(kind),
+                        .at = "/",
+                        .field = field_,
+                        .why = std::move(why),
+                        .fix = std::move(fix)};
   for (std::size_t i = 1; i < path_.size(); ++i) {
     if (i > 1) difference.at += '/';
     difference.at += path_[i];
   }
   out.push_back({.own = std::move(difference), .inside = nullptr});
-}
-
-namespace {
-constexpr std::array<std::string_view, 7> level_names = {
-    "NONE", "BACKWARD",       "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE",
-    "FULL", "FULL_TRANSITIVE"};
-}
-
-std::string_view name_of(Level level) { return level_names[static_cast<std::size_t>(level)]; }
-
-std::optional<Level> parse_level(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  for (std::size_t i = 0; i < level_names.size(); ++i)
-    if (level_names[i] == upper) return static_cast<Level>(i);
-  return std::nullopt;
-}
-
-Result<Verdict> judge(Level level, const Schema& candidate, std::span<const SchemaPtr> versions) {
-  const bool transitive = level == Level::backward_transitive ||
-                          level == Level::forward_transitive || level == Level::full_transitive;
-  const bool backward = level == Level::backward || level == Level::backward_transitive;
-  const bool forward = level == Level::forward || level == Level::forward_transitive;
-  Verdict verdict;
-  if (level == Level::none) return verdict;
-  for (std::size_t i = versions.size(); i-- > 0;) {
-    verdict.version = i;
-    for (const bool direction : {false, true}) {
-      if (direction ? backward : forward) continue;
-      const Schema& reader = direction ? *versions[i] : candidate;
-      const Schema& writer = direction ? candidate : *versions[i];
-      auto differences = compare(reader, writer);
-      if (!differences) return fail(std::move(differences.error()));
-      verdict.forward = direction;
-      verdict.differences = std::move(*differences);
-      if (!verdict.compatible()) return verdict;
-    }
-    if (!transitive) break;
-  }
-  return verdict;
 }
 
 }  // namespace weir::contract::avro

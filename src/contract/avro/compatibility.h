@@ -9,13 +9,13 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "contract/avro/schema.h"
+#include "contract/compatibility.h"
 
 namespace weir::contract::avro {
 
@@ -30,53 +30,10 @@ enum class Mismatch : std::uint8_t {
 /// As registries print it: "NAME_MISMATCH".
 std::string_view name_of(Mismatch kind);
 
-/// One reason why a reader cannot read a writer's data.
-struct Difference {
-  Mismatch kind = Mismatch::type;
-  /// A JSON pointer into the reader's schema: "/fields/0/type/symbols", "/" for the whole; a branch
-  /// of the writer's union is a number. As in Java's library.
-  std::string at;
-  /// The reader's field: "shop.Order.lines"; empty at the root.
-  std::string field;
-  /// What is wrong: "the writer has long, which cannot be read as int".
-  std::string why;
-  /// What would be accepted: "keep long; float and double read it too".
-  std::string fix;
-  /// "shop.Order.lines: why; accepted: fix".
-  std::string text() const;
-};
-
 /// Everything that keeps `reader` from reading what `writer` writes, at most
 /// limits::listed_differences; empty: they are compatible. Errc::malformed if a field of the
 /// reader stands for two of the writer; limit_exceeded if the schemas are too large to compare.
 Result<std::vector<Difference>> compare(const Schema& reader, const Schema& writer);
-
-enum class Level : std::uint8_t {
-  none,
-  backward,  // the new schema reads data of the latest version
-  backward_transitive,
-  forward,  // the latest version reads data of the new schema
-  forward_transitive,
-  full,  // both
-  full_transitive,
-};
-/// "BACKWARD_TRANSITIVE".
-std::string_view name_of(Level level);
-/// Upper or lower case; absent if it is none.
-std::optional<Level> parse_level(std::string_view text);
-
-struct Verdict {
-  std::vector<Difference> differences;
-  /// Which of the versions it failed against: an index into them.
-  std::size_t version = 0;
-  /// True: that version cannot read the new schema's data; false: the new schema cannot read its.
-  bool forward = false;
-  bool compatible() const { return differences.empty(); }
-};
-
-/// Judges `candidate` against versions, oldest first: the latest alone, or with a transitive level
-/// all of them, newest first, up to the first that fails.
-Result<Verdict> judge(Level level, const Schema& candidate, std::span<const SchemaPtr> versions);
 
 /// Compares types of two schemas, remembering what it has seen; resolve() asks it which branch of
 /// a union to take. Borrows both schemas.

@@ -121,7 +121,7 @@ TEST(JavaPairs, verdicts_kinds_and_places_are_equal) {
     EXPECT_EQ(found->empty(), *row.find("compatible")->as_bool()) << json::write(row);
     json::Array ours;
     for (const Difference& difference : *found) {
-      ours.emplace_back(json::Object{{"kind", name_of(difference.kind)}, {"at", difference.at}});
+      ours.emplace_back(json::Object{{"kind", difference.rule}, {"at", difference.at}});
       EXPECT_FALSE(difference.why.empty() || difference.fix.empty());
     }
     EXPECT_EQ(json::write(ours), json::write(*row.find("problems"))) << text(row, "writer") << '\n'

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <unordered_map>
+#include <utility>
 
 #include "base/base64.h"
 #include "contract/avro/image.h"
@@ -78,6 +79,8 @@ class Reader {
   bool value(TypeId id, const json::Value& json, Cell& out, std::size_t depth) {
     const Type& type = schema_.type(id);
     out = {};
+    if (++steps_ > limits::json_steps)
+      return refuse("the value fits too many branches in part", Errc::limit_exceeded);
     if (depth > limits::value_depth) return refuse("values lie inside each other too deep");
     switch (type.kind) {
       case Kind::null: return json.is_null() || want(type, json);
@@ -161,8 +164,13 @@ class Reader {
       return out.integer >= 0 || refuse(json::write(json) + " is no symbol of " + type.name);
     }
     std::string bytes;
-    if (!append_utf8_as_latin1(bytes, *text))
+    if (options_.form == JsonForm::plain) {
+      auto read = from_base64(*text);
+      if (!read) return refuse("bytes are written in base64");
+      bytes = *std::move(read);
+    } else if (!append_utf8_as_latin1(bytes, *text)) {
       return refuse("bytes are written with characters up to U+00FF");
+    }
     if (type.kind == Kind::fixed && bytes.size() != type.size)
       return refuse(std::to_string(bytes.size()) + " bytes are no " + type.name + " of " +
                     std::to_string(type.size));
@@ -229,7 +237,31 @@ class Reader {
     if (!options_.fill_defaults || !field.default_bytes) return refuse("the field is missing");
     return read_image(schema_, field, arena_, out) || out_of_memory();
   }
+  static std::size_t shared_members(const Type& type, const json::Value& json) {
+    const json::Object* object = json.as_object();
+    if (object == nullptr) return 0;
+    std::size_t out = 0;
+    for (const auto& [key, member] : *object) out += type.find_field(key) >= 0 ? 1 : 0;
+    return out;
+  }
+  bool first_that_fits(const Type& type, const json::Value& json, Cell& out, std::size_t depth) {
+    // Of the branch that has the most of its members, which is the one that was meant.
+    std::string reason;
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < type.branches.size(); ++i) {
+      if (value(type.branches[i], json, out, depth + 1)) {
+        out.branch = static_cast<std::uint32_t>(i);
+        return true;
+      }
+      if (code_ == Errc::limit_exceeded) return false;
+      const std::size_t members = shared_members(schema_.type(type.branches[i]), json);
+      if (i == 0 || members > most) reason = std::exchange(why_, {});
+      most = std::max(most, members);
+    }
+    return refuse(std::move(reason));
+  }
   bool choice(const Type& type, const json::Value& json, Cell& out, std::size_t depth) {
+    if (options_.form == JsonForm::plain) return first_that_fits(type, json, out, depth);
     const json::Object* object = json.as_object();
     for (std::size_t i = 0; i < type.branches.size(); ++i) {
       const Type& branch = schema_.type(type.branches[i]);
@@ -251,6 +283,7 @@ class Reader {
   FromJsonOptions options_;
   std::string why_;
   Errc code_ = Errc::malformed;
+  std::size_t steps_ = 0;
 };
 
 }  // namespace

@@ -23,6 +23,8 @@ json::Value to_json(const View& value, JsonForm form = JsonForm::avro);
 struct FromJsonOptions {
   /// A field that is missing takes its default; else it is an error.
   bool fill_defaults = false;
+  /// plain: a union takes the first of its branches that the value fits, bytes are base64.
+  JsonForm form = JsonForm::avro;
 };
 
 /// Errc::malformed, with the place: `avro: shop.Order.lines[2].price: "x" is no long`. The value

@@ -36,6 +36,9 @@ inline constexpr std::size_t plan_ops = 1U << 20U;
 inline constexpr std::size_t cached_plans = 1000;
 /// Arrays, maps and records inside each other in one value; deeper ones are malformed.
 inline constexpr std::size_t value_depth = 256;
+/// Values looked at while one is read from plain JSON, where each branch of a union is tried; more
+/// is limit_exceeded.
+inline constexpr std::size_t json_steps = 10'000'000;
 /// Elements that take no bytes (of null, of an empty record) in one array; more is malformed.
 inline constexpr std::size_t empty_elements = 1U << 16U;
 /// Memory of the rows that one value is decoded into; more is limit_exceeded.

@@ -144,6 +144,7 @@ class Outliner {
       out_.root_name = graph_.file->message_type(0)->full_name();
     else
       out_.root = Shape::any;
+    out_.root_type = out_.root_name;
     file(*graph_.file, false);
     stream(meta_of(graph_.file->options(), "confluent.file_meta", graph_));
     if (graph_.file->message_type_count() != 0)
@@ -226,8 +227,8 @@ class Outliner {
     out.waivers = std::move(waivers);
     for (int i = 0; i < type.value_count(); ++i) {
       out.symbols.push_back(type.value(i)->name());
-      out.has_default |=
-          type.value(i)->number() == 0 && type.value(i)->name().ends_with("UNSPECIFIED");
+      if (type.value(i)->number() == 0 && type.value(i)->name().ends_with("UNSPECIFIED"))
+        out.default_symbol = type.value(i)->name();
     }
   }
 

@@ -432,7 +432,7 @@ TEST(ProtobufOutline, says_what_there_is) {
   EXPECT_EQ(at.logical, "google.protobuf.Timestamp");
   EXPECT_TRUE(at.nullable);
   ASSERT_EQ(outline.enums.size(), 1U);
-  EXPECT_TRUE(outline.enums[0].has_default);
+  EXPECT_FALSE(outline.enums[0].default_symbol.empty());
   EXPECT_EQ(outline.enums[0].symbols,
             (std::vector<std::string>{"STATUS_UNSPECIFIED", "PAID", "SETTLED", "BAD"}));
 }
@@ -453,7 +453,7 @@ enum E { ONE = 0; })"));
   EXPECT_EQ(outline.records[0].fields[0].doc, "How fast.");
   EXPECT_EQ(outline.records[0].fields[0].waivers, (Waivers{{"EV015", ""}, {"EV022", "no unit"}}));
   EXPECT_EQ(outline.enums[0].waivers, (Waivers{{"EV062", "closed"}}));
-  EXPECT_FALSE(outline.enums[0].has_default);
+  EXPECT_TRUE(outline.enums[0].default_symbol.empty());
   EXPECT_EQ(schema(parsed->text())->outline().records[0].waivers, outline.records[0].waivers);
 }
 
