@@ -96,7 +96,7 @@ def compile_cost(folder):
         schema = {"type": "record", "name": f"Wide{size}", "namespace": "w",
                   "fields": [{"name": f"field_{n}", "type": kinds[n % len(kinds)]} for n in range(size)]}
         (folder / f"wide{size}.avsc").write_text(json.dumps(schema))
-    generator = Path(brokers.program("weir")).parents[2] / "src" / "contract" / "avro_generate"
+    generator = Path(brokers.program("weir")).parents[2] / "src" / "contract" / "contract_generate"
     proc.run([generator, folder, *(folder / f"wide{size}.avsc" for size in sizes)])
 
     def seconds(include):

@@ -3,7 +3,7 @@ import json
 import tempfile
 import unittest
 
-from lib import proc
+from lib import broker, proc
 from lib.broker import weir
 from lib.registry import WeirUp, node_client, python_client
 
@@ -26,6 +26,7 @@ message Flock {
   }
 }
 """
+HEADER = "value.schema.id.serializer=io.confluent.kafka.serializers.schema.id.HeaderSchemaIdSerializer"
 VALUES = {"PROTOBUF": FLOCKS, "JSON": SIGHTINGS}
 
 
@@ -108,6 +109,35 @@ class Languages(unittest.TestCase):
         self.produce(topic, lines(VALUES[language]), "--registry", self.registry.url, *message)
         self.assertEqual(self.shown(topic), VALUES[language])
         return topic
+
+    def probe(self, mode, language, topic, *settings):
+        return proc.run([broker.helper("serde_languages_probe"), mode, language, self.bootstrap, topic, COUNT - 1,
+                         f"schema.registry.url={self.registry.url}", *settings]).out
+
+    def test_generated_structs_are_read_by_python_and_node(self):
+        wanted = {"PROTOBUF": FLOCKS[:-1], "JSON": [{**one} for one in SIGHTINGS[1:]]}
+        for language, values in wanted.items():
+            for place in ("prefix", "header"):
+                with self.subTest(language=language, place=place):
+                    topic = self.topic(f"structs-{language}-{place}".lower())
+                    self.probe("write", language, topic, *([HEADER] if place == "header" else []))
+                    self.assertEqual(self.shown(topic), values)
+                    raw = self.raw(topic)
+                    self.assertEqual([json.loads(line) for line in self.python("read", language, topic, raw).splitlines()], values)
+                    if place == "prefix":
+                        self.assertEqual([json.loads(line) for line in self.node("read", language, topic, raw).splitlines()], values)
+
+    def test_generated_structs_read_what_python_and_node_write(self):
+        for language, peer in ((language, peer) for language in VALUES for peer in (self.python, self.node)):
+            with self.subTest(language=language, peer=peer.__name__):
+                topic = self.topic(f"for-structs-{language}-{peer.__name__}".lower())
+                if language == "JSON":
+                    self.register(language, topic)
+                values = FLOCKS[:-1] if language == "PROTOBUF" else SIGHTINGS[1:]
+                self.produce(topic, peer("write", language, topic, lines(values)), "--format", "jsonl")
+                wanted = [f"species {n} {n * 10**12} {n}" if language == "PROTOBUF" else f"species {n} {n} {f'place {n}' if n % 2 else '-'}"
+                          for n in range(1, COUNT)]
+                self.assertEqual(self.probe("read", language, topic).splitlines(), wanted)
 
     def test_what_does_not_fit_is_refused_with_its_line_and_place(self):
         topic = self.topic("refused")

@@ -48,7 +48,7 @@ struct ImportedFile {
 
 namespace form {
 struct Input;  // <weir/protobuf_codec.h>
-struct Sizes;
+class Sizes;
 }  // namespace form
 
 /// A struct with its schema. Specialised by generated code:
@@ -70,7 +70,8 @@ template <class T>
 Result<void> encode(const T& value, std::string& out) {
   return Contract<T>::encode(value, out);
 }
-/// Reads what any compatible schema wrote; Errc::malformed. What `out` held is replaced.
+/// Reads what any compatible schema wrote; Errc::malformed. What `out` held is replaced, its memory
+/// used again.
 template <class T>
 Result<void> decode(std::string_view bytes, T& out) {
   return Contract<T>::decode(bytes, out);

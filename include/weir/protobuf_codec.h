@@ -38,17 +38,40 @@ struct Input {
   std::string* unknown = nullptr;
 };
 
-/// The sizes of messages and packed fields, in the order in which they are written.
-struct Sizes {
-  std::vector<std::uint64_t> inner;
-  std::size_t next = 0;
+/// The sizes of messages and packed fields, in the order in which they are written: found in the
+/// first pass, taken in the second.
+class Sizes {
+ public:
+  /// A place for the next size, which is set once it is known.
+  std::size_t add(std::uint64_t size = 0) {
+    if (count_ < few) {
+      first_[count_] = size;
+    } else {
+      rest_.push_back(size);
+    }
+    return count_++;
+  }
+  void set(std::size_t place, std::uint64_t size) {
+    (place < few ? first_[place] : rest_[place - few]) = size;
+  }
+  std::uint64_t take() {
+    const std::size_t place = next_++;
+    return place < few ? first_[place] : rest_[place - few];
+  }
+  void refuse(const char* why) {
+    if (problem == nullptr) problem = why;
+  }
+
   int depth = 0;
   /// Set once something has no encoding; then nothing is written. Static.
   const char* problem = nullptr;
 
-  void refuse(const char* why) {
-    if (problem == nullptr) problem = why;
-  }
+ private:
+  static constexpr std::size_t few = 16;  // most messages need no memory for them
+  std::uint64_t first_[few];
+  std::vector<std::uint64_t> rest_;
+  std::size_t count_ = 0;
+  std::size_t next_ = 0;
 };
 
 enum Wire : std::uint32_t { varint, fixed64, run, group, end_group, fixed32 };
@@ -331,15 +354,14 @@ struct Message {
       return 0;
     }
     ++sizes.depth;
-    const std::size_t at = sizes.inner.size();
-    sizes.inner.push_back(0);
+    const std::size_t at = sizes.add();
     const std::uint64_t inner = Contract<T>::size(v, sizes);
-    sizes.inner[at] = inner;
+    sizes.set(at, inner);
     --sizes.depth;
     return varint_size(inner) + inner;
   }
   static char* write(char* p, const T& v, Sizes& sizes) {
-    return Contract<T>::write(write_varint(p, sizes.inner[sizes.next++]), v, sizes);
+    return Contract<T>::write(write_varint(p, sizes.take()), v, sizes);
   }
 };
 
@@ -577,13 +599,13 @@ struct Packed : Repeated<number, Form> {
     if (v.empty()) return 0;
     std::uint64_t total = 0;
     for (const auto one : v) total += Form::size(one, sizes);
-    sizes.inner.push_back(total);
+    sizes.add(total);
     return tag_size<number> + varint_size(total) + total;
   }
   static char* write(char* p, const Vector& v, Sizes& sizes) {
     if (v.empty()) return p;
     p = write_varint(p, number << 3U | run);
-    p = write_varint(p, sizes.inner[sizes.next++]);
+    p = write_varint(p, sizes.take());
     for (const auto one : v) p = Form::write(p, one, sizes);
     return p;
   }
@@ -631,13 +653,12 @@ struct Map {
     std::uint64_t total = 0;
     if (!v.empty() && sizes.depth >= max_depth) sizes.refuse("messages more than 100 deep");
     for (const auto& [key, value] : v) {
-      const std::size_t at = sizes.inner.size();
-      sizes.inner.push_back(0);
+      const std::size_t at = sizes.add();
       ++sizes.depth;
       std::uint64_t inner = size_of<1, KeyForm>(key, sizes);
       inner += size_of<2, ValueForm>(value, sizes);
       --sizes.depth;
-      sizes.inner[at] = inner;
+      sizes.set(at, inner);
       total += tag_size<number> + varint_size(inner) + inner;
     }
     return total;
@@ -646,7 +667,7 @@ struct Map {
   static char* write(char* p, const M& v, Sizes& sizes) {
     for (const auto& [key, value] : v) {
       p = write_varint(p, number << 3U | run);
-      p = write_varint(p, sizes.inner[sizes.next++]);
+      p = write_varint(p, sizes.take());
       p = write_of<1, KeyForm>(p, key, sizes);
       p = write_of<2, ValueForm>(p, value, sizes);
     }
@@ -701,6 +722,23 @@ struct Alternative {
   }
 };
 
+/// Back to what a new value has; texts and lists keep their memory.
+template <class T>
+void clear(T& value) {
+  if constexpr (requires { Contract<T>::full_name; }) {
+    Contract<T>::clear(value);
+  } else if constexpr (requires { value.reset(); }) {
+    value.reset();
+  } else if constexpr (requires { value.clear(); }) {
+    value.clear();
+  } else if constexpr (requires { value.valueless_by_exception(); }) {
+    value.template emplace<0>();
+  } else {
+    value = T{};
+  }
+}
+inline void clear(UnknownFields& value) { value.bytes.clear(); }
+
 Error unwritable(std::string_view full_name, const char* problem);
 Error refused(std::string_view full_name, std::size_t at, std::size_t size);
 
@@ -720,7 +758,7 @@ Result<void> encode_message(const T& value, std::string& out) {
 /// Contract<T>::decode of a generated struct.
 template <class T>
 Result<void> decode_message(std::string_view bytes, T& out) {
-  out = T{};
+  Contract<T>::clear(out);
   Input in{.p = bytes.data(), .end = bytes.data() + bytes.size()};
   if (Contract<T>::read(in, out)) return {};
   return fail(

@@ -1,11 +1,14 @@
 // Serialisers: topics whose records say by which schema of a registry they were written.
 //
 // Wire formats: Confluent's. In front of the payload 00 and the id, four bytes; or 01 and the GUID,
-// sixteen bytes, in a header, `__key_schema_id` or `__value_schema_id`. Both are always read.
+// sixteen bytes, in a header, `__key_schema_id` or `__value_schema_id`. Both are always read. In
+// Protobuf the message's indexes in its file stand behind either.
 // Settings have the names of Confluent's serialisers. docs/contracts.md shows the use.
 #pragma once
 
 #include <weir/avro_topic.h>
+#include <weir/json_topic.h>
+#include <weir/protobuf_topic.h>
 #include <weir/schema_registry.h>
 
 #include <chrono>
@@ -13,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -45,8 +49,9 @@ struct SerdeOptions {
   /// A writer registers its schema if it is missing; else Errc::not_found says how to register it.
   /// `auto.register.schemas`.
   bool auto_register = true;
-  /// A writer writes by the latest version of the subject, into which its values are resolved:
-  /// `use.latest.version`. `auto_register` is without meaning then.
+  /// A writer writes by the latest version of the subject: `use.latest.version`. In Avro its values
+  /// are resolved into it; the other languages need no resolution. `auto_register` is without
+  /// meaning then.
   bool use_latest_version = false;
   /// The same with the newest version whose properties hold all of these:
   /// `use.latest.with.metadata`.
@@ -93,8 +98,11 @@ class Reader;
 
 /// A type's name and schema.
 struct OwnSchema {
+  SchemaType type;
   std::string_view full_name;
-  std::string_view (*text)() noexcept;
+  std::string_view (*text)();
+  std::span<const std::int32_t> message = {};            // Protobuf: its place in the file
+  std::span<const protobuf::ImportedFile> imports = {};  // the same
 };
 
 /// What the bytes of one record mean.
@@ -136,22 +144,73 @@ class Core {
 };
 
 template <class T>
-concept HasContract = requires { avro::Contract<T>::full_name; };
+concept HasAvro = requires { avro::Contract<T>::full_name; };
+template <class T>
+concept HasProtobuf = requires { protobuf::Contract<T>::full_name; };
+template <class T>
+concept HasJson = requires { json_schema::Contract<T>::full_name; };
+template <class T>
+concept HasContract = HasAvro<T> || HasProtobuf<T> || HasJson<T>;
+
+template <HasContract T>
+OwnSchema own_schema_of() {
+  if constexpr (HasAvro<T>) {
+    return {.type = SchemaType::avro,
+            .full_name = avro::Contract<T>::full_name,
+            .text = &avro::Contract<T>::schema};
+  } else if constexpr (HasProtobuf<T>) {
+    return {.type = SchemaType::protobuf,
+            .full_name = protobuf::Contract<T>::full_name,
+            .text = &protobuf::Contract<T>::schema,
+            .message = protobuf::Contract<T>::message_indexes(),
+            .imports = protobuf::Contract<T>::imports()};
+  } else {
+    static_assert(json_schema::Contract<T>::place == "#",
+                  "a struct inside another one's JSON Schema has no subject of its own");
+    return {.type = SchemaType::json,
+            .full_name = json_schema::Contract<T>::full_name,
+            .text = &json_schema::Contract<T>::schema};
+  }
+}
+
+/// As the type's own schema writes it.
+template <HasContract T>
+Result<void> write_value(const T& value, std::string& out) {
+  if constexpr (HasAvro<T>)
+    return avro::encode(value, out);
+  else if constexpr (HasProtobuf<T>)
+    return protobuf::encode(value, out);
+  else
+    return json_schema::to_json(value, out);
+}
+template <HasContract T>
+Result<T> read_value(std::string_view bytes) {
+  if constexpr (HasAvro<T>)
+    return avro::decode<T>(bytes);
+  else if constexpr (HasProtobuf<T>)
+    return protobuf::decode<T>(bytes);
+  else
+    return json_schema::from_json<T>(bytes);
+}
 
 }  // namespace serde_detail
 
 /// The codec of a generated struct in a topic whose records name their schema. Asks the registry
 /// once a schema, and remembers; a registry that is away stops only what is new to it.
 ///
+/// Data of other versions: Avro's is resolved into T; Protobuf's is read field by field, and what T
+/// lacks is kept; JSON has to fit T. A record of another language, or of another message, is
+/// refused.
+///
 /// What cannot be encoded is not sent, and what cannot be decoded is an error beside its record, so
 /// nothing is lost: errors that are `retriable()` may be tried again with the same batch.
 /// Threads: any, at the same time; a call that asks the registry waits for it.
-template <class T>
+template <serde_detail::HasContract T>
 class RegistryCodec final : public Codec<T> {
  public:
   RegistryCodec(SchemaRegistry registry, std::string topic, bool is_key, SerdeOptions options = {})
       : core_(std::move(registry), std::move(options), std::move(topic), is_key,
-              {avro::Contract<T>::full_name, &avro::Contract<T>::schema}) {}
+              serde_detail::own_schema_of<T>()) {}
 
   /// Without a place for a header: Errc::invalid_argument if the options want one.
   Result<void> encode(const T& value, std::string& out) const override {
@@ -167,8 +226,8 @@ class RegistryCodec final : public Codec<T> {
     if (!how) return fail(std::move(how.error()));
     const std::size_t begin = out.size();
     out += how->prefix;
-    auto done =
-        how->writer == nullptr ? avro::encode(value, out) : transcode(*how->writer, value, out);
+    auto done = how->writer == nullptr ? serde_detail::write_value(value, out)
+                                       : transcode(*how->writer, value, out);
     if (!done) {
       out.resize(begin);
       return fail(std::move(done.error()));
@@ -189,14 +248,19 @@ class RegistryCodec final : public Codec<T> {
   Result<void> transcode(const serde_detail::Writer& writer, const T& value,
                          std::string& out) const {
     std::string own;
-    if (auto done = avro::encode(value, own); !done) return done;
+    if (auto done = serde_detail::write_value(value, own); !done) return done;
     return core_.transcode(writer, own, out);
   }
   Result<T> read(std::string_view bytes, const HeaderRange* headers) const {
     auto in = core_.incoming(bytes, headers);
     if (!in) return fail(std::move(in.error()));
-    if (in->reader == nullptr) return avro::decode<T>(in->payload);
-    auto row = core_.read(*in->reader, in->payload);
+    if constexpr (serde_detail::HasAvro<T>) {
+      if (in->reader != nullptr) return read_row(*in->reader, in->payload);
+    }
+    return serde_detail::read_value<T>(in->payload);
+  }
+  Result<T> read_row(const serde_detail::Reader& reader, std::string_view payload) const {
+    auto row = core_.read(reader, payload);
     if (!row) return fail(std::move(row.error()));
     T out{};
     if (!avro::Contract<T>::take(**row, out))
@@ -241,11 +305,16 @@ class RegistryTopic : public Topic<Key, Value, topic_kind> {
  private:
   template <class T>
   struct Nothing {};
+  template <class T, bool has_contract = serde_detail::HasContract<T>>
+  struct Slot {
+    using type = Nothing<T>;
+  };
   template <class T>
-  using Slot =
-      std::conditional_t<serde_detail::HasContract<T>, std::optional<RegistryCodec<T>>, Nothing<T>>;
-  Slot<Key> key_;
-  Slot<Value> value_;
+  struct Slot<T, true> {
+    using type = std::optional<RegistryCodec<T>>;
+  };
+  typename Slot<Key>::type key_;
+  typename Slot<Value>::type value_;
 };
 
 }  // namespace v1

@@ -5,13 +5,11 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/schemas.h"
-#include "contract/avro/generate.h"
+#include "contract/generate.h"
 #include "io/runtime.h"
 
 namespace weir::cli {
 namespace {
-
-namespace avro = contract::avro;
 
 constexpr std::size_t largest_schema_file = std::size_t{16} << 20U;
 
@@ -22,9 +20,9 @@ constexpr Column generated_columns[] = {
     {.name = "state", .doc = "written, or same: its text is what it was; with --list new."},
 };
 
-Result<std::vector<avro::SchemaFile>> read_schemas(io::FileSystem& files,
-                                                   const std::vector<std::string_view>& names) {
-  std::vector<avro::SchemaFile> out;
+Result<std::vector<contract::SchemaFile>> read_schemas(io::FileSystem& files,
+                                                       const std::vector<std::string_view>& names) {
+  std::vector<contract::SchemaFile> out;
   for (const auto name : names) {
     auto text = io::read_file(files, std::string(name), largest_schema_file);
     if (!text) return fail(text.error());
@@ -53,9 +51,10 @@ Result<Exit> generate(Context& context) {
   const auto files = io::make_real_file_system();
   auto schemas = read_schemas(*files, context.arguments.words());
   if (!schemas) return fail(schemas.error());
-  auto made = avro::generate(*schemas,
-                             {.default_namespace = std::string(context.arguments.text("namespace")),
-                              .views = !context.arguments.flag("no-views")});
+  auto made = contract::generate(
+      *schemas, {.default_namespace = std::string(context.arguments.text("namespace")),
+                 .views = !context.arguments.flag("no-views"),
+                 .keep_unknown = !context.arguments.flag("no-unknown")});
   if (!made) return fail(made.error());
   const std::string folder(context.arguments.text("out"));
   const bool list = context.arguments.flag("list");
@@ -78,12 +77,15 @@ constexpr Option generate_options[] = {
      .doc = "The namespace of types that have none."},
     {.name = "no-views",
      .kind = OptionKind::flag,
-     .doc = "Without the twins of structs that borrow strings and bytes."},
+     .doc = "Avro: without the twins of structs that borrow strings and bytes."},
+    {.name = "no-unknown",
+     .kind = OptionKind::flag,
+     .doc = "Protobuf: fields that the schema lacks are not kept."},
     {.name = "list", .kind = OptionKind::flag, .doc = "Say which files it would be; write none."},
 };
 constexpr Positional generate_positionals[] = {
     {.name = "FILE",
-     .doc = "Schemas, .avsc or .avdl; one may use types of those before it.",
+     .doc = "Schemas, .avsc, .avdl, .proto or .json; one may use those of its language before it.",
      .many = true}};
 
 // ---- check

@@ -13,10 +13,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "contract/avro/compatibility.h"
+#include "contract/avro/avro_schema.h"
 #include "contract/avro/encode.h"
 #include "contract/avro/plan.h"
+#include "contract/protobuf/schema.h"
 #include "serde/limits.h"
+#include "serde/parsing.h"
 #include "serde/registry_core.h"
 #include "serde/wire.h"
 
@@ -63,10 +65,12 @@ namespace {
 
 /// A schema that records were written by.
 struct Known {
-  std::string name;                // what names it in a record: magic and id, or magic and GUID
-  bool own = false;                // it writes what the type's own schema writes
-  Reader reader{};                 // else
-  std::optional<Error> refused{};  // it cannot be read
+  std::string name;  // what names it in a record: magic and id, or magic and GUID
+  bool own = false;  // it writes what the type's own schema writes
+  std::vector<std::int32_t> message = {};  // Protobuf: where the type's message is in it
+  std::string message_bytes = {};          // and how most writers name that
+  Reader reader{};                         // else
+  std::optional<Error> refused{};          // it cannot be read
 };
 
 /// How values are written.
@@ -107,7 +111,7 @@ struct Core::State {
   const std::string subject;
 
   std::mutex asking;  // held while the registry is asked
-  avro::SchemaPtr parsed;
+  contract::SchemaPtr parsed;
   std::optional<Error> failure;  // of the last question, until...
   MonoTime ask_again{};
 
@@ -128,13 +132,21 @@ struct Core::State {
   std::string where() const { return topic + (is_key ? ", key: " : ", value: "); }
   Error told(const Error& error) const { return {error.code(), where() + error.message()}; }
 
-  Result<avro::SchemaPtr> own_schema();
+  Result<contract::SchemaPtr> own_schema();
+  Result<std::vector<SchemaReference>> references_to_write();
+  Result<std::vector<std::int32_t>> message_in(const contract::Schema& schema) const;
+  Result<void> check_writable(const contract::Schema& mine, const contract::Schema& target,
+                              const RegisteredSchema& schema) const;
+  Result<void> take_message(const Known& known, serde::NamedPayload& named) const;
   template <class Question>
   auto ask(Question question) -> decltype(question());
 
   Result<const Known*> known_by(std::string_view name);
   Error missed(std::string_view name, Error why);
-  std::unique_ptr<Known> resolved(std::string_view name, const RegisteredSchema& schema);
+  Result<std::unique_ptr<Known>> resolved(std::string_view name, const RegisteredSchema& schema);
+  Result<void> resolve(const RegisteredSchema& schema, Known& out);
+  Result<void> resolve_avro(const contract::SchemaPtr& mine, const contract::SchemaPtr& writer,
+                            Known& out) const;
   Result<RegisteredSchema> schema_named(std::string_view name);
 
   Result<Writing*> writing_now();
@@ -147,9 +159,18 @@ struct Core::State {
   }
 };
 
-Result<avro::SchemaPtr> Core::State::own_schema() {
+Result<contract::SchemaPtr> Core::State::own_schema() {
   if (parsed == nullptr) {
-    auto schema = avro::Schema::parse(own.text(), {.strict = false, .references = {}});
+    const contract::Language language = serde::language_of(own.type);
+    std::vector<contract::Import> imports;
+    for (const protobuf::ImportedFile& file : own.imports) {
+      auto import =
+          contract::Schema::parse(language, file.schema, {.strict = false, .imports = imports});
+      if (!import) return import;
+      imports.push_back({.name = std::string(file.name), .schema = std::move(*import)});
+    }
+    auto schema =
+        contract::Schema::parse(language, own.text(), {.strict = false, .imports = imports});
     if (!schema) return schema;
     parsed = std::move(*schema);
   }
@@ -190,39 +211,68 @@ Result<RegisteredSchema> Core::State::schema_named(std::string_view name) {
   return registry.by_id(id, options.context.empty() ? "" : ":" + options.context + ":");
 }
 
-std::unique_ptr<Known> Core::State::resolved(std::string_view name,
-                                             const RegisteredSchema& schema) {
+/// What the type cannot read is known for good; what the registry could not tell is not.
+Result<std::unique_ptr<Known>> Core::State::resolved(std::string_view name,
+                                                     const RegisteredSchema& schema) {
   auto out = std::make_unique<Known>(Known{.name = std::string(name)});
-  const auto refuse = [&](Errc code, std::string_view why) {
-    out->refused = Error(
-        code,
-        fmt::format("{}schema {}: {}", where(),
-                    name[0] == serde::guid_magic ? schema.guid : std::to_string(schema.id), why));
+  const auto told_of = [&](const Error& error) {
+    const std::string id = name[0] == serde::guid_magic ? schema.guid : std::to_string(schema.id);
+    return Error(error.code(), fmt::format("{}schema {}: {}", where(), id, error.message()));
   };
-  if (schema.schema.type != SchemaType::avro) {
-    refuse(Errc::incompatible_schema,
-           fmt::format("it is {}, and {} is AVRO", name_of(schema.schema.type), own.full_name));
-    return out;
+  if (auto done = resolve(schema, *out); !done) {
+    const Error& error = done.error();
+    if (error.retriable() || error.code() == Errc::not_found) return fail(std::move(done.error()));
+    out->refused = told_of(error);
+  }
+  if (out->reader.misfit) out->reader.misfit = told_of(*out->reader.misfit);
+  return out;
+}
+
+Result<void> Core::State::resolve(const RegisteredSchema& schema, Known& out) {
+  if (schema.schema.type != own.type)
+    return fail(Errc::incompatible_schema,
+                fmt::format("it is {}, and {} is {}", name_of(schema.schema.type), own.full_name,
+                            name_of(own.type)));
+  if (own.type == SchemaType::json) {  // a document is read as what it is
+    out.own = true;
+    return {};
   }
   const auto mine = own_schema();
-  auto writer = avro::Schema::parse(schema.schema.text, {.strict = false, .references = {}});
-  if (!mine || !writer) {
-    refuse(Errc::malformed, !mine ? mine.error().message() : writer.error().message());
-    return out;
+  if (!mine) return fail(mine.error());
+  auto writer = serde::parse_complete(registry, schema.schema);
+  if (!writer) return fail(std::move(writer.error()));
+  if (own.type == SchemaType::avro) return resolve_avro(*mine, *writer, out);
+  auto message = message_in(**writer);
+  if (!message) return fail(Errc::incompatible_schema, message.error().message());
+  out.own = true;
+  out.message = std::move(*message);
+  serde::append_message_indexes(out.message_bytes, out.message);
+  return {};
+}
+
+Result<void> Core::State::resolve_avro(const contract::SchemaPtr& mine,
+                                       const contract::SchemaPtr& writer, Known& out) const {
+  const avro::SchemaPtr& to = avro::as_avro(*mine);
+  const avro::SchemaPtr& from = avro::as_avro(*writer);
+  if (from->canonical() == to->canonical()) {
+    out.own = true;
+    return {};
   }
-  if ((*writer)->canonical() == (*mine)->canonical()) {
-    out->own = true;
-    return out;
-  }
-  auto plan = avro::resolve(*writer, *mine, {.strict = true});
+  auto plan = avro::resolve(from, to, {.strict = true});
   if (!plan) {
-    refuse(Errc::incompatible_schema, plan.error().message());
-    plan = avro::resolve(std::move(*writer), *mine, {.strict = false});
-    if (!plan) return out;
-    out->reader.misfit = std::exchange(out->refused, std::nullopt);
+    Error misfit(Errc::incompatible_schema, plan.error().message());
+    plan = avro::resolve(from, to, {.strict = false});
+    if (!plan) return fail(std::move(misfit));
+    out.reader.misfit = std::move(misfit);
   }
-  out->reader.plan = std::move(*plan);
-  return out;
+  out.reader.plan = std::move(*plan);
+  return {};
+}
+
+/// Where the type's message is in a file of Protobuf; empty in the other languages.
+Result<std::vector<std::int32_t>> Core::State::message_in(const contract::Schema& schema) const {
+  if (schema.language() != contract::Language::protobuf) return std::vector<std::int32_t>();
+  return static_cast<const contract::protobuf::ProtobufSchema&>(schema).message_path(own.full_name);
 }
 
 Result<const Known*> Core::State::known_by(std::string_view name) {
@@ -239,9 +289,13 @@ Result<const Known*> Core::State::known_by(std::string_view name) {
       const auto gone = missing.find(name);
       if (gone != missing.end() && SystemClock().now() < gone->second.until)
         return fail(gone->second.why);
-      auto schema = ask([&] { return schema_named(name); });
-      if (!schema) return fail(missed(name, told(schema.error())));
-      auto made = resolved(name, *schema);
+      auto asked = ask([&]() -> Result<std::unique_ptr<Known>> {
+        auto schema = schema_named(name);
+        if (!schema) return fail(std::move(schema.error()));
+        return resolved(name, *schema);
+      });
+      if (!asked) return fail(missed(name, told(asked.error())));
+      auto made = std::move(*asked);
       const std::lock_guard lock(known_mutex);
       if (known.size() >= serde::limits::resolved_schemas) {
         thread_local std::unique_ptr<const Known> beyond;
@@ -264,7 +318,10 @@ Result<RegisteredSchema> Core::State::schema_to_write() {
   if (!options.use_latest_with_metadata.empty())
     return registry.with_metadata(subject, options.use_latest_with_metadata);
   if (options.use_latest_version) return registry.version(subject);
-  const Schema mine{.text = std::string(own.text())};
+  auto references = references_to_write();
+  if (!references) return fail(std::move(references.error()));
+  const Schema mine{
+      .text = std::string(own.text()), .type = own.type, .references = std::move(*references)};
   if (options.auto_register) return registry.register_schema(subject, mine, options.normalize);
   auto found = registry.look_up(subject, mine, options.normalize);
   if (!found && found.error().code() == Errc::not_found)
@@ -273,6 +330,41 @@ Result<RegisteredSchema> Core::State::schema_to_write() {
                             "off: register it (weir schema register {} FILE)",
                             subject, own.full_name, subject));
   return found;
+}
+
+/// The files that a Protobuf schema imports are subjects of their own, by the names under which it
+/// does; they are registered before it, or have to be there already.
+Result<std::vector<SchemaReference>> Core::State::references_to_write() {
+  std::map<std::string, SchemaReference, std::less<>> done;
+  std::vector<contract::Import> imports;
+  const auto references_of = [&](const contract::Schema& schema) {
+    std::vector<SchemaReference> out;
+    for (const std::string& name :
+         static_cast<const contract::protobuf::ProtobufSchema&>(schema).import_names())
+      if (const auto found = done.find(name); found != done.end()) out.push_back(found->second);
+    return out;
+  };
+  for (const protobuf::ImportedFile& file : own.imports) {
+    const std::string name(file.name);
+    auto import = contract::Schema::parse(contract::Language::protobuf, file.schema,
+                                          {.strict = false, .imports = imports});
+    if (!import) return fail(std::move(import.error()));
+    const Schema schema{.text = std::string(file.schema),
+                        .type = SchemaType::protobuf,
+                        .references = references_of(**import)};
+    const std::string place = options.context.empty() ? name : ":" + options.context + ":" + name;
+    auto found = options.auto_register ? registry.register_schema(place, schema, options.normalize)
+                                       : registry.look_up(place, schema, options.normalize);
+    // Registries of before Confluent's 8.0 answer a registration with the id alone.
+    if (found && found->version == 0) found = registry.look_up(place, schema, options.normalize);
+    if (!found) return fail(std::move(found.error()));
+    done.emplace(name, SchemaReference{name, place, found->version});
+    imports.push_back({.name = name, .schema = std::move(*import)});
+  }
+  if (own.imports.empty()) return std::vector<SchemaReference>();
+  const auto mine = own_schema();
+  if (!mine) return fail(mine.error());
+  return references_of(**mine);
 }
 
 Result<std::string> Core::State::guid_of(const RegisteredSchema& schema) {
@@ -300,22 +392,51 @@ Result<std::unique_ptr<Writing>> Core::State::make_writing(const RegisteredSchem
   } else {
     out->prefix = serde::name_of_id(schema.id);
   }
-  if (!writes_by_another()) return out;
+  std::string& name = out->guid.empty() ? out->prefix : out->guid;
+  if (!writes_by_another()) {
+    if (own.type == SchemaType::protobuf) serde::append_message_indexes(name, own.message);
+    return out;
+  }
   auto mine = own_schema();
   if (!mine) return fail(mine.error());
-  // By its id the registry tells it with the types of others spelled out.
+  // By its id the registry tells an Avro schema with the types of others spelled out.
   auto whole = registry.by_id(schema.id, subject);
   if (!whole) return fail(whole.error());
-  auto target = avro::Schema::parse(whole->schema.text, {.strict = false, .references = {}});
-  if (!target) return fail(target.error());
-  if ((*target)->canonical() == (*mine)->canonical()) return out;
-  auto plan = avro::resolve(*mine, std::move(*target), {.strict = options.strict});
-  if (!plan)
+  if (whole->schema.type != own.type)
     return fail(Errc::incompatible_schema,
-                fmt::format("{} version {} cannot read what the schema of {} writes: {}", subject,
-                            schema.version, own.full_name, plan.error().message()));
-  out->writer.plan = std::move(*plan);
+                fmt::format("{} version {} is {}, and {} is {}", subject, schema.version,
+                            name_of(whole->schema.type), own.full_name, name_of(own.type)));
+  auto target = serde::parse_complete(registry, whole->schema);
+  if (!target) return fail(target.error());
+  if (own.type == SchemaType::avro) {
+    const avro::SchemaPtr& from = avro::as_avro(**mine);
+    const avro::SchemaPtr& to = avro::as_avro(**target);
+    if (to->canonical() == from->canonical()) return out;
+    auto plan = avro::resolve(from, to, {.strict = options.strict});
+    if (!plan)
+      return fail(Errc::incompatible_schema,
+                  fmt::format("{} version {} cannot read what the schema of {} writes: {}", subject,
+                              schema.version, own.full_name, plan.error().message()));
+    out->writer.plan = std::move(*plan);
+    return out;
+  }
+  if (auto done = check_writable(**mine, **target, schema); !done) return fail(done.error());
+  auto message = message_in(**target);
+  if (!message) return fail(Errc::incompatible_schema, message.error().message());
+  if (own.type == SchemaType::protobuf) serde::append_message_indexes(name, *message);
   return out;
+}
+
+Result<void> Core::State::check_writable(const contract::Schema& mine,
+                                         const contract::Schema& target,
+                                         const RegisteredSchema& schema) const {
+  if (!options.strict) return {};
+  const auto differences = target.unreadable(mine, contract::Policy::strict);
+  if (!differences) return fail(differences.error());
+  if (differences->empty()) return {};
+  return fail(Errc::incompatible_schema,
+              fmt::format("{} version {} cannot read what the schema of {} writes: {}", subject,
+                          schema.version, own.full_name, listed(*differences)));
 }
 
 Result<Writing*> Core::State::writing_now() {
@@ -388,12 +509,27 @@ Result<void> Core::transcode(const Writer& writer, std::string_view bytes, std::
   return {};
 }
 
+/// Takes the message's indexes off; they have to be those of the type's message.
+Result<void> Core::State::take_message(const Known& one, serde::NamedPayload& named) const {
+  std::string_view& in = named.in_header ? named.rest : named.payload;
+  if (in.starts_with(one.message_bytes)) {
+    in.remove_prefix(one.message_bytes.size());
+    return {};
+  }
+  const auto indexes = serde::take_message_indexes(named);
+  if (!indexes) return fail(told(indexes.error()));
+  if (*indexes == one.message) return {};
+  return fail(
+      Errc::incompatible_schema,
+      fmt::format("{}the record is another message of its file than {}", where(), own.full_name));
+}
+
 Result<Incoming> Core::incoming(std::string_view bytes, const HeaderRange* headers) const {
   State& state = *state_;
   std::optional<std::string_view> header;
   if (headers != nullptr && !headers->empty())
     header = headers->last(serde::header_of(state.is_key));
-  const auto named = serde::named_payload(bytes, header);
+  auto named = serde::named_payload(bytes, header);
   if (!named) return fail(state.told(named.error()));
   if (!*named) {
     if (state.options.without_schema == WithoutSchema::plain)
@@ -403,9 +539,10 @@ Result<Incoming> Core::incoming(std::string_view bytes, const HeaderRange* heade
                             "as its own schema writes them",
                             state.where(), bytes.size()));
   }
-  if (!(*named)->rest.empty())
+  if (!(*named)->rest.empty() && state.own.type != SchemaType::protobuf)
     return fail(Errc::malformed,
-                state.where() + "the header names a message of Protobuf, and this is AVRO");
+                fmt::format("{}the header names a message of Protobuf, and {} is {}", state.where(),
+                            state.own.full_name, name_of(state.own.type)));
   const Known* known = state.last.load(std::memory_order_acquire);
   if (known == nullptr || known->name != (*named)->name) {
     auto found = state.known_by((*named)->name);
@@ -413,6 +550,9 @@ Result<Incoming> Core::incoming(std::string_view bytes, const HeaderRange* heade
     known = *found;
   }
   if (known->refused) return fail(*known->refused);
+  if (state.own.type == SchemaType::protobuf)
+    if (auto done = state.take_message(*known, **named); !done)
+      return fail(std::move(done.error()));
   return Incoming{.reader = known->own ? nullptr : &known->reader, .payload = (*named)->payload};
 }
 
@@ -440,11 +580,11 @@ Result<void> Core::check_readable() const {
                 fmt::format("{}{} cannot read what version {} of {} writes: {}", state.where(),
                             state.own.full_name, latest->version, state.subject, why));
   };
-  if (whole->schema.type != SchemaType::avro)
+  if (whole->schema.type != state.own.type)
     return refused(fmt::format("it is {}", name_of(whole->schema.type)));
-  auto writer = avro::Schema::parse(whole->schema.text, {.strict = false, .references = {}});
+  auto writer = serde::parse_complete(state.registry, whole->schema);
   if (!writer) return fail(state.told(writer.error()));
-  auto differences = avro::compare(**mine, **writer);
+  auto differences = (*mine)->unreadable(**writer, contract::Policy::strict);
   if (!differences) return fail(state.told(differences.error()));
   if (!differences->empty()) return refused(listed(*differences));
   return {};

@@ -73,7 +73,11 @@ http::Response FakeRegistry::registration(const http::Request& request) {
   const std::string text = *body.find("schema")->as_string();
   const std::string& subject = request.parameter("subject");
   if (auto known = look_up(request); known.status == 200) return known;
-  add(subject, text);
+  std::string more;
+  for (const std::string_view name : {"schemaType", "references"})
+    if (const json::Value* member = body.find(name))
+      more += ",\"" + std::string(name) + "\":" + json::write(*member);
+  add(subject, text, more);
   return look_up(request);
 }
 

@@ -105,7 +105,7 @@ def build_folder():
 
 def generate(folder, files):
     """Headers and sources of schema files, by our generator."""
-    proc.run([build_folder() / "src" / "contract" / "avro_generate", folder, *files])
+    proc.run([build_folder() / "src" / "contract" / "contract_generate", folder, *files])
 
 
 def copy(source, target, codec):

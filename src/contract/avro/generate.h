@@ -7,12 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace weir::contract::avro {
+#include "contract/generated.h"
 
-struct SchemaFile {
-  std::string name;  // "contracts/order.avsc"; its end says what it is: .avsc, .avdl
-  std::string text;
-};
+namespace weir::contract::avro {
 
 struct GenerateOptions {
   /// Of types without a namespace.
@@ -21,10 +18,8 @@ struct GenerateOptions {
   bool views = true;
 };
 
-struct GeneratedFile {
-  std::string path;  // "shop/order.h": the namespace of its last type, the name of its file
-  std::string text;
-};
+using contract::GeneratedFile;
+using contract::SchemaFile;
 
 /// A header and a source for each file; a file may use types of those before it. The same input
 /// gives the same bytes. Errc::malformed for a schema that is none, unsupported for what has no

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "contract/generated.h"
+
 namespace weir::contract::json_schema {
 
 // | JSON Schema | C++ |
@@ -26,20 +28,13 @@ namespace weir::contract::json_schema {
 // the default, and it is always written. Members that a struct does not name: refused if the
 // object is closed, kept in a map `others` if they have a schema, else passed over.
 
-struct SchemaFile {
-  std::string name;  // "contracts/order.schema.json"
-  std::string text;
-};
-
 struct GenerateOptions {
   /// Of schemas without a property "weir.namespace": "shop.eu".
   std::string default_namespace = "contracts";
 };
 
-struct GeneratedFile {
-  std::string path;  // "shop/order.h": the namespace, the name of the file up to its first dot
-  std::string text;
-};
+using contract::GeneratedFile;
+using contract::SchemaFile;
 
 /// A header and a source for each file; a file may refer to those before it by their names
 /// without folders. The same input gives the same bytes. Errc::malformed for a schema that is
@@ -49,7 +44,8 @@ struct GeneratedFile {
 /// Structs are called by their title, else by the last step of the pointer to them, the root by
 /// its file. A schema may say, at its root: `weir.topic`, the name of the stream it is the value
 /// of; `weir.key`, "string" or "long"; `weir.topic.kind`, "keyed", "entity" or "unkeyed". Then the
-/// header ends with that stream's Topic.
+/// header ends with that stream's Topic. The text that the types have of their schema lacks these,
+/// and `weir.namespace`: strict validators refuse keywords that they do not know.
 Result<std::vector<GeneratedFile>> generate(std::span<const SchemaFile> files,
                                             const GenerateOptions& options = {});
 

@@ -325,8 +325,8 @@ class Comparer {
 
   void removed_members(const pb::Descriptor& now, const pb::OneofDescriptor& was) {
     bool survives = !holds(Rule::whole_oneof_deleted);
-    for (int i = 0; i < now.real_oneof_decl_count() && step(); ++i)
-      survives |= now.oneof_decl(i)->name() == was.name();
+    const auto* same = now.FindOneofByName(was.name());
+    survives |= same != nullptr && !same->is_synthetic();
     for (int i = 0; i < was.field_count() && step(); ++i)
       survives |= now.FindFieldByNumber(was.field(i)->number()) != nullptr;
     if (!survives) return;

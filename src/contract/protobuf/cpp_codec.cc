@@ -1,6 +1,7 @@
 #include "contract/protobuf/cpp_codec.h"
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 namespace weir::contract::protobuf {
@@ -27,6 +28,18 @@ const std::string& member_of(const Field& field, const Members& members) {
   return field.real_containing_oneof() != nullptr
              ? members.of_oneofs.at(field.real_containing_oneof())
              : members.of_fields.at(&field);
+}
+
+std::string clearer(std::string_view type, const Members& members) {
+  std::set<std::string_view> names;
+  for (const auto& [field, name] : members.of_fields) names.insert(name);
+  for (const auto& [group, name] : members.of_oneofs) names.insert(name);
+  if (!members.unknown.empty()) names.insert(members.unknown);
+  std::string clears;
+  for (const std::string_view name : names)
+    clears += filled("  form::clear(value.$M);\n", {{'M', name}});
+  return filled("void weir::protobuf::Contract<$T>::clear([[maybe_unused]] $T& value) {\n$C}\n\n",
+                {{'T', type}, {'C', clears}});
 }
 
 std::string reader(const pb::Descriptor& message, std::string_view type, const Members& members,
@@ -132,6 +145,7 @@ struct weir::protobuf::Contract<$T> {
   static std::span<const std::int32_t> message_indexes() noexcept;
   static Result<void> encode(const $T& value, std::string& out);
   static Result<void> decode(std::string_view bytes, $T& out);
+  static void clear($T& value);
   static bool read(form::Input& in, $T& out);
   static std::uint64_t size(const $T& value, form::Sizes& sizes);
   static char* write(char* p, const $T& value, form::Sizes& sizes);
@@ -166,7 +180,8 @@ weir::Result<void> weir::protobuf::Contract<$T>::decode(std::string_view bytes, 
 
 )",
                 {{'T', type}, {'I', indexes(message)}}) +
-         reader(message, type, members, namer) + writers(message, type, members, namer);
+         clearer(type, members) + reader(message, type, members, namer) +
+         writers(message, type, members, namer);
 }
 
 }  // namespace weir::contract::protobuf

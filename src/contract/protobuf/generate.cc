@@ -103,6 +103,7 @@ class FileWriter {
       return fail(Errc::unsupported, name_ + ": it defines no message and no enum");
     for (int i = 0; i < file_.enum_type_count(); ++i) name(*file_.enum_type(i));
     for (int i = 0; i < file_.message_type_count(); ++i) name(*file_.message_type(i));
+    if (auto done = built_in_imports(); !done) return done;
     for (const pb::Descriptor* type : messages_)
       if (auto done = find_types(*type); !done) return done;
     for (const pb::EnumDescriptor* type : enums_) enumeration(*type);
@@ -160,6 +161,26 @@ class FileWriter {
         if (auto done = built_in(from); !done) return done;
       }
       if (cpp(full_name).header != path_ + ".h") includes_.insert(cpp(full_name).header);
+    }
+    return {};
+  }
+
+  /// Built-in files whose types have no form of their own in C++, used or not: whoever builds can
+  /// tell from the imports which files there will be.
+  Result<void> built_in_imports() {
+    for (int i = 0; i < file_.dependency_count(); ++i) {
+      const pb::FileDescriptor& file = *file_.dependency(i);
+      if (!is_built_in(file.name()) || file.name() == "google/protobuf/descriptor.proto" ||
+          file.name() == "confluent/meta.proto")
+        continue;
+      bool needed = file.message_type_count() == 0 && file.enum_type_count() > 0;
+      for (int m = 0; m < file.message_type_count(); ++m)
+        needed |= !is_cpp_type(*file.message_type(m));
+      const std::string& first = file.message_type_count() > 0 ? file.message_type(0)->full_name()
+                                 : file.enum_type_count() > 0  ? file.enum_type(0)->full_name()
+                                                               : file.name();
+      if (!needed || state_.types.contains(first)) continue;
+      if (auto done = built_in(file.name()); !done) return done;
     }
     return {};
   }

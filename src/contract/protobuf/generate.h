@@ -7,17 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "contract/generated.h"
+
 namespace weir::contract::protobuf {
 
-struct SchemaFile {
-  std::string name;  // "contracts/order.proto"
-  std::string text;
-};
-
-struct GeneratedFile {
-  std::string path;  // "shop/order.h": the package, the name of its file
-  std::string text;
-};
+using contract::GeneratedFile;
+using contract::SchemaFile;
 
 struct GenerateOptions {
   /// Of files without a package.
@@ -27,22 +22,23 @@ struct GenerateOptions {
 };
 
 /// A header and a source for each file; a file may import those before it, by their names or by the
-/// last parts of these. What is built in and used comes too, in namespace weir::known. The same
+/// last parts of these. What is built in and imported comes too, in namespace weir::known. The same
 /// input gives the same bytes. Errc::malformed for a schema that is none, unsupported for what has
 /// no form in C++.
 ///
-/// | Protobuf                          | C++ |
-/// |-----------------------------------|-----------------------------------------------------------|
-/// | message, message inside another   | struct A, struct A_B with A::B as another name of it | |
-/// scalar of proto3 without a label  | a member; zero is not written                             |
-/// | optional, a message               | std::optional; weir::protobuf::Box inside itself | |
-/// required                          | a member; always written, refused if it is not there      |
-/// | repeated, map                     | std::vector, std::map | | oneof |
-/// std::variant<std::monostate, Member<number, type>...>     | | enum | enum class; a number that
-/// proto2 does not know is unknown | | Timestamp, Duration               | sys_time and duration of
-/// nanoseconds                      | | Int32Value ...                    | std::optional of what
-/// they wrap                           | | group                             | none: it is kept
-/// among the unknown fields                 |
+/// | Protobuf                        | C++                                             |
+/// |---------------------------------|-------------------------------------------------|
+/// | message                         | struct A                                        |
+/// | message inside another          | struct A_B, with A::B as another name of it     |
+/// | proto3 scalar without a label   | a member; zero is not written                   |
+/// | optional, a message             | std::optional; Box inside itself                |
+/// | required                        | a member; always written, refused if missing    |
+/// | repeated, map                   | std::vector, std::map                           |
+/// | oneof                           | std::variant of monostate and Member<number, T> |
+/// | enum                            | enum class; unknown to proto2: an unknown field |
+/// | Timestamp, Duration             | sys_time and duration of nanoseconds            |
+/// | Int32Value and its likes        | std::optional of what they wrap                 |
+/// | group                           | none: it is kept among the unknown fields       |
 ///
 /// The option (confluent.message_meta) of a file's first message, or (confluent.file_meta), may
 /// have the params `weir.topic`, `weir.key` and `weir.topic.kind`, as records of Avro have them.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "contract/protobuf/pairs.h"
 #include "contract/protobuf/test_kit.h"
 
 namespace weir::contract::protobuf {
@@ -119,6 +120,19 @@ TEST(ProtobufGenerate, what_is_built_in_and_used_comes_too) {
   EXPECT_TRUE(contains(made[4].text, "std::optional<::weir::known::google::type::Money> m{};"));
   EXPECT_TRUE(contains(made[4].text,
                        "std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> t{};"));
+}
+
+TEST(ProtobufGenerate, each_schema_of_the_pairs_has_a_form) {
+  const Pairs all = read_pairs(WEIR_SOURCE_DIR "/src/contract/testdata/protobuf/pairs.txt");
+  for (const Pair& pair : all.pairs) {
+    for (const Side& side : pair.sides) {
+      std::vector<SchemaFile> files;
+      for (const Named& file : side.imports) files.push_back({file.name, file.text});
+      files.push_back({"own.proto", side.text});
+      const auto made = generate(files);
+      EXPECT_TRUE(made) << pair.name << ": " << (made ? "" : made.error().message());
+    }
+  }
 }
 
 TEST(ProtobufGenerate, what_has_no_form_is_refused) {

@@ -23,15 +23,14 @@ void sort_fields(pb::DescriptorProto& type) {
             [](const auto& a, const auto& b) { return a.number() < b.number(); });
   // The fields of a oneof stand together, where the first of them does.
   std::vector<pb::FieldDescriptorProto> order;
-  std::set<int> oneofs;
+  std::map<int, std::vector<const pb::FieldDescriptorProto*>> oneofs;
+  for (const auto& field : fields)
+    if (field.has_oneof_index()) oneofs[field.oneof_index()].push_back(&field);
   for (const auto& field : fields) {
-    if (!field.has_oneof_index()) {
+    if (!field.has_oneof_index())
       order.push_back(field);
-    } else if (oneofs.insert(field.oneof_index()).second) {
-      for (const auto& member : fields)
-        if (member.has_oneof_index() && member.oneof_index() == field.oneof_index())
-          order.push_back(member);
-    }
+    else if (oneofs.at(field.oneof_index()).front() == &field)
+      for (const auto* member : oneofs.at(field.oneof_index())) order.push_back(*member);
   }
   std::vector<std::string> makers;
   for (const auto& field : order) {

@@ -103,7 +103,8 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-OptionTexts option_texts(const pb::Message& options, const pb::DescriptorPool& pool) {
+OptionTexts option_texts(const pb::Message& options, const pb::DescriptorPool& pool,
+                         pb::DynamicMessageFactory& factory) {
   OptionTexts out;
   const auto* reflection = options.GetReflection();
   const auto* uninterpreted = options.GetDescriptor()->FindFieldByName("uninterpreted_option");
@@ -115,7 +116,6 @@ OptionTexts option_texts(const pb::Message& options, const pb::DescriptorPool& p
   // Custom options are unknown to the library's own types; the pool may know them.
   const pb::Descriptor* type = pool.FindMessageTypeByName(options.GetDescriptor()->full_name());
   if (type != nullptr && !reflection->GetUnknownFields(options).empty()) {
-    pb::DynamicMessageFactory factory(&pool);
     const std::unique_ptr<pb::Message> known(factory.GetPrototype(type)->New());
     if (known->ParsePartialFromString(options.SerializePartialAsString())) {
       append(*known, out);

@@ -168,7 +168,9 @@ class Linker {
                                             std::to_string(limits::linked_bytes));
     LinkError error(called, places);
     const pb::FileDescriptor* built = graph_.pool.BuildFileCollectingErrors(file, &error);
-    if (built == nullptr && !options_.strict && error.unknown_option()) {
+    // An import was judged when it was new.
+    const bool judged = options_.strict && called.empty();
+    if (built == nullptr && !judged && error.unknown_option()) {
       pb::FileDescriptorProto known = file;
       drop_custom_options(known);
       built = graph_.pool.BuildFileCollectingErrors(known, nullptr);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
+#include <vector>
 
 #include "contract/protobuf/limits.h"
 
@@ -105,6 +105,7 @@ class Printer {
     int types_number;
     int extensions_number;
     std::string name;
+    std::map<std::string_view, int, std::less<>> type_indexes = {};
     std::map<std::string_view, int, std::less<>> made_by_field = {};      // type -> field
     std::map<std::string_view, int, std::less<>> made_by_extension = {};  // type -> extension
     int next_type = 0;
@@ -160,8 +161,8 @@ class Printer {
     return option.first + " = " + option.second;
   }
 
-  OptionTexts texts(const pb::Message& options) const {
-    OptionTexts out = option_texts(options, pool_);
+  OptionTexts texts(const pb::Message& options) {
+    OptionTexts out = option_texts(options, pool_, factory_);
     if (!options_.custom_options)
       std::erase_if(out, [](const auto& option) { return option.first.starts_with('('); });
     if (!options_.sorted) return out;
@@ -281,7 +282,7 @@ class Printer {
     return !proto3_ || field.proto3_optional() ? "optional " : "";
   }
 
-  std::string bracketed(const Field& field) const {
+  std::string bracketed(const Field& field) {
     std::vector<std::string> parts;
     if (field.has_default_value()) {
       std::string value = field.default_value();
@@ -326,41 +327,40 @@ class Printer {
                 pb::DescriptorProto::kNestedTypeFieldNumber,
                 pb::DescriptorProto::kExtensionFieldNumber,
                 type.name()};
-    std::map<std::string_view, int, std::less<>> indexes;
     for (int i = 0; i < type.nested_type_size(); ++i)
-      indexes.emplace(type.nested_type(i).name(), i);
+      scope.type_indexes.emplace(type.nested_type(i).name(), i);
     begin(scope);
     for (int i = 0; i < type.field_size(); ++i) {
-      const auto made = indexes.find(last_part(type.field(i).type_name()));
-      if (made == indexes.end()) continue;
+      const auto made = scope.type_indexes.find(last_part(type.field(i).type_name()));
+      if (made == scope.type_indexes.end()) continue;
       const bool is_map = type.nested_type(made->second).options().map_entry();
       if (is_map || type.field(i).type() == Field::TYPE_GROUP)
         scope.made_by_field.emplace(made->first, i);
     }
-    std::set<int> oneofs;
+    std::map<int, std::vector<int>> oneofs;  // their fields
+    for (int i = 0; i < type.field_size(); ++i)
+      if (in_oneof(type.field(i))) oneofs[type.field(i).oneof_index()].push_back(i);
     for (int i = 0; i < type.field_size(); ++i) {
       const Field& one = type.field(i);
-      if (!in_oneof(one)) {
+      if (!in_oneof(one))
         field(type, i, scope);
-      } else if (oneofs.insert(one.oneof_index()).second) {
-        oneof(type, one.oneof_index(), scope);
-      }
+      else if (oneofs.at(one.oneof_index()).front() == i)
+        oneof(type, one.oneof_index(), oneofs.at(one.oneof_index()), scope);
     }
     for (int i = 0; i < type.enum_type_size(); ++i)
       enumeration(type.enum_type(i), with(path, pb::DescriptorProto::kEnumTypeFieldNumber, i));
     rest(scope);
   }
 
-  void oneof(const pb::DescriptorProto& type, int index, Scope& scope) {
+  void oneof(const pb::DescriptorProto& type, int index, const std::vector<int>& fields,
+             Scope& scope) {
     if (index < 0 || index >= type.oneof_decl_size()) return;
-    for (int i = 0; i < type.field_size(); ++i)
-      if (in_oneof(type.field(i)) && type.field(i).oneof_index() == index) before(type, i, scope);
+    for (const int i : fields) before(type, i, scope);
     const auto& declaration = type.oneof_decl(index);
     comment(with(scope.path, pb::DescriptorProto::kOneofDeclFieldNumber, index));
     open("oneof " + declaration.name());
     option_lines(texts(declaration.options()));
-    for (int i = 0; i < type.field_size(); ++i)
-      if (in_oneof(type.field(i)) && type.field(i).oneof_index() == index) field(type, i, scope);
+    for (const int i : fields) field(type, i, scope);
     close();
   }
 
@@ -368,8 +368,7 @@ class Printer {
   void before(const pb::DescriptorProto& type, int i, Scope& scope) {
     const auto made = scope.made_by_field.find(last_part(type.field(i).type_name()));
     if (made == scope.made_by_field.end() || made->second != i) return;
-    int end = 0;
-    while (end < type.nested_type_size() && type.nested_type(end).name() != made->first) ++end;
+    const int end = scope.type_indexes.at(made->first);
     for (int k = scope.next_type; k < end; ++k)
       if (scope.made_by_field.contains(type.nested_type(k).name())) return;
     types_until(scope, end);
@@ -470,6 +469,7 @@ class Printer {
 
   const pb::FileDescriptorProto& file_;
   const pb::DescriptorPool& pool_;
+  pb::DynamicMessageFactory factory_{&pool_};
   const PrintOptions& options_;
   bool proto3_;
   std::map<std::vector<int>, std::string> comments_;

@@ -29,7 +29,9 @@ std::string comment_text(std::string_view comment);
 
 /// Name and value of each option: {"(confluent.field_meta)", "{ tags : \"PII\" }"}.
 using OptionTexts = std::vector<std::pair<std::string, std::string>>;
-OptionTexts option_texts(const pb::Message& options, const pb::DescriptorPool& pool);
+/// `factory` makes messages of `pool`; it is kept for all options of a file.
+OptionTexts option_texts(const pb::Message& options, const pb::DescriptorPool& pool,
+                         pb::DynamicMessageFactory& factory);
 /// "\"a\\n\"".
 std::string quoted(std::string_view text);
 

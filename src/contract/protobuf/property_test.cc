@@ -97,7 +97,10 @@ void mutate(Draft& draft, Rng& rng) {
   }
   const auto index = rng.below(draft.members.size());
   auto& one = draft.members[index];
-  if (what == 1) draft.members.erase(draft.members.begin() + static_cast<std::ptrdiff_t>(index));
+  if (what == 1) {
+    draft.members.erase(draft.members.begin() + static_cast<std::ptrdiff_t>(index));
+    return;
+  }
   if (what == 2) one.type = random_member(rng, one.number).type;
   if (what == 3 && !one.type.starts_with("map")) {
     one.oneof = static_cast<int>(rng.below(3));

@@ -269,6 +269,10 @@ TEST(ProtobufSchema, unknown_custom_options_are_judged_in_a_new_schema_only) {
   ASSERT_TRUE(stored) << stored.error().message();
   EXPECT_TRUE(contains((*stored)->text(), "int32 x = 1 [(some.option).y = 7];"));
   EXPECT_EQ(json::write((*stored)->read(from_hex("0805")).value()), R"({"x":5})");
+  const std::vector<Import> given = {{"stored.proto", *stored}};
+  EXPECT_EQ(error_of("syntax = \"proto3\"; import \"stored.proto\"; message B { n.A a = 1; }",
+                     {.strict = true, .imports = given}),
+            "");
 }
 
 TEST(ProtobufSchema, bounds_are_checked_before_libprotobuf_is_asked) {
@@ -286,6 +290,24 @@ TEST(ProtobufSchema, bounds_are_checked_before_libprotobuf_is_asked) {
   std::string ranges = "message A { reserved 1";
   for (std::size_t i = 1; i <= limits::ranges; ++i) ranges += ", " + std::to_string(3 * i);
   EXPECT_TRUE(contains(error_of(ranges + "; }"), "reserved and extension ranges, at most 1000"));
+}
+
+TEST(ProtobufSchema, a_schema_near_the_bound_is_printed_normalised_and_compared) {
+  // Oneofs, groups and maps: what has to be brought into order.
+  std::string text = "syntax = \"proto2\"; message A {";
+  for (int i = 1; i < 5000; ++i) {
+    const std::string a = std::to_string(i);
+    const std::string b = std::to_string(20'000 + i);
+    const std::string c = std::to_string(30'000 + i);
+    text += "oneof o" + a + " { int32 f" + b + " = " + b + "; }";
+    text += "optional group G" + a + " = " + c + " {} map<int32, A> m" + a + " = " + a + ";";
+  }
+  const auto parsed = schema(text + "}");
+  ASSERT_NE(parsed, nullptr);
+  EXPECT_GT(parsed->text().size(), limits::schema_bytes / 3);
+  const auto again = schema(parsed->normalized());
+  EXPECT_EQ(again->message_names(), parsed->message_names());
+  EXPECT_TRUE(again->unreadable(*parsed, Policy::strict).value().empty());
 }
 
 TEST(ProtobufSchema, messages_are_found_by_path_and_by_name) {
@@ -321,6 +343,11 @@ TEST(ProtobufSchema, payloads_are_read_and_written_as_proto_json) {
   EXPECT_EQ(read(*parsed, "0805", std::vector<std::int32_t>{1}), R"({"x":5})");
   EXPECT_EQ(read(*parsed, "0a0141", std::vector<std::int32_t>{1, 0}), R"({"s":"A"})");
   EXPECT_EQ(written(*parsed, R"({"user_name":"a"})"), "120161");
+  // An entry of m is a message, too.
+  EXPECT_EQ(read(*parsed, "0a016b1001", std::vector<std::int32_t>{0, 0}),
+            R"({"key":"k","value":1})");
+  EXPECT_EQ(written(*parsed, R"({"key":"k","value":1})", std::vector<std::int32_t>{0, 0}),
+            "0a016b1001");
   EXPECT_TRUE(contains(written(*parsed, R"({"m":{"k":"x"}})"), "protobuf: n.A: "))
       << written(*parsed, R"({"m":{"k":"x"}})");
   EXPECT_TRUE(contains(written(*parsed, R"({"nothing":1})"), "nothing"));

@@ -1,14 +1,14 @@
-// usage: json_schema_generate OUT FILE...: writes the headers and sources of JSON Schemas below
-// OUT. The build runs it for the tests; users have `weir contract generate`.
+// usage: contract_generate OUT FILE...: writes the headers and sources of schema files below OUT.
+// The build runs it for the tests; users have `weir contract generate`.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
-#include "contract/json_schema/generate.h"
+#include "contract/generate.h"
 
 int main(int argc, char** argv) {
-  using namespace weir::contract::json_schema;
+  using namespace weir::contract;
   std::vector<SchemaFile> files;
   for (int i = 2; i < argc; ++i) {
     std::ifstream in(argv[i], std::ios::binary);
