@@ -47,7 +47,7 @@ struct ImportedFile {
 };
 
 namespace form {
-struct Input;  // <weir/protobuf_codec.h>
+struct Source;  // <weir/protobuf_codec.h>
 class Sizes;
 }  // namespace form
 

@@ -30,7 +30,7 @@ inline constexpr int max_depth = 100;
 inline constexpr std::uint64_t max_bytes = 0x7fffffff;
 
 /// What is left to read. Each read checks it; nothing is believed.
-struct Input {
+struct Source {
   const char* p;
   const char* end;
   int depth = 0;
@@ -77,7 +77,7 @@ class Sizes {
 enum Wire : std::uint32_t { varint, fixed64, run, group, end_group, fixed32 };
 
 /// As every implementation does: ten bytes at most, what is above 64 bits is dropped.
-inline bool read_varint(Input& in, std::uint64_t& out) {
+inline bool read_varint(Source& in, std::uint64_t& out) {
   if (in.p != in.end && static_cast<unsigned char>(*in.p) < 0x80U) {
     out = static_cast<unsigned char>(*in.p++);
     return true;
@@ -96,7 +96,7 @@ inline bool read_varint(Input& in, std::uint64_t& out) {
 }
 
 /// Number and wire type; a number is never 0.
-inline bool read_tag(Input& in, std::uint32_t& tag) {
+inline bool read_tag(Source& in, std::uint32_t& tag) {
   const char* begin = in.p;
   std::uint64_t value = 0;
   if (!read_varint(in, value) || in.p - begin > 5) return false;
@@ -104,7 +104,7 @@ inline bool read_tag(Input& in, std::uint32_t& tag) {
   return tag >> 3U != 0;
 }
 
-inline bool read_run(Input& in, std::string_view& out) {
+inline bool read_run(Source& in, std::string_view& out) {
   std::uint64_t size = 0;
   if (!read_varint(in, size)) return false;
   if (size > static_cast<std::uint64_t>(in.end - in.p)) return false;
@@ -113,14 +113,14 @@ inline bool read_run(Input& in, std::string_view& out) {
   return true;
 }
 
-inline bool skip_bytes(Input& in, std::ptrdiff_t size) {
+inline bool skip_bytes(Source& in, std::ptrdiff_t size) {
   if (in.end - in.p < size) return false;
   in.p += size;
   return true;
 }
 
 /// Passes over what a tag introduces.
-inline bool skip(Input& in, std::uint32_t tag) {
+inline bool skip(Source& in, std::uint32_t tag) {
   std::uint64_t number = 0;
   std::string_view bytes;
   switch (tag & 7U) {
@@ -145,7 +145,7 @@ inline bool skip(Input& in, std::uint32_t tag) {
 }
 
 /// A field that the schema lacks, or whose bytes are of another type; `begin` is where its tag is.
-inline bool keep_unknown(Input& in, std::uint32_t tag, const char* begin) {
+inline bool keep_unknown(Source& in, std::uint32_t tag, const char* begin) {
   if (!skip(in, tag)) return false;
   if (in.unknown != nullptr) in.unknown->append(begin, static_cast<std::size_t>(in.p - begin));
   return true;
@@ -185,7 +185,7 @@ struct VarintOf {
   static std::uint64_t bits(T v) {
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(v));
   }
-  static bool read(Input& in, T& out) {
+  static bool read(Source& in, T& out) {
     std::uint64_t value = 0;
     if (!read_varint(in, value)) return false;
     out = static_cast<T>(value);
@@ -203,7 +203,7 @@ using UInt64 = VarintOf<std::uint64_t>;
 struct Bool {
   using Value = bool;
   static constexpr Wire wire = varint;
-  static bool read(Input& in, bool& out) {
+  static bool read(Source& in, bool& out) {
     std::uint64_t value = 0;
     if (!read_varint(in, value)) return false;
     out = value != 0;
@@ -226,7 +226,7 @@ struct ZigzagOf {
   static Bits bits(T v) {
     return static_cast<Bits>((static_cast<Bits>(v) << 1U) ^ static_cast<Bits>(v < 0 ? -1 : 0));
   }
-  static bool read(Input& in, T& out) {
+  static bool read(Source& in, T& out) {
     std::uint64_t value = 0;
     if (!read_varint(in, value)) return false;
     const auto v = static_cast<Bits>(value);
@@ -246,7 +246,7 @@ struct FixedOf {
   static_assert(std::endian::native == std::endian::little);
   using Value = T;
   static constexpr Wire wire = sizeof(T) == 4 ? fixed32 : fixed64;
-  static bool read(Input& in, T& out) {
+  static bool read(Source& in, T& out) {
     const char* from = in.p;
     if (!skip_bytes(in, sizeof(T))) return false;
     std::memcpy(&out, from, sizeof(T));
@@ -269,7 +269,7 @@ using Double = FixedOf<double>;
 struct Text {
   using Value = std::string;
   static constexpr Wire wire = run;
-  static bool read(Input& in, std::string& out) {
+  static bool read(Source& in, std::string& out) {
     const char* begin = in.p;
     std::string_view bytes;
     if (!read_run(in, bytes)) return false;
@@ -293,7 +293,7 @@ struct Text {
 struct Binary {
   using Value = Bytes;
   static constexpr Wire wire = run;
-  static bool read(Input& in, Bytes& out) {
+  static bool read(Source& in, Bytes& out) {
     std::string_view bytes;
     if (!read_run(in, bytes)) return false;
     const auto* from = reinterpret_cast<const std::byte*>(bytes.data());
@@ -312,7 +312,7 @@ template <class E>
 struct Enum {
   using Value = E;
   static constexpr Wire wire = varint;
-  static bool read(Input& in, E& out) {
+  static bool read(Source& in, E& out) {
     std::uint64_t value = 0;
     if (!read_varint(in, value)) return false;
     out = static_cast<E>(static_cast<std::int32_t>(value));
@@ -340,10 +340,10 @@ struct Message {
   using Value = T;
   static constexpr Wire wire = run;
   /// Adds to what is there.
-  static bool read(Input& in, T& out) {
+  static bool read(Source& in, T& out) {
     std::string_view bytes;
     if (!read_run(in, bytes)) return false;
-    Input inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
+    Source inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
     if (inner.depth <= max_depth && Contract<T>::read(inner, out)) return true;
     in.p = inner.p;
     return false;
@@ -370,10 +370,10 @@ template <class Form>
 struct Wrapped {
   using Value = typename Form::Value;
   static constexpr Wire wire = run;
-  static bool read(Input& in, Value& out) {
+  static bool read(Source& in, Value& out) {
     std::string_view bytes;
     if (!read_run(in, bytes)) return false;
-    Input inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
+    Source inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
     while (inner.p != inner.end) {
       std::uint32_t tag = 0;
       if (!read_tag(inner, tag)) return false;
@@ -402,7 +402,7 @@ struct Moment {
   std::int64_t seconds = 0;
   std::int32_t nanos = 0;
 
-  bool read(Input& in);
+  bool read(Source& in);
   std::uint64_t inner_size() const;
   char* write(char* p) const;
   /// False if it does not fit 64 bits of nanoseconds.
@@ -419,7 +419,7 @@ struct MomentOf {
   static std::int64_t count(const std::chrono::sys_time<std::chrono::nanoseconds>& v) {
     return v.time_since_epoch().count();
   }
-  static bool read(Input& in, T& out) {
+  static bool read(Source& in, T& out) {
     Moment moment = Moment::of(count(out), forward);  // a second piece adds to the first
     std::int64_t nanoseconds = 0;
     if (!moment.read(in) || !moment.to_nanoseconds(nanoseconds)) return false;
@@ -443,7 +443,7 @@ inline constexpr std::uint64_t tag_size = (std::bit_width(number << 3U) + 6U) / 
 /// One value. A closed enum's number that is not known goes to the unknown fields: then `out` is
 /// left, and `known` false.
 template <std::uint32_t number, class Form>
-bool read_value(Input& in, typename Form::Value& out, bool& known) {
+bool read_value(Source& in, typename Form::Value& out, bool& known) {
   known = true;
   if constexpr (Closed<Form>) {
     std::int32_t value = 0;
@@ -476,7 +476,7 @@ char* write_of(char* p, const typename Form::Value& value, Sizes& sizes) {
 template <std::uint32_t number, class Form>
 struct Plain {
   using Value = typename Form::Value;
-  static bool read(Input& in, Value& out) { return Form::read(in, out); }
+  static bool read(Source& in, Value& out) { return Form::read(in, out); }
   static std::uint64_t size(const Value& v, Sizes& sizes) {
     return Form::is_zero(v) ? 0 : size_of<number, Form>(v, sizes);
   }
@@ -489,7 +489,7 @@ struct Plain {
 template <std::uint32_t number, class Form>
 struct Optional {
   template <class T>
-  static bool read(Input& in, T& out) {
+  static bool read(Source& in, T& out) {
     if constexpr (Closed<Form>) {
       typename Form::Value value{};
       bool known = false;
@@ -515,7 +515,7 @@ struct Optional {
 template <std::uint32_t number, class Form>
 struct Required {
   template <class T>
-  static bool read(Input& in, T& out, bool& seen) {
+  static bool read(Source& in, T& out, bool& seen) {
     bool known = true;
     bool good = false;
     if constexpr (std::is_same_v<T, Box<typename Form::Value>>) {
@@ -551,7 +551,7 @@ template <std::uint32_t number, class Form>
 struct Repeated {
   using Value = typename Form::Value;
   using Vector = std::vector<Value>;
-  static bool read(Input& in, Vector& out) {
+  static bool read(Source& in, Vector& out) {
     if constexpr (std::is_class_v<Value>) {
       return Form::read(in, out.emplace_back());
     } else {
@@ -562,13 +562,13 @@ struct Repeated {
       return true;
     }
   }
-  static bool read_packed(Input& in, Vector& out) {
+  static bool read_packed(Source& in, Vector& out) {
     std::string_view bytes;
     if (!read_run(in, bytes)) return false;
-    Input inner{.p = bytes.data(),
-                .end = bytes.data() + bytes.size(),
-                .depth = in.depth,
-                .unknown = in.unknown};
+    Source inner{.p = bytes.data(),
+                 .end = bytes.data() + bytes.size(),
+                 .depth = in.depth,
+                 .unknown = in.unknown};
     if constexpr (Form::wire == fixed32 || Form::wire == fixed64) {
       if (bytes.size() % sizeof(Value) != 0) return false;
       out.reserve(out.size() + bytes.size() / sizeof(Value));
@@ -615,11 +615,11 @@ struct Packed : Repeated<number, Form> {
 template <std::uint32_t number, class KeyForm, class ValueForm>
 struct Map {
   template <class M>
-  static bool read(Input& in, M& out) {
+  static bool read(Source& in, M& out) {
     const char* begin = in.p;
     std::string_view bytes;
     if (!read_run(in, bytes)) return false;
-    Input inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
+    Source inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
     typename KeyForm::Value key{};
     typename ValueForm::Value value{};
     bool known = true;
@@ -681,7 +681,7 @@ struct Alternative {
   using M = Member<number, T>;
   static constexpr bool boxed = std::is_same_v<T, Box<typename Form::Value>>;
   template <class V>
-  static bool read(Input& in, V& out) {
+  static bool read(Source& in, V& out) {
     if constexpr (Closed<Form>) {
       T value{};
       bool known = false;
@@ -759,7 +759,7 @@ Result<void> encode_message(const T& value, std::string& out) {
 template <class T>
 Result<void> decode_message(std::string_view bytes, T& out) {
   Contract<T>::clear(out);
-  Input in{.p = bytes.data(), .end = bytes.data() + bytes.size()};
+  Source in{.p = bytes.data(), .end = bytes.data() + bytes.size()};
   if (Contract<T>::read(in, out)) return {};
   return fail(
       refused(Contract<T>::full_name, static_cast<std::size_t>(in.p - bytes.data()), bytes.size()));

@@ -66,7 +66,7 @@ std::string reader(const pb::Descriptor& message, std::string_view type, const M
   const std::string keep =
       members.unknown.empty() ? "" : "  in.unknown = &out." + members.unknown + ".bytes;\n";
   return filled(
-      R"(bool weir::protobuf::Contract<$T>::read(form::Input& in, [[maybe_unused]] $T& out) {
+      R"(bool weir::protobuf::Contract<$T>::read(form::Source& in, [[maybe_unused]] $T& out) {
 $K$S  while (in.p != in.end) {
     const char* begin = in.p;
     std::uint32_t tag = 0;
@@ -146,7 +146,7 @@ struct weir::protobuf::Contract<$T> {
   static Result<void> encode(const $T& value, std::string& out);
   static Result<void> decode(std::string_view bytes, $T& out);
   static void clear($T& value);
-  static bool read(form::Input& in, $T& out);
+  static bool read(form::Source& in, $T& out);
   static std::uint64_t size(const $T& value, form::Sizes& sizes);
   static char* write(char* p, const $T& value, form::Sizes& sizes);
 };

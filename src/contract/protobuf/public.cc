@@ -14,10 +14,10 @@ constexpr std::int64_t second = 1'000'000'000;
 
 bool is_utf8_slowly(std::string_view text) noexcept { return contract::avro::is_utf8(text); }
 
-bool Moment::read(Input& in) {
+bool Moment::read(Source& in) {
   std::string_view bytes;
   if (!read_run(in, bytes)) return false;
-  Input inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
+  Source inner{.p = bytes.data(), .end = bytes.data() + bytes.size(), .depth = in.depth + 1};
   while (inner.p != inner.end) {
     std::uint32_t tag = 0;
     bool good = read_tag(inner, tag);
