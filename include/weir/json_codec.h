@@ -26,7 +26,7 @@ namespace form {
 inline constexpr int max_depth = 256;
 
 /// What is left to read, and once that fails, why and in which member.
-struct Input {
+struct Parsing {
   std::string_view text;
   std::size_t at = 0;
   int depth = 0;
@@ -45,7 +45,7 @@ struct Input {
   }
 };
 
-struct Output {
+struct Printing {
   std::string& text;
   std::string_view why{};
   void refuse(std::string_view reason) {
@@ -53,39 +53,39 @@ struct Output {
   }
 };
 
-void skip_space(Input& in);
+void skip_space(Parsing& in);
 /// True, and `c` taken, if it is next behind white space.
-bool take(Input& in, char c);
-bool take_null(Input& in);
-bool read_boolean(Input& in, bool& out);
+bool take(Parsing& in, char c);
+bool take_null(Parsing& in);
+bool read_boolean(Parsing& in, bool& out);
 /// 1, 1.0 and 1e0 are one.
-bool read_integer(Input& in, std::int64_t least, std::int64_t most, std::int64_t& out);
-bool read_number(Input& in, double& out);
-bool read_string(Input& in, std::string& out);
+bool read_integer(Parsing& in, std::int64_t least, std::int64_t most, std::int64_t& out);
+bool read_number(Parsing& in, double& out);
+bool read_string(Parsing& in, std::string& out);
 /// The text itself, or in.scratch if it has escapes; valid until the next string.
-bool read_name(Input& in, std::string_view& out);
+bool read_name(Parsing& in, std::string_view& out);
 /// Takes a value of any kind; what it is made of is checked.
-bool skip(Input& in);
+bool skip(Parsing& in);
 
-void write_integer(Output& out, std::int64_t value);
-void write_number(Output& out, double value);
-void write_string(Output& out, std::string_view value);
+void write_integer(Printing& out, std::int64_t value);
+void write_number(Printing& out, double value);
+void write_string(Printing& out, std::string_view value);
 
 using Time = std::chrono::sys_time<std::chrono::microseconds>;
-bool read_time(Input& in, Time& out);
-void write_time(Output& out, Time value);
-bool read_date(Input& in, std::chrono::sys_days& out);
-void write_date(Output& out, std::chrono::sys_days value);
-bool read_uuid(Input& in, Uuid& out);
+bool read_time(Parsing& in, Time& out);
+void write_time(Printing& out, Time value);
+bool read_date(Parsing& in, std::chrono::sys_days& out);
+void write_date(Printing& out, std::chrono::sys_days value);
+bool read_uuid(Parsing& in, Uuid& out);
 
 struct Boolean {
-  static bool read(Input& in, bool& out) { return read_boolean(in, out); }
-  static void write(Output& out, bool value) { out.text += value ? "true" : "false"; }
+  static bool read(Parsing& in, bool& out) { return read_boolean(in, out); }
+  static void write(Printing& out, bool value) { out.text += value ? "true" : "false"; }
 };
 
 template <class Integer>
 struct Whole {
-  static bool read(Input& in, Integer& out) {
+  static bool read(Parsing& in, Integer& out) {
     std::int64_t value = 0;
     if (!read_integer(in, std::numeric_limits<Integer>::min(), std::numeric_limits<Integer>::max(),
                       value))
@@ -93,45 +93,45 @@ struct Whole {
     out = static_cast<Integer>(value);
     return true;
   }
-  static void write(Output& out, Integer value) { write_integer(out, value); }
+  static void write(Printing& out, Integer value) { write_integer(out, value); }
 };
 
 struct Real {
-  static bool read(Input& in, double& out) { return read_number(in, out); }
-  static void write(Output& out, double value) { write_number(out, value); }
+  static bool read(Parsing& in, double& out) { return read_number(in, out); }
+  static void write(Printing& out, double value) { write_number(out, value); }
 };
 
 struct Text {
-  static bool read(Input& in, std::string& out) { return read_string(in, out); }
-  static void write(Output& out, const std::string& value) { write_string(out, value); }
+  static bool read(Parsing& in, std::string& out) { return read_string(in, out); }
+  static void write(Printing& out, const std::string& value) { write_string(out, value); }
 };
 
 struct Timestamp {
-  static bool read(Input& in, Time& out) { return read_time(in, out); }
-  static void write(Output& out, Time value) { write_time(out, value); }
+  static bool read(Parsing& in, Time& out) { return read_time(in, out); }
+  static void write(Printing& out, Time value) { write_time(out, value); }
 };
 
 struct Date {
-  static bool read(Input& in, std::chrono::sys_days& out) { return read_date(in, out); }
-  static void write(Output& out, std::chrono::sys_days value) { write_date(out, value); }
+  static bool read(Parsing& in, std::chrono::sys_days& out) { return read_date(in, out); }
+  static void write(Printing& out, std::chrono::sys_days value) { write_date(out, value); }
 };
 
 struct UuidText {
-  static bool read(Input& in, Uuid& out) { return read_uuid(in, out); }
-  static void write(Output& out, const Uuid& value) { write_string(out, value.to_string()); }
+  static bool read(Parsing& in, Uuid& out) { return read_uuid(in, out); }
+  static void write(Printing& out, const Uuid& value) { write_string(out, value.to_string()); }
 };
 
 /// Whatever is there, kept as it was written.
 struct Raw {
-  static bool read(Input& in, Json& out) {
+  static bool read(Parsing& in, Json& out) {
     skip_space(in);
     const std::size_t begin = in.at;
     if (!skip(in)) return false;
     out.text = in.text.substr(begin, in.at - begin);
     return true;
   }
-  static void write(Output& out, const Json& value) {
-    Input in{.text = value.text};
+  static void write(Printing& out, const Json& value) {
+    Parsing in{.text = value.text};
     skip(in);
     skip_space(in);
     if (!in.why.empty() || in.at != value.text.size()) out.refuse("text that is no JSON");
@@ -142,13 +142,13 @@ struct Raw {
 /// By to_string() and from_string() beside the enum.
 struct Enum {
   template <class T>
-  static bool read(Input& in, T& out) {
+  static bool read(Parsing& in, T& out) {
     std::string_view name;
     if (!read_name(in, name)) return false;
     return from_string(name, out) || in.refuse("none of the values of the enum");
   }
   template <class T>
-  static void write(Output& out, T value) {
+  static void write(Printing& out, T value) {
     if (to_string(value).empty() && !is_value(value)) out.refuse("a number that is no enumerator");
     write_string(out, to_string(value));
   }
@@ -163,14 +163,14 @@ struct Enum {
 
 template <class T>
 struct Record {
-  static bool read(Input& in, T& out) { return Contract<T>::read(in, out); }
-  static void write(Output& out, const T& value) { Contract<T>::write(out, value); }
+  static bool read(Parsing& in, T& out) { return Contract<T>::read(in, out); }
+  static void write(Printing& out, const T& value) { Contract<T>::write(out, value); }
 };
 
 template <class Element>
 struct Array {
   template <class T>
-  static bool read(Input& in, std::vector<T>& out) {
+  static bool read(Parsing& in, std::vector<T>& out) {
     out.clear();
     if (!take(in, '[')) return in.refuse("no array");
     if (++in.depth > max_depth) return in.refuse("too deep");
@@ -190,7 +190,7 @@ struct Array {
     return true;
   }
   template <class T>
-  static void write(Output& out, const std::vector<T>& value) {
+  static void write(Printing& out, const std::vector<T>& value) {
     out.text += '[';
     bool first = true;
     for (const auto& element : value) {
@@ -208,7 +208,7 @@ struct Array {
 template <class Value>
 struct Map {
   template <class T>
-  static bool read(Input& in, std::map<std::string, T, std::less<>>& out) {
+  static bool read(Parsing& in, std::map<std::string, T, std::less<>>& out) {
     out.clear();
     if (!take(in, '{')) return in.refuse("no object");
     if (++in.depth > max_depth) return in.refuse("too deep");
@@ -222,7 +222,7 @@ struct Map {
     return true;
   }
   template <class T>
-  static void write(Output& out, const std::map<std::string, T, std::less<>>& value) {
+  static void write(Printing& out, const std::map<std::string, T, std::less<>>& value) {
     out.text += '{';
     bool first = true;
     for (const auto& [name, inner] : value) {
@@ -237,7 +237,7 @@ struct Map {
 
  private:
   template <class T>
-  static bool read_one(Input& in, std::map<std::string, T, std::less<>>& out) {
+  static bool read_one(Parsing& in, std::map<std::string, T, std::less<>>& out) {
     std::string name;
     if (!read_string(in, name)) return false;
     if (!take(in, ':')) return in.refuse("a name without a value");
@@ -251,12 +251,12 @@ struct Map {
 template <class Inner>
 struct Nullable {
   template <class Holder>
-  static bool read(Input& in, Holder& out) {
+  static bool read(Parsing& in, Holder& out) {
     out.reset();
     return take_null(in) || Inner::read(in, out.emplace());
   }
   template <class Holder>
-  static void write(Output& out, const Holder& value) {
+  static void write(Printing& out, const Holder& value) {
     if (value.has_value()) return Inner::write(out, *value);
     out.text += "null";
   }
@@ -266,12 +266,12 @@ struct Nullable {
 template <class Inner>
 struct Present {
   template <class Holder>
-  static bool read(Input& in, Holder& out) {
+  static bool read(Parsing& in, Holder& out) {
     out.reset();
     return Inner::read(in, out.emplace());
   }
   template <class Holder>
-  static void write(Output& out, const Holder& value) {
+  static void write(Printing& out, const Holder& value) {
     Inner::write(out, *value);
   }
 };
@@ -283,7 +283,7 @@ struct Present {
 ///   return members.done();
 class Members {
  public:
-  explicit Members(Input& in) : in_(in) {
+  explicit Members(Parsing& in) : in_(in) {
     ok_ = (take(in, '{') || in.refuse("no object")) &&
           (++in.depth <= max_depth || in.refuse("too deep"));
     more_ = ok_ && !take(in, '}');
@@ -311,7 +311,7 @@ class Members {
   }
 
  private:
-  Input& in_;
+  Parsing& in_;
   bool ok_ = false;
   bool more_ = false;
   bool first_ = true;
@@ -319,7 +319,7 @@ class Members {
 };
 
 /// Appends `"name":` with a comma before it unless it is the first. The name is written as JSON.
-inline void member(Output& out, bool& first, std::string_view name) {
+inline void member(Printing& out, bool& first, std::string_view name) {
   if (!first) out.text += ',';
   first = false;
   out.text += name;
@@ -328,7 +328,7 @@ inline void member(Output& out, bool& first, std::string_view name) {
 template <class T>
 Result<void> write_whole(const T& value, std::string& text) {
   const std::size_t before = text.size();
-  Output out{.text = text};
+  Printing out{.text = text};
   Contract<T>::write(out, value);
   if (out.why.empty()) return {};
   text.resize(before);
@@ -337,11 +337,11 @@ Result<void> write_whole(const T& value, std::string& text) {
 }
 
 /// What became of reading a whole text.
-Result<void> finish(const Input& in, bool read, std::string_view full_name);
+Result<void> finish(const Parsing& in, bool read, std::string_view full_name);
 
 template <class T>
 Result<void> read_whole(std::string_view text, T& value) {
-  Input in{.text = text};
+  Parsing in{.text = text};
   const bool read = Contract<T>::read(in, value);
   skip_space(in);
   return finish(in, read, Contract<T>::full_name);

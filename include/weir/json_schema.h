@@ -28,8 +28,8 @@ struct Json {
 };
 
 namespace form {
-struct Input;  // <weir/json_codec.h>
-struct Output;
+struct Parsing;  // <weir/json_codec.h>
+struct Printing;
 }  // namespace form
 
 /// A struct with its schema. Specialised by generated code:
@@ -37,8 +37,8 @@ struct Output;
 ///   static constexpr std::string_view full_name;  "shop.Order"
 ///   static constexpr std::string_view place;      in its schema: "#", "#/definitions/line"
 ///   static std::string_view schema();             the text of the schema that it is in
-///   static bool read(form::Input&, T&);
-///   static void write(form::Output&, const T&);
+///   static bool read(form::Parsing&, T&);
+///   static void write(form::Printing&, const T&);
 ///   static Result<void> to_json(const T&, std::string& out);
 ///   static Result<void> from_json(std::string_view text, T& out);
 template <class T>

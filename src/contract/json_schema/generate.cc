@@ -153,8 +153,8 @@ class FileWriter {
         "> {\n  static constexpr std::string_view full_name = \"" + dotted_ + "." +
         type.short_name +
         "\";\n  static constexpr std::string_view place = " + avro::cpp_string(type.place) +
-        ";\n  static std::string_view schema() noexcept;\n  static bool read(form::Input& in, " +
-        full + "& out);\n  static void write(form::Output& out, const " + full +
+        ";\n  static std::string_view schema() noexcept;\n  static bool read(form::Parsing& in, " +
+        full + "& out);\n  static void write(form::Printing& out, const " + full +
         "& value);\n  static Result<void> to_json(const " + full +
         "& value, std::string& out);\n  static Result<void> from_json(std::string_view "
         "text, " +
@@ -169,9 +169,9 @@ class FileWriter {
                "& value, std::string& out) {\n  return form::write_whole(value, out);\n}\n\n";
     source_ += "weir::Result<void> " + of + "from_json(std::string_view text, " + full +
                "& out) {\n  return form::read_whole(text, out);\n}\n\n";
-    source_ += "bool " + of + "read(form::Input& in, " + full + "& out) {\n" + reading(type, full) +
-               "}\n\n";
-    source_ += "void " + of + "write(form::Output& out, [[maybe_unused]] const " + full +
+    source_ += "bool " + of + "read(form::Parsing& in, " + full + "& out) {\n" +
+               reading(type, full) + "}\n\n";
+    source_ += "void " + of + "write(form::Printing& out, [[maybe_unused]] const " + full +
                "& value) {\n" + writing(type) + "}\n\n";
   }
 

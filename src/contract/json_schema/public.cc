@@ -19,7 +19,7 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// The text of a number; empty if none is next.
-std::string_view number_text(Input& in, bool& whole) {
+std::string_view number_text(Parsing& in, bool& whole) {
   skip_space(in);
   const std::string_view text = in.text;
   std::size_t at = in.at;
@@ -49,7 +49,7 @@ std::string_view number_text(Input& in, bool& whole) {
   return out;
 }
 
-bool hex4(Input& in, std::uint32_t& code) {
+bool hex4(Parsing& in, std::uint32_t& code) {
   if (in.text.size() - in.at < 4) return false;
   const char* begin = in.text.data() + in.at;
   const auto [end, error] = std::from_chars(begin, begin + 4, code, 16);
@@ -75,7 +75,7 @@ void append_utf8(std::string& out, std::uint32_t code) {
   put(0x80U | (code & 0x3fU));
 }
 
-bool unicode_escape(Input& in, std::string& out) {
+bool unicode_escape(Parsing& in, std::string& out) {
   std::uint32_t code = 0;
   if (!hex4(in, code)) return false;
   if (code >= 0xdc00 && code < 0xe000) return false;
@@ -90,7 +90,7 @@ bool unicode_escape(Input& in, std::string& out) {
   return true;
 }
 
-bool escape(Input& in, std::string& out) {
+bool escape(Parsing& in, std::string& out) {
   constexpr std::string_view from = "\"\\/bfnrt";
   constexpr std::string_view to = "\"\\/\b\f\n\r\t";
   if (in.at >= in.text.size()) return false;
@@ -103,7 +103,7 @@ bool escape(Input& in, std::string& out) {
 }
 
 /// The text of a string, without its quotes; `apart` is used if it has escapes.
-bool string_text(Input& in, std::string& apart, std::string_view& out) {
+bool string_text(Parsing& in, std::string& apart, std::string_view& out) {
   if (!take(in, '"')) return in.refuse("no string");
   const std::size_t begin = in.at;
   const auto ends = [](char c) {
@@ -131,7 +131,7 @@ bool string_text(Input& in, std::string& apart, std::string_view& out) {
   return in.refuse("a string without an end");
 }
 
-bool take_word(Input& in, std::string_view word) {
+bool take_word(Parsing& in, std::string_view word) {
   skip_space(in);
   if (!in.text.substr(in.at).starts_with(word)) return false;
   in.at += word.size();
@@ -139,7 +139,7 @@ bool take_word(Input& in, std::string_view word) {
 }
 
 template <class Step>
-bool skip_inside(Input& in, char end, Step step) {
+bool skip_inside(Parsing& in, char end, Step step) {
   if (++in.depth > max_depth) return in.refuse("too deep");
   if (!take(in, end)) {
     do {
@@ -161,7 +161,7 @@ std::chrono::sys_days day_of(std::string_view text) {
                   day(static_cast<unsigned>(two(text, 8))));
 }
 
-std::string date_text(std::chrono::sys_days value, Output& out) {
+std::string date_text(std::chrono::sys_days value, Printing& out) {
   const std::chrono::year_month_day date(value);
   const int year = static_cast<int>(date.year());
   if (year < 0 || year > 9999) out.refuse("a year that RFC 3339 does not write");
@@ -173,27 +173,27 @@ std::string date_text(std::chrono::sys_days value, Output& out) {
 
 }  // namespace
 
-void skip_space(Input& in) {
+void skip_space(Parsing& in) {
   while (in.at < in.text.size() && (in.text[in.at] == ' ' || in.text[in.at] == '\n' ||
                                     in.text[in.at] == '\t' || in.text[in.at] == '\r'))
     ++in.at;
 }
 
-bool take(Input& in, char c) {
+bool take(Parsing& in, char c) {
   skip_space(in);
   if (in.at >= in.text.size() || in.text[in.at] != c) return false;
   ++in.at;
   return true;
 }
 
-bool take_null(Input& in) { return take_word(in, "null"); }
+bool take_null(Parsing& in) { return take_word(in, "null"); }
 
-bool read_boolean(Input& in, bool& out) {
+bool read_boolean(Parsing& in, bool& out) {
   out = take_word(in, "true");
   return out || take_word(in, "false") || in.refuse("no boolean");
 }
 
-bool read_integer(Input& in, std::int64_t least, std::int64_t most, std::int64_t& out) {
+bool read_integer(Parsing& in, std::int64_t least, std::int64_t most, std::int64_t& out) {
   bool whole = false;
   const std::string_view text = number_text(in, whole);
   if (text.empty()) return in.refuse("no integer");
@@ -212,7 +212,7 @@ bool read_integer(Input& in, std::int64_t least, std::int64_t most, std::int64_t
   return (out >= least && out <= most) || in.refuse("an integer that is too large");
 }
 
-bool read_number(Input& in, double& out) {
+bool read_number(Parsing& in, double& out) {
   bool whole = false;
   const std::string_view text = number_text(in, whole);
   if (text.empty()) return in.refuse("no number");
@@ -220,7 +220,7 @@ bool read_number(Input& in, double& out) {
          in.refuse("a number that no double holds");
 }
 
-bool read_string(Input& in, std::string& out) {
+bool read_string(Parsing& in, std::string& out) {
   std::string_view text;
   std::string apart;
   if (!string_text(in, apart, text)) return false;
@@ -229,12 +229,12 @@ bool read_string(Input& in, std::string& out) {
   return true;
 }
 
-bool read_name(Input& in, std::string_view& out) {
+bool read_name(Parsing& in, std::string_view& out) {
   return string_text(in, in.scratch, out) &&
          (contract::avro::is_utf8(out) || in.refuse("a string that is not UTF-8"));
 }
 
-bool skip(Input& in) {
+bool skip(Parsing& in) {
   skip_space(in);
   if (in.at >= in.text.size()) return in.refuse("the text ends where a value should be");
   std::string_view name;
@@ -255,23 +255,23 @@ bool skip(Input& in) {
   }
 }
 
-void write_integer(Output& out, std::int64_t value) {
+void write_integer(Printing& out, std::int64_t value) {
   char text[24];
   out.text.append(text, std::to_chars(text, text + sizeof text, value).ptr);
 }
 
-void write_number(Output& out, double value) {
+void write_number(Printing& out, double value) {
   if (!std::isfinite(value)) return out.refuse("a number that JSON lacks: NaN or infinity");
   char text[32];
   out.text.append(text, std::to_chars(text, text + sizeof text, value).ptr);
 }
 
-void write_string(Output& out, std::string_view value) {
+void write_string(Printing& out, std::string_view value) {
   if (!contract::avro::is_utf8(value)) return out.refuse("text that is not UTF-8");
   json::write_string(out.text, value);
 }
 
-bool read_time(Input& in, Time& out) {
+bool read_time(Parsing& in, Time& out) {
   using namespace std::chrono;
   using contract::json_schema::fits;
   std::string_view text;
@@ -292,7 +292,7 @@ bool read_time(Input& in, Time& out) {
   return true;
 }
 
-void write_time(Output& out, Time value) {
+void write_time(Printing& out, Time value) {
   using namespace std::chrono;
   const sys_days day = floor<days>(value);
   const hh_mm_ss time(value - day);
@@ -310,7 +310,7 @@ void write_time(Output& out, Time value) {
   out.text.append(text, static_cast<std::size_t>(length)).append("Z\"");
 }
 
-bool read_date(Input& in, std::chrono::sys_days& out) {
+bool read_date(Parsing& in, std::chrono::sys_days& out) {
   std::string_view text;
   if (!read_name(in, text)) return false;
   if (!contract::json_schema::fits(contract::json_schema::Format::date, text))
@@ -319,16 +319,16 @@ bool read_date(Input& in, std::chrono::sys_days& out) {
   return true;
 }
 
-void write_date(Output& out, std::chrono::sys_days value) {
+void write_date(Printing& out, std::chrono::sys_days value) {
   out.text += '"' + date_text(value, out) + '"';
 }
 
-bool read_uuid(Input& in, Uuid& out) {
+bool read_uuid(Parsing& in, Uuid& out) {
   std::string_view text;
   return read_name(in, text) && (Uuid::parse(text, out) || in.refuse("no UUID"));
 }
 
-Result<void> finish(const Input& in, bool read, std::string_view full_name) {
+Result<void> finish(const Parsing& in, bool read, std::string_view full_name) {
   std::string_view why = in.why;
   if (read) {
     if (in.at == in.text.size()) return {};
