@@ -87,6 +87,49 @@ class Files(unittest.TestCase):
         self.assertIn("did you mean", weir("contract", "explain", "narrow-monye", expect=None).err)
 
 
+class Plans(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def schema(self, name, value):
+        path = self.folder / name
+        path.write_text(json.dumps(value))
+        return path
+
+    def test_a_plan_has_steps_whose_commands_exist(self):
+        old = self.schema("old.avsc", GOOD)
+        broken = {**GOOD, "fields": [{**GOOD["fields"][0], "type": "int"}, *GOOD["fields"][1:]]}
+        for new, way in ((with_field(name="coupon", type=["null", "string"], default=None), "compatible change"), (broken, "eventual migration")):
+            done = weir("contract", "plan", self.schema("new.avsc", new), "--against", old, "--stream", "orders", "-o", "jsonl")
+            self.assertTrue(done.err.startswith(way + ": "), done.err)
+            steps = [json.loads(line) for line in done.out.splitlines()]
+            self.assertEqual([step["step"] for step in steps], list(range(1, len(steps) + 1)))
+            for command in (step["how"].split() for step in steps if step["how"]):
+                words = command[1:3] if not command[2].startswith("-") else command[1:2]
+                self.assertIn("usage: weir", weir(*words, "--help").out)
+
+    def test_readers_and_decisions_change_the_way(self):
+        old, new = self.schema("old.avsc", GOOD), self.schema("new.avsc", {**GOOD, "fields": [{"name": "reference", "type": "int"}]})
+        done = weir("contract", "plan", new, "--against", old, "--stream", "orders", "--reader", "billing", "-o", "jsonl")
+        self.assertTrue(done.err.startswith("synchronised migration"), done.err)
+        self.assertIn('"who":"billing"', done.out)
+
+    def test_a_contract_is_compared_in_three_languages_on_a_sample(self):
+        sample = self.folder / "sample.jsonl"
+        sample.write_text("".join(json.dumps({"reference": f"R{n}", "placed_at": 1700000000000 + n, "total_cents": n * 100}) + "\n" for n in range(200)))
+        rows = [json.loads(line) for line in
+                weir("contract", "compare", self.schema("order.avsc", GOOD), "--sample", sample, "-o", "jsonl").out.splitlines()]
+        self.assertEqual([(row["language"], row["given"]) for row in rows], [("AVRO", True), ("PROTOBUF", False), ("JSON", False)])
+        self.assertTrue(rows[0]["bytes"] < rows[1]["bytes"] < rows[2]["bytes"], rows)
+        self.assertTrue(all(row["write_us"] > 0 and row["read_us"] > 0 and row["zstd"] < row["bytes"] for row in rows), rows)
+        changes = weir("contract", "compare", self.folder / "order.avsc", "--changes").out
+        self.assertRegex(changes, r"a field that is always there is renamed +neither +both ways +neither")
+        done = weir("contract", "compare", self.folder / "order.avsc", expect=None)
+        self.assertIn("--sample FILE", done.err)
+
+
 class Registry(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

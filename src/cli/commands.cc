@@ -33,6 +33,7 @@ std::span<const Command* const> commands() {
       &contract_test_command,
       &contract_lint_command,
       &contract_plan_command,
+      &contract_compare_command,
       &contract_explain_command,
       &schema_list_command,
       &schema_show_command,
@@ -57,7 +58,7 @@ std::span<const Noun> nouns() {
       {"topic", "Topics: list, describe, create, alter, delete"},
       {"group", "Groups of consumers: list, describe, reset, delete"},
       {"transaction", "Transactions: list, describe, find those that hang, abort"},
-      {"contract", "Schemas of events: generate, check, test, lint, plan"},
+      {"contract", "Schemas of events: generate, check, test, lint, plan, compare"},
       {"schema", "A schema registry: list, show, register, check, diff, delete"},
       {"log", "A data folder without a broker: verify, dump, repair"}};
   return table;

@@ -49,6 +49,7 @@ extern const Command contract_check_command;
 extern const Command contract_test_command;
 extern const Command contract_lint_command;
 extern const Command contract_plan_command;
+extern const Command contract_compare_command;
 extern const Command contract_explain_command;
 extern const Command schema_list_command;
 extern const Command schema_show_command;
