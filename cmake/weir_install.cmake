@@ -64,7 +64,7 @@ weir_component(contract
   LIBS weir_component_client PkgConfig::protobuf)
 weir_component(serde
   MODULES http serde
-  HEADERS serde.h schema_registry.h
+  HEADERS readers.h serde.h schema_registry.h
   LIBS weir_component_contract)
 weir_component(embed
   MODULES coordinator log broker registry embed

@@ -3,13 +3,18 @@
 //   serde_probe write BOOTSTRAP TOPIC COUNT NAME=VALUE...   COUNT sightings
 //   serde_probe read  BOOTSTRAP TOPIC COUNT NAME=VALUE...   prints each: "SPECIES COUNT PLACE"
 //   serde_probe check BOOTSTRAP TOPIC 0 NAME=VALUE...       can the type read the latest version?
+//   serde_probe notice BOOTSTRAP TOPIC MS NAME=VALUE...     says every MS milliseconds, until its
+//                                                           input ends, that the group billing
+//                                                           reads
 //
 // The names are Confluent's settings. Or exits 1 with the error's name and message.
 #include <fmt/core.h>
 #include <weir/client.h>
+#include <weir/readers.h>
 #include <weir/serde.h>
 
 #include <charconv>
+#include <cstdio>
 #include <map>
 #include <string>
 
@@ -80,6 +85,16 @@ int main(int argc, char** argv) {
     return 0;
   }
   auto client = must("connect", weir::Client::connect(argv[2]));
+  if (mode == "notice") {
+    const auto notice = must(
+        "notice", weir::ReaderNotice::begin_with({.interval = std::chrono::milliseconds(count)},
+                                                 client, "billing", birds));
+    fmt::print("noticed\n");
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+    return 0;
+  }
   if (mode == "write")
     write(client, birds, count);
   else

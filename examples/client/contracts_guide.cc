@@ -2,6 +2,7 @@
 // process.
 #include <weir/embed.h>
 #include <weir/embed_registry.h>
+#include <weir/readers.h>
 #include <weir/serde.h>
 
 #include <cstdio>
@@ -43,6 +44,14 @@ Result<void> before_it_begins(
   return {};
 }
 
+Result<void> tell_others(
+    weir::Client& client,
+    const weir::RegistryTopic<weir::NoKey, birds::Sighting, weir::TopicKind::unkeyed>& sightings) {
+  auto notice = weir::ReaderNotice::begin(client, "watch", sightings);
+  if (!notice) return weir::fail(notice.error());
+  return {};
+}
+
 Result<weir::SerdeOptions> by_names(const std::string& url) {
   const std::map<std::string, std::string> settings = {{"schema.registry.url", url},
                                                        {"auto.register.schemas", "false"},
@@ -75,6 +84,7 @@ Result<void> run() {
   if (!schemas) return weir::fail(schemas.error());
   const weir::RegistryTopic sightings(birds::birds_sightings, *schemas);
   if (auto done = before_it_begins(sightings); !done) return done;
+  if (auto done = tell_others(*client, sightings); !done) return done;
   if (auto options = by_names(registry->url()); !options) return weir::fail(options.error());
   return ask(*schemas);
 }

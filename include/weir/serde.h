@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace weir {
 inline namespace v1 {
@@ -95,6 +96,13 @@ namespace serde_detail {
 
 class Writer;
 class Reader;
+
+/// What a consumer reads a subject with.
+struct ReaderSchema {
+  std::string subject;
+  SchemaType type = SchemaType::avro;
+  std::string text;
+};
 
 /// A type's name and schema.
 struct OwnSchema {
@@ -243,6 +251,11 @@ class RegistryCodec final : public Codec<T> {
   Result<void> check_readable() const { return core_.check_readable(); }
   /// "orders-value".
   const std::string& subject() const { return core_.subject(); }
+  /// With which schema it reads.
+  serde_detail::ReaderSchema reader_schema() const {
+    const auto own = serde_detail::own_schema_of<T>();
+    return {.subject = subject(), .type = own.type, .text = std::string(own.text())};
+  }
 
  private:
   Result<void> transcode(const serde_detail::Writer& writer, const T& value,
@@ -300,6 +313,12 @@ class RegistryTopic : public Topic<Key, Value, topic_kind> {
     if constexpr (serde_detail::HasContract<Value>)
       if (auto done = value_->check_readable(); !done) return done;
     return {};
+  }
+
+  /// What a reader of it reads with; see <weir/readers.h>.
+  void add_reader_schemas(std::vector<serde_detail::ReaderSchema>& out) const {
+    if constexpr (serde_detail::HasContract<Key>) out.push_back(key_->reader_schema());
+    if constexpr (serde_detail::HasContract<Value>) out.push_back(value_->reader_schema());
   }
 
  private:

@@ -96,6 +96,21 @@ Result<std::vector<StreamContract>> contracts_of(const Context& context,
   return contracts_in_registry(*registry, std::string(arguments.text("prefix")));
 }
 
+/// Adds the readers of each stream, as far as they can be judged by their schema's text.
+Result<void> add_readers(const Context& context, std::vector<StreamContract>& streams) {
+  auto client = connect(context);
+  if (!client) return fail(client.error());
+  const auto readers = read_readers(*client, timeout_of(context.arguments));
+  if (!readers) return fail(readers.error());
+  for (const contract::ReaderRecord& reader : *readers) {
+    const auto stream = std::ranges::find(streams, reader.subject, &StreamContract::value_source);
+    if (stream == streams.end()) continue;
+    auto schema = contract::Schema::parse(reader.language, reader.schema, {.strict = false});
+    if (schema) stream->readers.push_back({reader.group, std::move(*schema)});
+  }
+  return {};
+}
+
 /// What samples of the streams show; a stream that there is not is passed over with a warning.
 Result<std::map<std::string, contract::lint::Evidence>> evidence_of(
     const Context& context, const SchemaRegistry& registry,
@@ -150,6 +165,7 @@ Result<Exit> lint(Context& context) {
   std::map<std::string, contract::lint::Evidence> evidence;
   if (arguments.flag("evidence")) {
     if (!registry) return fail(Errc::usage, "--evidence needs --registry, which knows the schemas");
+    if (auto done = add_readers(context, *streams); !done) return fail(done.error());
     auto sampled = evidence_of(context, *registry, *streams);
     if (!sampled) return fail(sampled.error());
     evidence = std::move(*sampled);
@@ -185,7 +201,8 @@ constexpr Option lint_options[] = {
     {.name = "prefix", .value = "TEXT", .doc = "Only subjects that begin with it."},
     {.name = "evidence",
      .kind = OptionKind::flag,
-     .doc = "Sample the streams as well; no value is kept or shown."},
+     .doc = "Sample the streams as well, and judge by the schemas of their readers; no value is "
+            "kept or shown."},
     {.name = "severity",
      .value = "LEVEL",
      .default_value = "info",

@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include "cli/commands.h"
+#include "cli/connect.h"
+#include "cli/contracts.h"
 #include "cli/output.h"
 #include "cli/schemas.h"
 #include "contract/migration.h"
@@ -32,6 +34,18 @@ Result<SchemaPtr> schema_before(const Context& context, std::span<const contract
   const auto latest = registry->version(facts.subject);
   if (!latest) return fail(latest.error());
   return serde::parse_complete(*registry, latest->schema);
+}
+
+/// Those that `_weir.readers` tells of.
+Result<void> ask_for_readers(const Context& context, MigrationFacts& facts) {
+  auto client = connect(context);
+  if (!client) return fail(client.error());
+  const auto readers = read_readers(*client, timeout_of(context.arguments));
+  if (!readers) return fail(readers.error());
+  for (const contract::ReaderRecord& reader : *readers)
+    if (reader.subject == facts.subject) facts.readers.push_back(reader.group);
+  facts.readers_known = true;
+  return {};
 }
 
 std::string summary_of(const Migration& migration) {
@@ -69,6 +83,8 @@ Result<Exit> plan(Context& context) {
   facts.new_stream = arguments.text("to");
   for (const auto reader : arguments.all("reader")) facts.readers.emplace_back(reader);
   facts.readers_known = !facts.readers.empty();
+  if (arguments.flag("readers"))
+    if (auto done = ask_for_readers(context, facts); !done) return fail(done.error());
   facts.synchronised = arguments.flag("synchronised");
   const auto before = schema_before(context, imports, facts);
   if (!before) return fail(before.error());
@@ -102,15 +118,13 @@ constexpr Option options[] = {
      .value = "GROUP",
      .doc = "A consumer of the stream; up to two of them can move at once.",
      .repeated = true},
+    {.name = "readers",
+     .kind = OptionKind::flag,
+     .doc = "Ask the stream _weir.readers who reads it."},
     {.name = "synchronised",
      .kind = OptionKind::flag,
      .doc = "It is decided that all move at one time."},
     import_option,
-    {.name = "timeout",
-     .kind = OptionKind::duration,
-     .value = "TIME",
-     .default_value = "30s",
-     .doc = "How long to wait for the registry's answer."},
 };
 constexpr Positional words[] = {
     {.name = "NEW", .doc = "The new schema: .avsc, .avdl, .proto or .json."}};
@@ -128,11 +142,11 @@ const Command contract_plan_command = {
         "stream, to which consumers move one by one or all at once. Nothing is changed.",
     .example =
         "weir contract plan order-2.avsc --against order-1.avsc --stream orders\n"
-        "weir contract plan order-3.avsc --registry http://127.0.0.1:8081 --stream orders --reader "
-        "billing",
+        "weir contract plan order-3.avsc --registry http://127.0.0.1:8081 --stream orders "
+        "--readers",
     .options = options,
     .positionals = words,
-    .common = common_output,
+    .common = common_output | common_connection,
     .run = plan,
 };
 

@@ -218,6 +218,46 @@ Result<std::vector<StreamContract>> contracts_in_registry(SchemaRegistry& regist
   return out;
 }
 
+Result<std::vector<contract::ReaderRecord>> read_readers(Client& client,
+                                                         std::chrono::milliseconds timeout) {
+  std::vector<contract::ReaderRecord> out;
+  const std::string topic(contract::readers_topic);
+  const auto found = find_topic(client.admin(), topic);
+  if (!found && found.error().code() == Errc::unknown_topic_or_partition) return out;
+  if (!found) return fail(found.error());
+  auto consumer = client.consumer({});
+  if (!consumer) return fail(consumer.error());
+  const TopicPartition place{topic, 0};
+  const auto end = consumer->end_offsets({place}, timeout);
+  if (!end) return fail(end.error());
+  if (auto done = consumer->assign({place}); !done) return fail(done.error());
+  if (auto done = consumer->seek_to_beginning(place); !done) return fail(done.error());
+  const SystemClock clock;
+  const MonoTime deadline = clock.now() + timeout;
+  std::map<std::string, contract::ReaderRecord> latest;
+  for (;;) {
+    const auto position = consumer->position(place, timeout);
+    if (!position) return fail(position.error());
+    if (*position >= end->at(place)) break;
+    if (clock.now() >= deadline)
+      return fail(Errc::timed_out, fmt::format("{}: it was not read to its end in time", topic));
+    const auto batches = consumer->poll(std::chrono::milliseconds(100));
+    if (!batches) return fail(batches.error());
+    for (const Batch& batch : *batches)
+      for (const RecordView& record : batch) {
+        const std::string key(record.key().value_or(""));
+        auto reader = record.value() ? contract::parse_reader(*record.value())
+                                     : Result<contract::ReaderRecord>(fail(Errc::not_found, ""));
+        if (reader)
+          latest.insert_or_assign(key, std::move(*reader));
+        else
+          latest.erase(key);
+      }
+  }
+  for (auto& [key, reader] : latest) out.push_back(std::move(reader));
+  return out;
+}
+
 Result<Evidence> sample_topic(Client& client, const SchemaRegistry& registry,
                               const std::string& topic, const contract::Outline& outline,
                               std::chrono::milliseconds timeout) {

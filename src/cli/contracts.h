@@ -13,6 +13,7 @@
 
 #include "cli/command.h"
 #include "contract/lint/lint.h"
+#include "contract/readers.h"
 
 namespace weir::cli {
 
@@ -31,6 +32,10 @@ Result<std::vector<contract::lint::StreamContract>> contracts_in_registry(
 
 /// The tags that a rule set (JSON, as registries write it) acts on.
 std::set<std::string> tags_of_rules(const std::string& rule_set);
+
+/// What `_weir.readers` says; nothing if there is no such stream.
+Result<std::vector<contract::ReaderRecord>> read_readers(Client& client,
+                                                         std::chrono::milliseconds timeout);
 
 /// Samples a topic, spread over its partitions, from the beginning and the end of each; at most
 /// contract::lint::sampled_records. Errc::unknown_topic_or_partition, ….

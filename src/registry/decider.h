@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "registry/formats.h"
+#include "registry/readers.h"
 #include "registry/tags.h"
 
 namespace weir::registry {
@@ -61,8 +62,8 @@ Outcome answering(std::vector<Record> records, json::Value answer);
 /// Borrows all that it is given. Threads: that of the store.
 class Decider {
  public:
-  Decider(const Store& store, Formats& formats, const Policy& policy)
-      : store_(store), formats_(formats), policy_(policy) {}
+  Decider(const Store& store, Formats& formats, const Policy& policy, const Readers& readers)
+      : store_(store), formats_(formats), policy_(policy), readers_(readers) {}
 
   // Writes. Each decides on the store as it is: nothing of the stream may be missing from it.
   Answer<Outcome> register_schema(const Subject& subject, RegisterRequest request);
@@ -113,6 +114,9 @@ class Decider {
   bool fits(const SchemaContent& candidate, const Version& stored);
   Answer<void> check_fit(const Subject& subject, const Config& config,
                          const SchemaContent& content);
+  /// What messages say of a schema that does not fit: the differences, and whom it would break.
+  std::vector<std::string> reasons_of(const Misfit& misfit, const Subject& subject,
+                                      const Config& config, const SchemaContent& content);
   /// Why the names that a schema reserves (`confluent:reserved`) forbid it, with validateFields.
   std::vector<std::string> reserved_faults(const Subject& subject, const Config& config,
                                            const SchemaContent& content);
@@ -132,6 +136,7 @@ class Decider {
   const Store& store_;
   Formats& formats_;
   const Policy& policy_;
+  const Readers& readers_;
 };
 
 /// Members of a version as GET prints them; empty ones left out.

@@ -18,6 +18,7 @@ constexpr auto progress_interval = std::chrono::seconds(5);
 /// What one poll has brought.
 struct Haul {
   std::vector<StreamRecord> records;
+  std::vector<StreamRecord> readers;
   std::int64_t position = 0;
 };
 
@@ -57,6 +58,7 @@ struct Journal::State {
       : client(the_client), options(std::move(the_options)) {}
 
   TopicPartition place() const { return {options.topic, 0}; }
+  TopicPartition readers_place() const { return {options.readers_topic, 0}; }
 
   Result<void> open() {
     Admin& admin = client.admin();
@@ -76,12 +78,20 @@ struct Journal::State {
                                     .settings = {{"retention.ms", "-1"}}});
         !r)
       return r;
+    if (auto r = make_topic(admin, {.name = options.readers_topic,
+                                    .partitions = 1,
+                                    .replication_factor = options.replication_factor,
+                                    .cleanup = Cleanup::compact,
+                                    .settings = {}});
+        !r)
+      return r;
     auto opened = client.consumer(
         {.auto_offset_reset = OffsetReset::earliest, .isolation = Isolation::read_committed});
     if (!opened) return fail(opened.error());
     consumer.emplace(std::move(*opened));
-    if (auto r = consumer->assign({place()}); !r) return r;
-    if (auto r = consumer->seek_to_beginning(place()); !r) return r;
+    if (auto r = consumer->assign({place(), readers_place()}); !r) return r;
+    for (const TopicPartition& one : {place(), readers_place()})
+      if (auto r = consumer->seek_to_beginning(one); !r) return r;
     const auto ends = consumer->end_offsets({place()}, options.timeout);
     if (!ends) return fail(ends.error());
     end_at_start = ends->at(place());
@@ -94,7 +104,8 @@ struct Journal::State {
     if (!batches) return fail(batches.error());
     for (const Batch& batch : *batches)
       for (const RecordView& record : batch) {
-        StreamRecord& out = haul.records.emplace_back();
+        const bool tells_readers = batch.topic() == options.readers_topic;
+        StreamRecord& out = (tells_readers ? haul.readers : haul.records).emplace_back();
         if (record.key()) out.key = std::string(*record.key());
         if (record.value()) out.value = std::string(*record.value());
         out.offset = record.offset();
@@ -204,6 +215,7 @@ void Journal::read_on() {
       });
       return;
     }
+    if (!haul->readers.empty()) listener_.on_readers(haul->readers);
     if (!haul->records.empty()) listener_.on_records(std::move(haul->records));
     const MonoTime now = runtime_.loop().now();
     if (!state_->caught_up && haul->position >= state_->end_at_start) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "contract/readers.h"
 #include "io/runtime.h"
 #include "registry/record.h"
 
@@ -18,6 +19,7 @@ namespace weir::registry {
 struct JournalOptions {
   std::string topic = "_schemas";
   std::string changes_topic = "_weir.schema-changes";
+  std::string readers_topic{contract::readers_topic};
   /// Of topics that have to be made; -1: the brokers' default.
   std::int16_t replication_factor = -1;
   /// For one append, and for each question at the start.
@@ -32,6 +34,8 @@ class JournalListener {
   virtual void on_records(std::vector<StreamRecord> records) = 0;
   /// Once: everything that was there at the start has come.
   virtual void on_caught_up() = 0;
+  /// Records of the stream of readers, which may come at any time.
+  virtual void on_readers(const std::vector<StreamRecord>& records) = 0;
   /// Once: the stream cannot be used, and nothing more comes.
   virtual void on_unusable(Error why) = 0;
 };

@@ -131,6 +131,39 @@ TEST(Languages, another_language_is_incompatible_and_references_stay_in_theirs) 
   EXPECT_EQ(registry.add("c", "x", R"("schemaType":"XML")"), -42201);
 }
 
+TEST(Languages, a_refusal_names_the_consumers_that_it_would_break) {
+  TestRegistry registry;
+  const std::string old = record_schema("Order", {"a"});
+  registry.add("orders-value", old);
+  const auto reads = [&](const char* group, const std::string& schema) {
+    const auto reader =
+        contract::reader_record(group, "orders-value", contract::Language::avro, schema, 1);
+    registry.readers.apply({.key = contract::key_of(reader), .value = contract::value_of(reader)});
+  };
+  reads("billing", old);
+  reads("audit", record_schema("Order", {}));
+  registry.readers.apply({.key = "x", .value = "no record of readers"});
+  EXPECT_EQ(registry.readers.size(), 2U);
+  const std::string text =
+      R"({"type":"record","name":"Order","fields":[{"name":"a","type":"string"}]})";
+  const auto refused = registry.call("POST", "/subjects/orders-value/versions",
+                                     json::write(json::Object{{"schema", text}}));
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_NE(refused.text.find("consumer:'billing'"), std::string::npos) << refused.text;
+  EXPECT_EQ(refused.text.find("audit"), std::string::npos) << refused.text;
+  const auto verdict =
+      registry.call("POST", "/compatibility/subjects/orders-value/versions?verbose=true",
+                    json::write(json::Object{{"schema", text}}));
+  EXPECT_NE(verdict.text.find("consumer:'billing', description:'it cannot read the new version"),
+            std::string::npos)
+      << verdict.text;
+  // A group that is gone is a tombstone.
+  const auto gone =
+      contract::reader_record("billing", "orders-value", contract::Language::avro, old, 1);
+  registry.readers.apply({.key = contract::key_of(gone), .value = std::nullopt});
+  EXPECT_EQ(registry.readers.size(), 1U);
+}
+
 TEST(Languages, changes_tell_what_is_different) {
   TestRegistry registry;
   registry.add("a", "syntax = \"proto3\"; message A { int32 x = 1; }", protobuf);

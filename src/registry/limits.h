@@ -40,4 +40,7 @@ inline constexpr std::size_t waiting_passwords = 32;
 /// Credentials known to be right; when there are as many they are forgotten.
 inline constexpr std::size_t known_credentials = 1000;
 
+/// Groups and subjects that `_weir.readers` tells of; further ones are not looked at.
+inline constexpr std::size_t known_readers = 10'000;
+
 }  // namespace weir::registry::limits

@@ -336,11 +336,20 @@ Answer<void> Decider::check_fit(const Subject& subject, const Config& config,
                                         compared_versions(subject, config, content, all));
   if (!misfits) return refuse(misfits.error());
   if (misfits->empty()) return {};
-  return refuse(
-      Code::incompatible,
-      "the schema does not fit an earlier version of '" + shown(subject) + "': [" +
-          joined(messages_of(misfits->front(), name, flag_in(config, "validateFields", false))) +
-          "]");
+  return refuse(Code::incompatible,
+                "the schema does not fit an earlier version of '" + shown(subject) + "': [" +
+                    joined(reasons_of(misfits->front(), subject, config, content)) + "]");
+}
+
+std::vector<std::string> Decider::reasons_of(const Misfit& misfit, const Subject& subject,
+                                             const Config& config, const SchemaContent& content) {
+  auto out = messages_of(misfit, text_in(config, "compatibilityLevel"),
+                         flag_in(config, "validateFields", false));
+  const auto candidate = formats_.parse(content, subject.context, {});
+  if (!candidate) return out;
+  for (std::string& broken : readers_.broken_by(subject.text(), **candidate))
+    out.push_back(std::move(broken));
+  return out;
 }
 
 Answer<std::int32_t> Decider::choose_id(const Subject& subject, const RegisterRequest& request,
@@ -490,7 +499,7 @@ Answer<json::Value> Decider::check_compatibility(const Subject& subject,
   if (const auto faults = reserved_faults(subject, config, content); !faults.empty())
     return verdict(false, json::Array(faults.begin(), faults.end()), json::Array());
   if (misfits->empty()) return verdict(true, {}, {});
-  const auto texts = messages_of(misfits->front(), name, flag_in(config, "validateFields", false));
+  const auto texts = reasons_of(misfits->front(), subject, config, content);
   return verdict(false, json::Array(texts.begin(), texts.end()),
                  to_json(misfits->front().differences));
 }

@@ -91,6 +91,7 @@ class TestRegistry final : public WriteGate {
   }
   const Store& store() const { return store_; }
 
+  Readers readers;
   std::vector<StreamRecord> stream;
   std::vector<Record> changes;
   bool reads_answers = true;  // their JSON, which is the work of a client
@@ -110,7 +111,7 @@ class TestRegistry final : public WriteGate {
   Policy policy_;
   Store store_;
   Formats formats_{store_};
-  Decider decider_{store_, formats_, policy_};
+  Decider decider_{store_, formats_, policy_, readers};
   Rest rest_{store_, decider_, formats_, *this, {"1.0", "test", "cluster", "group"}};
   std::int64_t clock_ = 1'700'000'000'000;
 };

@@ -104,6 +104,10 @@ std::string Service::own_url() const {
   return http::Url{.tls = options_.tls != nullptr, .at = at, .path = {}, .query = {}}.to_string();
 }
 
+void Service::on_readers(const std::vector<StreamRecord>& records) {
+  for (const StreamRecord& record : records) readers_.apply(record);
+}
+
 void Service::on_unusable(Error why) {
   if (server_ == nullptr) return ready_(fail(std::move(why)));
   failed_(std::move(why));

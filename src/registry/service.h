@@ -58,6 +58,7 @@ class Service final : public WriteGate, public JournalListener {
   void on_records(std::vector<StreamRecord> records) override;
   void on_caught_up() override;
   void on_unusable(Error why) override;
+  void on_readers(const std::vector<StreamRecord>& records) override;
 
  private:
   /// | role     | is                                                | writes are         |
@@ -109,7 +110,8 @@ class Service final : public WriteGate, public JournalListener {
   ServiceOptions options_;
   Store store_;
   Formats formats_{store_};
-  Decider decider_{store_, formats_, options_.policy};
+  Readers readers_;
+  Decider decider_{store_, formats_, options_.policy, readers_};
   std::unique_ptr<Rest> rest_;
   std::unique_ptr<Access> access_;
   http::Client leader_;  // what is sent to it
