@@ -45,7 +45,8 @@ class ReaderNotice {
 
   ReaderNotice(ReaderNotice&&) noexcept;
   ReaderNotice& operator=(ReaderNotice&&) noexcept;
-  /// Ends the thread. What was said stays, with its time.
+  /// Ends the thread, after the notice that it writes just now, if any. What was said stays, with
+  /// its time.
   ~ReaderNotice();
 
  private:

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <cmath>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -83,9 +84,7 @@ double microseconds_each(std::size_t count, Once once) {
   return std::chrono::duration<double, std::micro>(now - begin).count() / static_cast<double>(done);
 }
 
-double rounded(double value) {
-  return static_cast<double>(static_cast<std::int64_t>(value * 100 + 0.5)) / 100;
-}
+double rounded(double value) { return std::round(value * 100) / 100; }
 
 Result<json::Array> cost_of(const Candidate& one, const Outline& outline, Language from,
                             const std::vector<json::Value>& sample) {

@@ -81,14 +81,14 @@ TEST(Convert, what_has_no_form_is_refused_with_its_place) {
 TEST(Comparison, the_same_change_fits_otherwise_in_each_language) {
   std::map<std::string, std::array<Fit, 3>> fits;
   const auto changes = compare_changes(order()->outline()).value();
-  for (const ChangeFits& one : changes)
-    fits[one.change] = one.fit;
+  for (const ChangeFits& one : changes) fits[one.change] = one.fit;
   using Row = std::array<Fit, 3>;
   EXPECT_EQ(fits.at("a field that may be missing is added"),
             (Row{Fit::both, Fit::both, Fit::new_reads_old}));
   EXPECT_EQ(fits.at("a field that is always there is added"),
             (Row{Fit::old_reads_new, Fit::both, Fit::neither}));
-  EXPECT_EQ(fits.at("a field that is always there is renamed"), (Row{Fit::neither, Fit::both, Fit::neither}));
+  EXPECT_EQ(fits.at("a field that is always there is renamed"),
+            (Row{Fit::neither, Fit::both, Fit::neither}));
   EXPECT_EQ(fits.at("the fields change their order"), (Row{Fit::both, Fit::both, Fit::both}));
   EXPECT_EQ(fits.at("a number gets 64 bits in place of 32"),
             (Row{Fit::new_reads_old, Fit::both, Fit::new_reads_old}));

@@ -2,13 +2,10 @@
 #include <fmt/core.h>
 #include <weir/readers.h>
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "contract/readers.h"
+#include "io/runtime_thread.h"
 #include "serde/parsing.h"
 
 namespace weir {
@@ -23,14 +20,7 @@ class ReaderNotice::Impl {
         group_(std::move(group)),
         schemas_(std::move(schemas)) {}
 
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-  }
+  ~Impl() { thread_.reset(); }
 
   Result<void> say() {
     const std::int64_t now_ms = SystemClock().wall_ms();
@@ -48,27 +38,26 @@ class ReaderNotice::Impl {
   }
 
   void go_on() {
-    thread_ = std::thread([this] {
-      std::unique_lock lock(mutex_);
-      while (!wake_.wait_for(lock, options_.interval, [this] { return stopping_; })) {
-        lock.unlock();
-        if (auto said = say(); !said)
-          log_warn("readers", fmt::format("{}: the notice of its readers was not written: {}",
-                                          escape_for_log(group_, 128), said.error().message()));
-        lock.lock();
-      }
-    });
+    say_later();
+    thread_ = std::make_unique<io::RuntimeThread>(*runtime_, "weir-readers");
   }
 
  private:
+  void say_later() {
+    runtime_->loop().call_after(options_.interval, [this] {
+      if (auto said = say(); !said)
+        log_warn("readers", fmt::format("{}: the notice of its readers was not written: {}",
+                                        escape_for_log(group_, 128), said.error().message()));
+      say_later();
+    });
+  }
+
   const ReaderNoticeOptions options_;
   Producer producer_;
   const std::string group_;
   const std::vector<serde_detail::ReaderSchema> schemas_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  const std::unique_ptr<io::RealRuntime> runtime_ = io::RealRuntime::create();
+  std::unique_ptr<io::RuntimeThread> thread_;
 };
 
 ReaderNotice::ReaderNotice(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
