@@ -20,7 +20,7 @@ struct Difference {
   /// "READER_FIELD_MISSING_DEFAULT_VALUE". Static.
   std::string_view rule;
   /// Where in the reader's schema: a JSON pointer ("/fields/0/type/symbols", "/" for the whole), in
-  /// Protobuf the path of names ("/shop.Order/3"). As the registries of the field print it.
+  /// JSON Schema with `#` in front; in Protobuf the path of names ("/shop.Order/3").
   std::string at;
   /// The field: "shop.Order.lines"; empty at the root.
   std::string field;
