@@ -78,39 +78,61 @@ struct Journal::State {
                                     .settings = {{"retention.ms", "-1"}}});
         !r)
       return r;
-    if (auto r = make_topic(admin, {.name = options.readers_topic,
-                                    .partitions = 1,
-                                    .replication_factor = options.replication_factor,
-                                    .cleanup = Cleanup::compact,
-                                    .settings = {}});
-        !r)
-      return r;
     auto opened = client.consumer(
         {.auto_offset_reset = OffsetReset::earliest, .isolation = Isolation::read_committed});
     if (!opened) return fail(opened.error());
     consumer.emplace(std::move(*opened));
-    if (auto r = consumer->assign({place(), readers_place()}); !r) return r;
-    for (const TopicPartition& one : {place(), readers_place()})
-      if (auto r = consumer->seek_to_beginning(one); !r) return r;
+    if (auto r = consumer->assign({place()}); !r) return r;
+    if (auto r = consumer->seek_to_beginning(place()); !r) return r;
     const auto ends = consumer->end_offsets({place()}, options.timeout);
     if (!ends) return fail(ends.error());
     end_at_start = ends->at(place());
+    if (auto r = open_readers(); !r) give_up_readers(r.error());
     return {};
+  }
+
+  /// What readers say only makes refusals better: schemas are served without it.
+  Result<void> open_readers() {
+    if (auto r = make_topic(client.admin(), {.name = options.readers_topic,
+                                             .partitions = 1,
+                                             .replication_factor = options.replication_factor,
+                                             .cleanup = Cleanup::compact,
+                                             .settings = {}});
+        !r)
+      return r;
+    auto opened = client.consumer({.auto_offset_reset = OffsetReset::earliest});
+    if (!opened) return fail(opened.error());
+    readers.emplace(std::move(*opened));
+    if (auto r = readers->assign({readers_place()}); !r) return r;
+    return readers->seek_to_beginning(readers_place());
+  }
+  void give_up_readers(const Error& why) {
+    readers.reset();
+    log_warn("registry", fmt::format("{}: {}; refusals name no consumers until the next start",
+                                     options.readers_topic, why.message()));
+  }
+
+  static void take(const std::vector<Batch>& batches, std::vector<StreamRecord>& records) {
+    for (const Batch& batch : batches)
+      for (const RecordView& record : batch) {
+        StreamRecord& out = records.emplace_back();
+        if (record.key()) out.key = std::string(*record.key());
+        if (record.value()) out.value = std::string(*record.value());
+        out.offset = record.offset();
+        out.timestamp_ms = record.timestamp_ms();
+      }
   }
 
   Result<Haul> poll() {
     Haul haul;
     const auto batches = consumer->poll(poll_time);
     if (!batches) return fail(batches.error());
-    for (const Batch& batch : *batches)
-      for (const RecordView& record : batch) {
-        const bool tells_readers = batch.topic() == options.readers_topic;
-        StreamRecord& out = (tells_readers ? haul.readers : haul.records).emplace_back();
-        if (record.key()) out.key = std::string(*record.key());
-        if (record.value()) out.value = std::string(*record.value());
-        out.offset = record.offset();
-        out.timestamp_ms = record.timestamp_ms();
-      }
+    take(*batches, haul.records);
+    if (readers) {
+      const auto said = readers->poll(std::chrono::milliseconds(0));
+      if (said) take(*said, haul.readers);
+      if (!said && !said.error().retriable()) give_up_readers(said.error());
+    }
     const auto position = consumer->position(place(), options.timeout);
     if (!position) return fail(position.error());
     haul.position = *position;
@@ -166,6 +188,7 @@ struct Journal::State {
   std::atomic<bool> stopping = false;
   // Of the reader.
   std::optional<Consumer> consumer;
+  std::optional<Consumer> readers;  // absent: given up
   std::int64_t end_at_start = 0;
   Result<Haul> hauled;
   // Of the writer.
