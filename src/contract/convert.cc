@@ -29,28 +29,9 @@ Meaning meaning_of(const OutlineField& field) {
   return field.logical == "uuid" ? Meaning::uuid : Meaning::none;
 }
 
-std::string_view short_of(std::string_view full_name) {
-  const auto dot = full_name.rfind('.');
-  return dot == std::string_view::npos ? full_name : full_name.substr(dot + 1);
-}
 std::string_view space_of(std::string_view full_name) {
   const auto dot = full_name.rfind('.');
   return dot == std::string_view::npos ? std::string_view() : full_name.substr(0, dot);
-}
-
-/// "tail_number" as ProtoJSON has it: "tailNumber".
-std::string json_name(std::string_view name) {
-  std::string out;
-  bool upper = false;
-  for (const char c : name) {
-    if (c == '_') {
-      upper = true;
-      continue;
-    }
-    out += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = false;
-  }
-  return out;
 }
 
 /// "OrderState" as the prefix of its constants: "ORDER_STATE_".
@@ -77,7 +58,7 @@ class TypeNames {
 
  private:
   void add(const std::string& full_name) {
-    std::string name(short_of(full_name));
+    std::string name(short_name(full_name));
     // What a pointer or a nested type has in its name is no part of a plain one.
     std::ranges::replace_if(
         name,
@@ -484,7 +465,7 @@ class Converter {
 
  private:
   static std::string spelled(const std::string& name, Language language) {
-    return language == Language::protobuf ? json_name(name) : name;
+    return language == Language::protobuf ? proto_json_name(name) : name;
   }
 
   /// Protobuf leaves out zeros.

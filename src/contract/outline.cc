@@ -12,6 +12,25 @@ std::string_view name_of(Shape shape) {
   return names[static_cast<std::size_t>(shape)];
 }
 
+std::string_view short_name(std::string_view full_name) {
+  const auto dot = full_name.rfind('.');
+  return dot == std::string_view::npos ? full_name : full_name.substr(dot + 1);
+}
+
+std::string proto_json_name(std::string_view name) {
+  std::string out;
+  bool upper = false;
+  for (const char c : name) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    out += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = false;
+  }
+  return out;
+}
+
 const OutlineField* OutlineRecord::field(std::string_view wanted) const {
   const auto found = std::ranges::find(fields, wanted, &OutlineField::name);
   return found == fields.end() ? nullptr : &*found;

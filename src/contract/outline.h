@@ -99,6 +99,11 @@ struct OutlineEnum {
   Waivers waivers;
 };
 
+/// Of a full name the part behind the last dot.
+std::string_view short_name(std::string_view full_name);
+/// A field's name as ProtoJSON has it: "tail_number" is "tailNumber".
+std::string proto_json_name(std::string_view name);
+
 struct Outline {
   Shape root = Shape::any;
   /// As people write it; of a record its name.

@@ -34,8 +34,8 @@ class JournalListener {
   virtual void on_records(std::vector<StreamRecord> records) = 0;
   /// Once: everything that was there at the start has come.
   virtual void on_caught_up() = 0;
-  /// Records of the stream of readers, which may come at any time, or never: without that stream the
-  /// registry does everything else.
+  /// Records of the stream of readers, which may come at any time, or never: without that stream
+  /// the registry does everything else.
   virtual void on_readers(const std::vector<StreamRecord>& records) = 0;
   /// Once: the stream cannot be used, and nothing more comes.
   virtual void on_unusable(Error why) = 0;

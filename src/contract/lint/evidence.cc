@@ -36,21 +36,6 @@ bool is_one_of(std::string_view text, std::initializer_list<std::string_view> wa
   return std::ranges::find(wanted, text) != wanted.end();
 }
 
-/// As ProtoJSON has it: "tail_number" is "tailNumber".
-std::string json_name(std::string_view name) {
-  std::string out;
-  bool upper = false;
-  for (const char c : name) {
-    if (c == '_') {
-      upper = true;
-      continue;
-    }
-    out += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = false;
-  }
-  return out;
-}
-
 /// From 2001 to 2100.
 constexpr std::int64_t first_second = 978'307'200;
 constexpr std::int64_t last_second = 4'102'444'800;
@@ -103,7 +88,7 @@ void Evidence::record(const std::string& type, const json::Value& value) {
     FieldEvidence& out = fields_[type + "." + field.name];
     ++out.seen;
     const json::Value* member = value.find(field.name);
-    if (member == nullptr) member = value.find(json_name(field.name));
+    if (member == nullptr) member = value.find(proto_json_name(field.name));
     if (member == nullptr || member->is_null()) {
       ++out.nulls;
       continue;

@@ -37,11 +37,6 @@ WordList words_of(std::string_view name) {
   return out;
 }
 
-std::string_view short_name(std::string_view full_name) {
-  const auto dot = full_name.rfind('.');
-  return dot == std::string_view::npos ? full_name : full_name.substr(dot + 1);
-}
-
 bool has_any(const WordList& words, std::span<const std::string_view> wanted) {
   return std::ranges::any_of(words, [&](const std::string& word) {
     return std::ranges::find(wanted, word) != wanted.end();

@@ -13,8 +13,6 @@ using WordList = std::vector<std::string>;
 
 /// In lower case. Digits belong to the word before them.
 WordList words_of(std::string_view name);
-/// The part behind the last dot.
-std::string_view short_name(std::string_view full_name);
 bool has_any(const WordList& words, std::span<const std::string_view> wanted);
 bool has_any(const WordList& words, std::initializer_list<std::string_view> wanted);
 bool ends_with_any(const WordList& words, std::initializer_list<std::string_view> wanted);
