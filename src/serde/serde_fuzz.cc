@@ -16,6 +16,18 @@ using namespace weir::serde;
 // reason); what is copied out of them is no larger.
 constexpr std::size_t bytes_a_character = 128;
 
+/// What a Protobuf payload has between the name and the message.
+void read_indexes(NamedPayload named) {
+  const std::size_t size = named.rest.size() + named.payload.size();
+  const auto read = fuzz::bounded(size, [&] { return take_message_indexes(named); });
+  if (!read) return;
+  std::string written;
+  append_message_indexes(written, *read);
+  NamedPayload again{.name = {}, .payload = written, .in_header = false, .rest = {}};
+  check(take_message_indexes(again) == *read && again.payload.empty(),
+        "indexes are read as they were written");
+}
+
 /// Byte 0: how many bytes of what follows are the header; 255: there is none.
 void read_name(std::string_view bytes) {
   if (bytes.empty()) return;
@@ -38,6 +50,7 @@ void read_name(std::string_view bytes) {
     fuzz::canary(header.has_value() && name[1] == 'w');
     check(name_of_guid(guid_in(name)) == name, "a GUID is written as it was read");
   }
+  read_indexes(**named);
 }
 
 template <class Read>

@@ -1,5 +1,6 @@
 // Whatever JSON comes as a value: refused, or it is written in binary and as JSON and read back.
-// Byte 0 chooses the schema, the rest is text.
+// Byte 0 chooses the schema (its low bits), the form and whether defaults are filled in; the rest
+// is text.
 #include <array>
 #include <cstddef>
 #include <string>
@@ -28,13 +29,15 @@ void weir::fuzz::input(std::string_view in) {
     for (std::size_t i = 0; i < fuzz_pairs; ++i) out[i] = Schema::parse(fuzz_writers[i]).value();
     return out;
   }();
-  const SchemaPtr& schema = schemas[static_cast<unsigned char>(in[0]) % fuzz_pairs];
+  const auto chosen = static_cast<unsigned char>(in[0]);
+  const SchemaPtr& schema = schemas[(chosen & 0x3fU) % fuzz_pairs];
+  const JsonForm form = (chosen & 0x40U) != 0 ? JsonForm::plain : JsonForm::avro;
+  const bool fill = (chosen & 0x80U) != 0;
   const auto json = json::parse(in.substr(1));
   if (!json) return;
   Arena arena(arena_bytes);
-  const bool fill = (static_cast<unsigned char>(in[0]) & 0x80U) != 0;
   const auto value = bounded_by(arena_bytes + allocation_bound(in.size()), [&] {
-    return from_json(*schema, *json, arena, {.fill_defaults = fill});
+    return from_json(*schema, *json, arena, {.fill_defaults = fill, .form = form});
   });
   if (!value) return;
   canary(in.size() > 8);
@@ -42,8 +45,8 @@ void weir::fuzz::input(std::string_view in) {
   check(encode(*value, bytes).has_value(), "what was read cannot be encoded");
   const auto decoded = decode(*resolve(schema, schema).value(), bytes, arena);
   check(decoded && equal(*decoded, *value), "what was encoded says something else");
-  const auto text = json::parse(json::write(to_json(*value)));
+  const auto text = json::parse(json::write(to_json(*value, form)));
   if (!text) return;  // a level of names around unions may be one too many for JSON's own bound
-  const auto back = from_json(*schema, *text, arena);
+  const auto back = from_json(*schema, *text, arena, {.form = form});
   check(back && equal(*back, *value), "what was written says something else");
 }
