@@ -4,6 +4,7 @@
 #   contract   <weir/avro.h>, <weir/json_schema.h>, <weir/protobuf.h>, and weir_contracts(); what parses schemas of Protobuf needs libprotobuf
 #   serde      <weir/serde.h> and <weir/schema_registry.h>
 #   embed      <weir/embed.h> and <weir/embed_registry.h>
+#   streams    <weir/streams.h>: topologies, and the driver that tests them
 #   tools      the program weir, its manual pages are `weir man`
 #
 # The archives are made by the target weir_install only (`./run install`), not by every build.
@@ -52,7 +53,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/weirConfigVersion.cmake COM
 file(GLOB client_headers RELATIVE ${CMAKE_SOURCE_DIR}/include/weir ${CMAKE_SOURCE_DIR}/include/weir/*)
 set(contract_headers ${client_headers})
 list(FILTER contract_headers INCLUDE REGEX "^(avro|json|protobuf)")
-list(FILTER client_headers EXCLUDE REGEX "^(avro|json|protobuf|embed|serde|schema_registry)")
+list(FILTER client_headers EXCLUDE REGEX "^(avro|json|protobuf|embed|serde|schema_registry|streams)")
 
 weir_component(client
   MODULES base io compress config metrics sasl kafka client
@@ -70,6 +71,11 @@ weir_component(embed
   MODULES coordinator log broker registry embed
   HEADERS embed.h embed_registry.h
   LIBS weir_component_serde)
+weir_component(streams
+  MODULES state streams
+  HEADERS streams.h
+  LIBS weir_component_client)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/weir/streams DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir COMPONENT streams)
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/systemd/weir.service DESTINATION lib/systemd/system COMPONENT tools)
 add_dependencies(weir_install weir)

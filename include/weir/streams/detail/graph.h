@@ -1,0 +1,97 @@
+// The graph that a topology is: nodes, stores, and what stands between its sub-topologies.
+//
+// Built by the typed layer, read by the library. Threads: one while it is built; then it does not
+// change, and any.
+#pragma once
+
+#include <weir/streams/detail/node.h>
+#include <weir/streams/types.h>
+#include <weir/streams/windows.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::streams {
+inline namespace v1 {
+namespace detail {
+
+/// Index of a node in its graph.
+using NodeIndex = std::size_t;
+
+enum class Role : std::uint8_t { source, inner, sink };
+
+/// A stream between two sub-topologies, made by the library: "APPLICATION-NAME-repartition".
+struct Repartition {
+  std::string name;  // without the application's
+  /// Absent: as many as the streams that are written into it, or that it meets in a join.
+  std::optional<std::int32_t> partitions = std::nullopt;
+};
+
+struct StoreSpec {
+  std::string name;
+  ValueType value;
+  /// Of a window store.
+  std::optional<TimeWindows> windows = std::nullopt;
+  /// The stream that the store is a copy of, if that is no changelog of its own.
+  std::string source_topic = {};
+};
+
+struct NodeSpec {
+  std::string name;
+  /// "filter", "aggregate", ...: for people.
+  std::string operation;
+  Role role = Role::inner;
+  /// Of a source or sink: a stream of the outside. Empty: `repartition` is, or the sink chooses it
+  /// by record.
+  std::string topic = {};
+  std::optional<std::size_t> repartition = std::nullopt;  // index in Graph::repartitions
+  std::vector<std::string> stores = {};
+  /// What it says of itself: windows, grace, partitions.
+  std::string details = {};
+  std::vector<NodeIndex> parents = {};
+  std::vector<NodeIndex> children = {};  // in the order in which records are given to them
+  std::unique_ptr<Node> prototype = nullptr;
+};
+
+class Graph {
+ public:
+  explicit Graph(std::string name);
+
+  /// Names it: given, or "OPERATION-3". Throws TopologyError: the name is taken, or not valid.
+  NodeIndex add(NodeSpec spec, const std::vector<NodeIndex>& parents);
+  /// Throws TopologyError: the name is taken, empty, or not valid as a part of a topic's.
+  void add_store(StoreSpec spec);
+  std::size_t add_repartition(Repartition repartition);
+  /// Sources above these nodes, in their sub-topologies, must have equal numbers of partitions.
+  void must_be_copartitioned(std::string why, std::vector<NodeIndex> nodes);
+  /// One more child of `node`, after those that it has.
+  void connect(NodeIndex node, NodeIndex child);
+
+  const std::string& name() const { return name_; }
+  const std::deque<NodeSpec>& nodes() const { return nodes_; }
+  const std::deque<StoreSpec>& stores() const { return stores_; }
+  const StoreSpec* find_store(std::string_view name) const;
+  const std::vector<Repartition>& repartitions() const { return repartitions_; }
+  struct Copartition {
+    std::string why;  // the name of the join
+    std::vector<NodeIndex> nodes;
+  };
+  const std::vector<Copartition>& copartitions() const { return copartitions_; }
+
+ private:
+  std::string name_;
+  std::deque<NodeSpec> nodes_;
+  std::deque<StoreSpec> stores_;
+  std::vector<Repartition> repartitions_;
+  std::vector<Copartition> copartitions_;
+};
+
+}  // namespace detail
+}  // namespace v1
+}  // namespace weir::streams

@@ -1,0 +1,650 @@
+// Stream, Table and what is between them: how a topology is written down.
+//
+// Handles, cheap to copy, into the Topology that gave them; they live no longer. Building is done
+// on one thread. Functions of the user take the value, or the key and the value; they may return
+// Result<T> instead of T, and what they throw is an error of theirs. Each task has a copy of each
+// function, called on the task's thread.
+//
+// A stateful operator and a repartition have a name, because a name is what state, changelog and
+// operator time are found by after a restart and a change of the code (KIP-1111). The other names
+// are for people; absent ones are made up: "filter-3".
+#pragma once
+
+#include <weir/streams/detail/graph.h>
+#include <weir/streams/detail/nodes.h>
+#include <weir/streams/detail/table_nodes.h>
+#include <weir/streams/types.h>
+#include <weir/streams/windows.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace weir::streams {
+inline namespace v1 {
+
+template <class K, class V>
+class Table;
+template <class K, class V>
+class GroupedStream;
+template <class K, class V>
+class Split;
+class Topology;
+
+/// A topic whose keys and values may be absent, whatever its kind says: `stream(nullable(topic))`
+/// gives std::optional<Key> and std::optional<Value>, and `to(nullable(topic))` takes them.
+template <class TopicType>
+struct Nullable {
+  TopicType topic;
+};
+template <class Key, class Value, TopicKind kind>
+Nullable<Topic<Key, Value, kind>> nullable(const Topic<Key, Value, kind>& topic) {
+  return {topic};
+}
+
+/// Codecs for keys and values on their way through a repartition, and into stores. Absent: those
+/// that the stream came with, else default_codec().
+template <class K, class V>
+struct Codecs {
+  const Codec<detail::Bare<K>>* key = nullptr;
+  const Codec<detail::Bare<V>>* value = nullptr;
+};
+
+/// Of a repartition.
+template <class K, class V>
+struct RepartitionOptions {
+  /// Absent: as many as the streams it comes from have, or those that it meets in a join.
+  std::optional<std::int32_t> partitions = std::nullopt;
+  detail::Partitioner<K, V> partitioner = {};
+  Codecs<K, V> codecs = {};
+};
+
+namespace detail {
+
+/// What a handle knows.
+template <class K, class V>
+struct Handle {
+  Graph* graph = nullptr;
+  NodeIndex node = 0;
+  const Codec<Bare<K>>* key = nullptr;
+  const Codec<Bare<V>>* value = nullptr;
+  /// Of windowed keys: of the key inside.
+  const InnerCodec<K>* inner = nullptr;
+  /// Since the last source or repartition: the records may be in the wrong partition.
+  bool key_changed = false;
+};
+
+/// Throws TopologyError: "NAME needs a codec for its WHAT; give one, or specialise default_codec".
+[[noreturn]] void no_codec(const std::string& name, const char* what);
+
+template <class T>
+const Codec<T>* codec_or_default(const Codec<T>* given) {
+  return given != nullptr ? given : default_codec<T>();
+}
+template <class T>
+const Codec<T>* required(const Codec<T>* codec, const std::string& name, const char* what) {
+  if constexpr (!std::is_same_v<T, NoKey>)
+    if (codec == nullptr) no_codec(name, what);
+  return codec;
+}
+
+template <class NodeType, class... Args>
+NodeIndex add_node(Graph& graph, NodeIndex parent, NodeSpec spec, Args&&... args) {
+  spec.prototype = std::make_unique<NodeType>(std::forward<Args>(args)...);
+  return graph.add(std::move(spec), {parent});
+}
+
+/// A sink into a stream of the library's own, and the source that reads it.
+template <class K, class V>
+Handle<K, V> repartitioned(const Handle<K, V>& from, const std::string& name,
+                           const RepartitionOptions<K, V>& options, bool drop_null_keys) {
+  const auto* key =
+      required(codec_or_default(options.codecs.key ? options.codecs.key : from.key), name, "key");
+  const auto* value = required(
+      codec_or_default(options.codecs.value ? options.codecs.value : from.value), name, "value");
+  Graph& graph = *from.graph;
+  const std::size_t repartition =
+      graph.add_repartition({.name = name, .partitions = options.partitions});
+  add_node<Sink<K, V>>(
+      graph, from.node,
+      {.name = name + "-sink", .operation = "sink", .role = Role::sink, .repartition = repartition},
+      Writer<K, V>(key, value, from.inner),
+      typename Sink<K, V>::Ways{.partition = options.partitioner,
+                                .drop_null_keys = drop_null_keys});
+  NodeSpec source{.name = name + "-source",
+                  .operation = "source",
+                  .role = Role::source,
+                  .repartition = repartition};
+  source.prototype = std::make_unique<Source<K, V>>(key, value, TimestampExtractor<K, V>());
+  Handle<K, V> out = from;
+  out.node = graph.add(std::move(source), {});
+  out.key = key;
+  out.value = value;
+  out.key_changed = false;
+  return out;
+}
+
+}  // namespace detail
+
+/// Records of key K and value V; either may be std::optional.
+template <class K, class V>
+class Stream {
+  template <class Fn>
+  static constexpr bool takes_record = detail::OfRecord<Fn, K, V>;
+
+ public:
+  using key_type = K;
+  using value_type = V;
+
+  /// `bool` of a record: whether it goes on.
+  template <class Fn>
+  Stream filter(Fn fn, std::string name = {}) const {
+    return same(add<detail::Filter<K, V, Fn>>({.name = name, .operation = "filter"}, fn));
+  }
+  template <class Fn>
+  auto map_values(Fn fn, std::string name = {}) const {
+    using VOut = detail::Gives<Fn, K, V>;
+    return with_value<VOut>(add<detail::MapValues<K, V, VOut, Fn>>(
+        {.name = std::move(name), .operation = "map_values"}, std::move(fn)));
+  }
+  /// The value stays. What works by key after it goes through a repartition first.
+  template <class Fn>
+  auto map_key(Fn fn, std::string name = {}) const {
+    using KOut = detail::Gives<Fn, K, V>;
+    return with_key<KOut>(add<detail::MapKey<K, V, KOut, Fn>>(
+        {.name = std::move(name), .operation = "map_key"}, std::move(fn)));
+  }
+  /// A std::pair of key and value.
+  template <class Fn>
+  auto map(Fn fn, std::string name = {}) const {
+    using Out = detail::Gives<Fn, K, V>;
+    using KOut = typename Out::first_type;
+    using VOut = typename Out::second_type;
+    return with_both<KOut, VOut>(add<detail::Map<K, V, KOut, VOut, Fn>>(
+        {.name = std::move(name), .operation = "map"}, std::move(fn)));
+  }
+  /// A range of pairs.
+  template <class Fn>
+  auto flat_map(Fn fn, std::string name = {}) const {
+    using Out = typename detail::Gives<Fn, K, V>::value_type;
+    using KOut = typename Out::first_type;
+    using VOut = typename Out::second_type;
+    return with_both<KOut, VOut>(add<detail::FlatMap<K, V, KOut, VOut, Fn>>(
+        {.name = std::move(name), .operation = "flat_map"}, std::move(fn)));
+  }
+  /// A range of values.
+  template <class Fn>
+  auto flat_map_values(Fn fn, std::string name = {}) const {
+    using VOut = typename detail::Gives<Fn, K, V>::value_type;
+    return with_value<VOut>(add<detail::FlatMapValues<K, V, VOut, Fn>>(
+        {.name = std::move(name), .operation = "flat_map_values"}, std::move(fn)));
+  }
+  /// Shows each record to `fn`; it goes on unchanged.
+  template <class Fn>
+  Stream peek(Fn fn, std::string name = {}) const {
+    return same(
+        add<detail::Peek<K, V, Fn>>({.name = std::move(name), .operation = "peek"}, std::move(fn)));
+  }
+  /// The end of the stream, for effects outside. They are not undone when a transaction is aborted.
+  template <class Fn>
+  void for_each(Fn fn, std::string name = {}) const {
+    add<detail::Peek<K, V, Fn>>({.name = std::move(name), .operation = "for_each"}, std::move(fn));
+  }
+
+  /// Each record goes into the first branch that takes it:
+  ///   auto kinds = flights.split("kinds");
+  ///   auto late = kinds.branch("late", [](const Flight& f) { return f.delay_min > 15; });
+  ///   auto others = kinds.otherwise("others");
+  Split<K, V> split(std::string name = {}) const;
+  /// Records of both, each stream in its order.
+  Stream merge(const Stream& other, std::string name = {}) const;
+
+  /// Through a stream of the library's own, "APPLICATION-NAME-repartition", to the partition that
+  /// the key says.
+  Stream repartition(std::string name, RepartitionOptions<K, V> options = {}) const {
+    return Stream(detail::repartitioned(handle_, name, options, false));
+  }
+
+  /// Groups by the key that it has. `name` is of the repartition that a changed key needs; without
+  /// one there must be none to do, else TopologyError.
+  GroupedStream<K, V> group_by_key(std::string name = {},
+                                   RepartitionOptions<K, V> options = {}) const;
+  /// Groups by what `fn` gives.
+  template <class Fn>
+  auto group_by(Fn fn, std::string name,
+                RepartitionOptions<detail::Gives<Fn, K, V>, V> options = {}) const;
+
+  /// Each record with the row that its key has in `table` at that moment; those without a row go no
+  /// further. `fn`: (value, row) or (key, value, row).
+  template <class VTable, class Fn>
+  auto join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const {
+    return join_table<false>(table, std::move(fn), std::move(name));
+  }
+  /// As join(), but with every record: `fn` is given a pointer to the row, nullptr without one.
+  template <class VTable, class Fn>
+  auto left_join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const {
+    return join_table<true>(table, std::move(fn), std::move(name));
+  }
+
+  /// Writes to a topic, partitioned by murmur2 of the key as Kafka's clients do, or by
+  /// `partitioner`.
+  template <TopicKind kind>
+  void to(const Topic<K, detail::Bare<V>, kind>& topic, detail::Partitioner<K, V> partitioner = {},
+          std::string name = {}) const {
+    static_assert(!detail::nullable<V> || kind == TopicKind::entity,
+                  "absent values are tombstones, which only entity topics have: filter them out, "
+                  "or write to nullable(topic)");
+    write(std::string(topic.name), topic.key_codec, topic.value_codec, {}, std::move(partitioner),
+          std::move(name));
+  }
+  template <TopicKind kind>
+  void to(const Nullable<Topic<detail::Bare<K>, detail::Bare<V>, kind>>& topic,
+          detail::Partitioner<K, V> partitioner = {}, std::string name = {}) const {
+    write(std::string(topic.topic.name), topic.topic.key_codec, topic.topic.value_codec, {},
+          std::move(partitioner), std::move(name));
+  }
+  /// To the topic that `chooser` names for each record; it must exist.
+  void to_chosen(detail::TopicChooser<K, V> chooser, std::string name, Codecs<K, V> codecs = {},
+                 detail::Partitioner<K, V> partitioner = {}) const {
+    const auto* key = detail::codec_or_default(codecs.key ? codecs.key : handle_.key);
+    const auto* value = detail::codec_or_default(codecs.value ? codecs.value : handle_.value);
+    write("", detail::required(key, name, "key"), detail::required(value, name, "value"),
+          std::move(chooser), std::move(partitioner), std::move(name));
+  }
+
+  /// The same stream with these codecs, for what follows.
+  Stream coded(Codecs<K, V> codecs) const {
+    Stream out = *this;
+    if (codecs.key != nullptr) out.handle_.key = codecs.key;
+    if (codecs.value != nullptr) out.handle_.value = codecs.value;
+    return out;
+  }
+
+ private:
+  template <class, class>
+  friend class Stream;
+  template <class, class>
+  friend class Table;
+  template <class, class>
+  friend class GroupedStream;
+  template <class, class>
+  friend class WindowedStream;
+  template <class, class>
+  friend class Split;
+  friend class Topology;
+  explicit Stream(detail::Handle<K, V> handle) : handle_(handle) {}
+
+  template <class NodeType, class... Args>
+  detail::NodeIndex add(detail::NodeSpec spec, Args&&... args) const {
+    return detail::add_node<NodeType>(*handle_.graph, handle_.node, std::move(spec),
+                                      std::forward<Args>(args)...);
+  }
+  Stream same(detail::NodeIndex node) const {
+    Stream out = *this;
+    out.handle_.node = node;
+    return out;
+  }
+  template <class VOut>
+  Stream<K, VOut> with_value(detail::NodeIndex node) const {
+    return Stream<K, VOut>({.graph = handle_.graph,
+                            .node = node,
+                            .key = handle_.key,
+                            .value = value_codec<VOut>(),
+                            .inner = handle_.inner,
+                            .key_changed = handle_.key_changed});
+  }
+  template <class KOut>
+  Stream<KOut, V> with_key(detail::NodeIndex node) const {
+    return Stream<KOut, V>({.graph = handle_.graph,
+                            .node = node,
+                            .key = default_codec<detail::Bare<KOut>>(),
+                            .value = handle_.value,
+                            .key_changed = true});
+  }
+  template <class KOut, class VOut>
+  Stream<KOut, VOut> with_both(detail::NodeIndex node) const {
+    return Stream<KOut, VOut>({.graph = handle_.graph,
+                               .node = node,
+                               .key = default_codec<detail::Bare<KOut>>(),
+                               .value = value_codec<VOut>(),
+                               .key_changed = true});
+  }
+  /// Of a type that did not change the codec stays.
+  template <class VOut>
+  const Codec<detail::Bare<VOut>>* value_codec() const {
+    if constexpr (std::is_same_v<detail::Bare<VOut>, detail::Bare<V>>)
+      return handle_.value;
+    else
+      return default_codec<detail::Bare<VOut>>();
+  }
+  /// Where the key says, through a repartition if need be.
+  detail::Handle<K, V> placed(const std::string& name, const RepartitionOptions<K, V>& options,
+                              bool drop_null_keys) const {
+    if (!handle_.key_changed) return handle_;
+    if (name.empty())
+      throw TopologyError(handle_.graph->nodes()[handle_.node].name +
+                          " has changed the key, so what follows needs a repartition: name it");
+    return detail::repartitioned(handle_, name, options, drop_null_keys);
+  }
+  template <bool left, class VTable, class Fn>
+  auto join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const;
+
+  void write(std::string topic, const Codec<detail::Bare<K>>* key,
+             const Codec<detail::Bare<V>>* value, detail::TopicChooser<K, V> chooser,
+             detail::Partitioner<K, V> partitioner, std::string name) const {
+    add<detail::Sink<K, V>>({.name = std::move(name),
+                             .operation = "sink",
+                             .role = detail::Role::sink,
+                             .topic = std::move(topic)},
+                            detail::Writer<K, V>(key, value, handle_.inner),
+                            typename detail::Sink<K, V>::Ways{.topic = std::move(chooser),
+                                                              .partition = std::move(partitioner)});
+  }
+
+  detail::Handle<K, V> handle_;
+};
+
+/// The branches of a stream, asked in the order in which they are made.
+template <class K, class V>
+class Split {
+ public:
+  template <class Fn>
+  Stream<K, V> branch(std::string name, Fn fn) const {
+    return stream_.same(stream_.template add<detail::Branch<K, V, Fn>>(
+        {.name = std::move(name), .operation = "branch"}, std::move(fn)));
+  }
+  /// What no branch made before it takes.
+  Stream<K, V> otherwise(std::string name) const {
+    return branch(std::move(name), [](const V&) { return true; });
+  }
+
+ private:
+  template <class, class>
+  friend class Stream;
+  explicit Split(Stream<K, V> stream) : stream_(std::move(stream)) {}
+  Stream<K, V> stream_;
+};
+
+template <class K, class V>
+Split<K, V> Stream<K, V>::split(std::string name) const {
+  return Split<K, V>(
+      same(add<detail::Split<K, V>>({.name = std::move(name), .operation = "split"})));
+}
+
+template <class K, class V>
+Stream<K, V> Stream<K, V>::merge(const Stream& other, std::string name) const {
+  detail::NodeSpec spec{.name = std::move(name), .operation = "merge"};
+  spec.prototype = std::make_unique<detail::Pass<K, V>>();
+  Stream out = same(handle_.graph->add(std::move(spec), {handle_.node, other.handle_.node}));
+  out.handle_.key_changed = handle_.key_changed || other.handle_.key_changed;
+  return out;
+}
+
+/// What the latest record of each key says. An update is given on at once.
+template <class K, class V>
+class Table {
+ public:
+  using key_type = K;
+  using value_type = V;
+
+  /// Every update as a record; a deleted row has no value.
+  Stream<K, std::optional<V>> to_stream(std::string name = {}) const {
+    detail::NodeSpec spec{.name = std::move(name), .operation = "to_stream"};
+    return Stream<K, std::optional<V>>({.graph = handle_.graph,
+                                        .node = detail::add_node<detail::ToStream<K, V>>(
+                                            *handle_.graph, handle_.node, std::move(spec)),
+                                        .key = handle_.key,
+                                        .value = handle_.value,
+                                        .inner = handle_.inner});
+  }
+  /// Writes every update; a deleted row is a tombstone.
+  template <TopicKind kind>
+  void to(const Topic<K, V, kind>& topic, std::string name = {}) const {
+    static_assert(kind != TopicKind::unkeyed, "a table is written with its keys");
+    detail::add_node<detail::TableSink<K, V>>(
+        *handle_.graph, handle_.node,
+        {.name = std::move(name),
+         .operation = "sink",
+         .role = detail::Role::sink,
+         .topic = std::string(topic.name)},
+        detail::Writer<K, V>(topic.key_codec, topic.value_codec, handle_.inner));
+  }
+  const std::string& store() const { return store_; }
+
+ private:
+  template <class, class>
+  friend class Stream;
+  template <class, class>
+  friend class GroupedStream;
+  template <class, class>
+  friend class WindowedStream;
+  friend class Topology;
+  Table(detail::Handle<K, V> handle, std::string store)
+      : handle_(handle), store_(std::move(store)) {}
+
+  detail::Handle<K, V> handle_;
+  std::string store_;
+};
+
+template <class K, class V>
+template <bool left, class VTable, class Fn>
+auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn,
+                              std::string name) const {
+  using BareV = detail::Bare<V>;
+  using Row = std::conditional_t<left, const VTable*, const VTable&>;
+  constexpr bool with_key = std::is_invocable_v<Fn&, const K&, const BareV&, Row>;
+  static_assert(with_key || std::is_invocable_v<Fn&, const BareV&, Row>,
+                "a joiner takes (value, row) or (key, value, row); of a left join the row is a "
+                "pointer, nullptr where there is none");
+  auto joiner = [fn = std::move(fn)](const K& key, const BareV& value,
+                                     const VTable* row) mutable -> decltype(auto) {
+    auto&& given = [&]() -> Row {
+      if constexpr (left)
+        return row;
+      else
+        return *row;
+    }();
+    if constexpr (with_key)
+      return fn(key, value, given);
+    else
+      return fn(value, given);
+  };
+  using R = typename detail::ValueOf<std::decay_t<decltype(joiner(
+      std::declval<const K&>(), std::declval<const BareV&>(), nullptr))>>::type;
+  if (name.empty()) throw TopologyError("a join with the table " + table.store() + " needs a name");
+  const Stream from(placed(name, {.codecs = {.key = table.handle_.key}}, !left));
+  detail::Graph& graph = *handle_.graph;
+  const detail::NodeIndex node =
+      from.template add<detail::StreamTableJoin<K, V, VTable, R, left, decltype(joiner)>>(
+          {.name = name, .operation = left ? "left_join" : "join", .stores = {table.store()}},
+          table.store(), table.handle_.key, std::move(joiner));
+  graph.must_be_copartitioned(name, {from.handle_.node, table.handle_.node});
+  return from.template with_value<R>(node);
+}
+
+template <class K, class V>
+class WindowedStream;
+
+/// Records grouped by key, each key in one partition.
+template <class K, class V>
+class GroupedStream {
+  using Key = detail::Bare<K>;
+  using Value = detail::Bare<V>;
+
+ public:
+  /// How many records there were; those without a value are not counted.
+  Table<Key, std::int64_t> count(std::string store) const {
+    return aggregate(
+        std::int64_t{0}, [](std::int64_t& count, const Value&) { ++count; }, std::move(store),
+        &int64_codec);
+  }
+  /// `fn` makes one value of two: (value so far, value). The first value stands as it is.
+  template <class Fn>
+  Table<Key, Value> reduce(Fn fn, std::string store, const Codec<Value>* codec = nullptr) const {
+    auto update = [fn = std::move(fn)](const Key&, std::optional<Value>& all,
+                                       const Value& value) mutable {
+      all = all ? fn(std::as_const(*all), value) : value;
+    };
+    return add<Value>("reduce", std::nullopt, std::move(update), std::move(store),
+                      codec != nullptr ? codec : stream_.handle_.value);
+  }
+  /// `fn` changes what was aggregated so far: (A&, value) or (key, A&, value), void or
+  /// Result<void>; with std::optional<A>& instead of A& it may delete the row. Of what it did
+  /// before it failed nothing stays.
+  template <class A, class Fn>
+  Table<Key, A> aggregate(A initial, Fn fn, std::string store,
+                          const Codec<A>* codec = nullptr) const;
+  /// By windows of event time besides.
+  WindowedStream<K, V> windowed(TimeWindows windows) const;
+
+ private:
+  template <class, class>
+  friend class Stream;
+  explicit GroupedStream(Stream<K, V> stream) : stream_(std::move(stream)) {}
+
+  template <class A, class Update>
+  Table<Key, A> add(const char* operation, std::optional<A> initial, Update update,
+                    std::string store, const Codec<A>* codec) const {
+    const auto& handle = stream_.handle_;
+    const auto* key = detail::required(detail::codec_or_default(handle.key), store, "key");
+    const auto* value = detail::required(detail::codec_or_default(codec), store, "value");
+    handle.graph->add_store({.name = store, .value = detail::value_type(value)});
+    const auto node = stream_.template add<detail::Aggregate<K, V, A, Update>>(
+        {.name = store, .operation = operation, .stores = {store}}, store, key, std::move(initial),
+        std::move(update));
+    return Table<Key, A>({.graph = handle.graph, .node = node, .key = key, .value = value}, store);
+  }
+
+  Stream<K, V> stream_;
+};
+
+namespace detail {
+
+/// The user's function of an aggregate as the nodes call it.
+template <class Key, class A, class Value, class Fn>
+auto aggregator(Fn fn) {
+  constexpr bool whole = std::is_invocable_v<Fn&, A&, const Value&>;
+  constexpr bool whole_with_key = std::is_invocable_v<Fn&, const Key&, A&, const Value&>;
+  constexpr bool maybe = std::is_invocable_v<Fn&, std::optional<A>&, const Value&>;
+  constexpr bool maybe_with_key =
+      std::is_invocable_v<Fn&, const Key&, std::optional<A>&, const Value&>;
+  static_assert(whole || whole_with_key || maybe || maybe_with_key,
+                "an aggregator takes (A&, value) or (key, A&, value); std::optional<A>& instead of "
+                "A& lets it delete the row");
+  return [fn = std::move(fn)](const Key& key, std::optional<A>& all,
+                              const Value& value) mutable -> decltype(auto) {
+    if constexpr (whole)
+      return fn(*all, value);
+    else if constexpr (whole_with_key)
+      return fn(key, *all, value);
+    else if constexpr (maybe)
+      return fn(all, value);
+    else
+      return fn(key, all, value);
+  };
+}
+
+}  // namespace detail
+
+template <class K, class V>
+template <class A, class Fn>
+Table<detail::Bare<K>, A> GroupedStream<K, V>::aggregate(A initial, Fn fn, std::string store,
+                                                         const Codec<A>* codec) const {
+  return add<A>("aggregate", std::optional<A>(std::move(initial)),
+                detail::aggregator<Key, A, Value>(std::move(fn)), std::move(store), codec);
+}
+
+/// Records grouped by key and window.
+template <class K, class V>
+class WindowedStream {
+  using Key = detail::Bare<K>;
+
+ public:
+  /// Every record counts, also one without a value.
+  Table<Windowed<Key>, std::int64_t> count(std::string store) const {
+    return aggregate(
+        std::int64_t{0}, [](std::int64_t& count, const V&) { ++count; }, std::move(store),
+        &int64_codec);
+  }
+  template <class Fn>
+  Table<Windowed<Key>, V> reduce(Fn fn, std::string store, const Codec<V>* codec = nullptr) const {
+    static_assert(!detail::nullable<V>,
+                  "records without a value cannot be reduced: filter them out");
+    auto update = [fn = std::move(fn)](const Key&, std::optional<V>& all, const V& value) mutable {
+      all = all ? fn(std::as_const(*all), value) : value;
+    };
+    return add<V>("reduce", std::nullopt, std::move(update), std::move(store),
+                  codec != nullptr ? codec : stream_.handle_.value);
+  }
+  /// As GroupedStream::aggregate(); a stream's absent values are given to `fn` too.
+  template <class A, class Fn>
+  Table<Windowed<Key>, A> aggregate(A initial, Fn fn, std::string store,
+                                    const Codec<A>* codec = nullptr) const {
+    return add<A>("aggregate", std::optional<A>(std::move(initial)),
+                  detail::aggregator<Key, A, V>(std::move(fn)), std::move(store), codec);
+  }
+
+  /// What comes too late for the aggregate that is made next; without it, late records are counted
+  /// and dropped. To be asked for before.
+  Stream<K, Late<V>> late(std::string name = {}) {
+    auto& handle = stream_.handle_;
+    detail::NodeSpec spec{.name = std::move(name), .operation = "late"};
+    spec.prototype = std::make_unique<detail::LateRecords<K, V>>();
+    late_ = handle.graph->add(std::move(spec), {});
+    return Stream<K, Late<V>>({.graph = handle.graph,
+                               .node = *late_,
+                               .key = handle.key,
+                               .value = default_codec<Late<V>>()});
+  }
+
+ private:
+  template <class, class>
+  friend class GroupedStream;
+  WindowedStream(Stream<K, V> stream, TimeWindows windows)
+      : stream_(std::move(stream)), windows_(windows) {}
+
+  template <class A, class Update>
+  Table<Windowed<Key>, A> add(const char* operation, std::optional<A> initial, Update update,
+                              std::string store, const Codec<A>* codec) const {
+    const auto& handle = stream_.handle_;
+    detail::Graph& graph = *handle.graph;
+    const auto* key = detail::required(detail::codec_or_default(handle.key), store, "key");
+    const auto* value = detail::required(detail::codec_or_default(codec), store, "value");
+    graph.add_store({.name = store, .value = detail::value_type(value), .windows = windows_});
+    const auto node = stream_.template add<detail::WindowAggregate<K, V, A, Update>>(
+        {.name = store, .operation = operation, .stores = {store}, .details = windows_.describe()},
+        store, windows_, key, std::move(initial), std::move(update));
+    if (late_) graph.connect(node, *late_);
+    return Table<Windowed<Key>, A>({.graph = &graph, .node = node, .value = value, .inner = key},
+                                   store);
+  }
+
+  Stream<K, V> stream_;
+  TimeWindows windows_;
+  std::optional<detail::NodeIndex> late_;
+};
+
+template <class K, class V>
+WindowedStream<K, V> GroupedStream<K, V>::windowed(TimeWindows windows) const {
+  return WindowedStream<K, V>(stream_, windows);
+}
+
+template <class K, class V>
+GroupedStream<K, V> Stream<K, V>::group_by_key(std::string name,
+                                               RepartitionOptions<K, V> options) const {
+  static_assert(!std::is_same_v<K, NoKey>, "an unkeyed stream has no key to group by: group_by()");
+  return GroupedStream<K, V>(Stream(placed(name, options, true)));
+}
+
+template <class K, class V>
+template <class Fn>
+auto Stream<K, V>::group_by(Fn fn, std::string name,
+                            RepartitionOptions<detail::Gives<Fn, K, V>, V> options) const {
+  return map_key(std::move(fn), name + "-key").group_by_key(name, std::move(options));
+}
+
+}  // namespace v1
+}  // namespace weir::streams

@@ -1,0 +1,103 @@
+// Topology: what a stream application does, as one value.
+//
+//   weir::streams::Topology topology{"delays"};
+//   auto departures = topology.stream(airport::departures);
+//   auto planes = topology.table(airport::planes, "planes");
+//   departures.join(planes, enrich, "with-plane").to(airport::enriched);
+//
+// Its name is the application's: of its consumer group, and the first part of the names of the
+// streams that it keeps for itself ("delays-planes-changelog").
+#pragma once
+
+#include <weir/streams/stream.h>
+
+#include <memory>
+#include <string>
+
+namespace weir::streams {
+inline namespace v1 {
+
+/// Of a source.
+template <class K, class V>
+struct SourceOptions {
+  std::string name = {};
+  /// The event time of a record; absent: the record's timestamp.
+  detail::TimestampExtractor<K, V> timestamp = {};
+};
+
+/// What the records of a topic are in a stream: an entity's value may be absent.
+template <class Key, class Value, TopicKind kind>
+using StreamOf =
+    Stream<Key, std::conditional_t<kind == TopicKind::entity, std::optional<Value>, Value>>;
+
+/// Threads: one that builds it. What is made of it keeps no reference to it but where said.
+class Topology {
+ public:
+  /// Throws TopologyError: no valid name of a group and of topics.
+  explicit Topology(std::string name);
+  Topology(Topology&&) noexcept;
+  Topology& operator=(Topology&&) noexcept;
+  ~Topology();
+
+  template <class Key, class Value, TopicKind kind>
+  StreamOf<Key, Value, kind> stream(
+      const Topic<Key, Value, kind>& topic,
+      SourceOptions<Key, typename StreamOf<Key, Value, kind>::value_type> options = {}) {
+    using V = typename StreamOf<Key, Value, kind>::value_type;
+    return StreamOf<Key, Value, kind>(source<Key, V>(topic, std::move(options)));
+  }
+  template <class Key, class Value, TopicKind kind>
+  Stream<std::optional<Key>, std::optional<Value>> stream(
+      const Nullable<Topic<Key, Value, kind>>& topic,
+      SourceOptions<std::optional<Key>, std::optional<Value>> options = {}) {
+    return Stream<std::optional<Key>, std::optional<Value>>(
+        source<std::optional<Key>, std::optional<Value>>(topic.topic, std::move(options)));
+  }
+  /// The latest value of each key, kept in `store`. The topic is the store's changelog.
+  template <class Key, class Value>
+  Table<Key, Value> table(const EntityTopic<Key, Value>& topic, std::string store) {
+    return table_of<Key, Value>(topic, std::move(store));
+  }
+  /// Records without a key are counted and dropped.
+  template <class Key, class Value, TopicKind kind>
+  Table<Key, Value> table(const Nullable<Topic<Key, Value, kind>>& topic, std::string store) {
+    return table_of<Key, Value>(topic.topic, std::move(store));
+  }
+
+  const std::string& name() const;
+  const detail::Graph& graph() const { return *graph_; }
+
+ private:
+  template <class K, class V, class TopicType>
+  detail::Handle<K, V> source(const TopicType& topic, SourceOptions<K, V> options) {
+    detail::NodeSpec spec{.name = std::move(options.name),
+                          .operation = "source",
+                          .role = detail::Role::source,
+                          .topic = std::string(topic.name)};
+    spec.prototype = std::make_unique<detail::Source<K, V>>(topic.key_codec, topic.value_codec,
+                                                            std::move(options.timestamp));
+    return {.graph = graph_.get(),
+            .node = graph_->add(std::move(spec), {}),
+            .key = topic.key_codec,
+            .value = topic.value_codec};
+  }
+  template <class Key, class Value, class TopicType>
+  Table<Key, Value> table_of(const TopicType& topic, std::string store) {
+    auto from =
+        source<std::optional<Key>, std::optional<Value>>(topic, {.name = store + "-source"});
+    graph_->add_store({.name = store,
+                       .value = detail::value_type(topic.value_codec),
+                       .source_topic = std::string(topic.name)});
+    const auto node = detail::add_node<detail::TableSource<Key, Value>>(
+        *graph_, from.node, {.name = store, .operation = "table", .stores = {store}}, store,
+        topic.key_codec);
+    return Table<Key, Value>(
+        {.graph = graph_.get(), .node = node, .key = topic.key_codec, .value = topic.value_codec},
+        store);
+  }
+
+  std::unique_ptr<detail::Graph> graph_;
+};
+
+}  // namespace v1
+}  // namespace weir::streams

@@ -1,0 +1,97 @@
+#include <weir/streams/topology.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "streams/limits.h"
+#include "streams/names.h"
+
+namespace weir::streams {
+inline namespace v1 {
+namespace detail {
+namespace {
+
+void check_name(const std::string& what, std::string_view name) {
+  if (const auto fault = name_fault(name))
+    throw TopologyError(what + " '" + std::string(name) + "': " + *fault);
+}
+
+}  // namespace
+
+void no_codec(const std::string& name, const char* what) {
+  throw TopologyError(name + " needs a codec for its " + what +
+                      ": give one, or specialise weir::streams::default_codec for the type");
+}
+
+Graph::Graph(std::string name) : name_(std::move(name)) { check_name("topology", name_); }
+
+NodeIndex Graph::add(NodeSpec spec, const std::vector<NodeIndex>& parents) {
+  if (nodes_.size() >= limits::nodes)
+    throw TopologyError(name_ + ": more than " + std::to_string(limits::nodes) + " nodes");
+  if (spec.name.empty()) spec.name = spec.operation + "-" + std::to_string(nodes_.size());
+  check_name("node", spec.name);
+  for (const NodeSpec& other : nodes_)
+    if (other.name == spec.name)
+      throw TopologyError("two nodes are named '" + spec.name + "', a " + other.operation +
+                          " and a " + spec.operation + ": names are unique");
+  if (spec.role == Role::source && !spec.topic.empty())
+    for (const NodeSpec& other : nodes_)
+      if (other.role == Role::source && other.topic == spec.topic)
+        throw TopologyError("the topic " + spec.topic + " is read by " + other.name + " and by " +
+                            spec.name + ": use one stream of it twice");
+  for (const std::string& store : spec.stores)
+    if (find_store(store) == nullptr)
+      throw TopologyError(spec.name + " uses the store '" + store + "', which there is not");
+  const NodeIndex index = nodes_.size();
+  spec.parents = parents;
+  nodes_.push_back(std::move(spec));
+  for (const NodeIndex parent : parents) nodes_[parent].children.push_back(index);
+  return index;
+}
+
+void Graph::add_store(StoreSpec spec) {
+  if (spec.name.empty())
+    throw TopologyError(
+        "a store needs a name: state and changelog are found by it after a restart");
+  check_name("store", spec.name);
+  if (find_store(spec.name) != nullptr)
+    throw TopologyError("two stores are named '" + spec.name + "'");
+  stores_.push_back(std::move(spec));
+}
+
+std::size_t Graph::add_repartition(Repartition repartition) {
+  check_name("repartition", repartition.name);
+  if (repartition.partitions && *repartition.partitions <= 0)
+    throw TopologyError("repartition '" + repartition.name + "': " +
+                        std::to_string(*repartition.partitions) + " partitions, want at least 1");
+  for (const Repartition& other : repartitions_)
+    if (other.name == repartition.name)
+      throw TopologyError("two repartitions are named '" + repartition.name + "'");
+  repartitions_.push_back(std::move(repartition));
+  return repartitions_.size() - 1;
+}
+
+void Graph::must_be_copartitioned(std::string why, std::vector<NodeIndex> nodes) {
+  copartitions_.push_back({std::move(why), std::move(nodes)});
+}
+
+void Graph::connect(NodeIndex node, NodeIndex child) {
+  nodes_[node].children.push_back(child);
+  nodes_[child].parents.push_back(node);
+}
+
+const StoreSpec* Graph::find_store(std::string_view name) const {
+  const auto found = std::ranges::find(stores_, name, &StoreSpec::name);
+  return found == stores_.end() ? nullptr : &*found;
+}
+
+}  // namespace detail
+
+Topology::Topology(std::string name) : graph_(std::make_unique<detail::Graph>(std::move(name))) {}
+Topology::Topology(Topology&&) noexcept = default;
+Topology& Topology::operator=(Topology&&) noexcept = default;
+Topology::~Topology() = default;
+const std::string& Topology::name() const { return graph_->name(); }
+
+}  // namespace v1
+}  // namespace weir::streams

@@ -1,0 +1,15 @@
+// Bounds of stream processing.
+#pragma once
+
+#include <cstddef>
+
+namespace weir::streams::limits {
+
+/// Nodes of one topology; more is a TopologyError.
+inline constexpr std::size_t nodes = 10'000;
+/// Names of nodes and stores; topics that are made of them have at most 249 characters.
+inline constexpr std::size_t name_bytes = 100;
+/// Stores of one task.
+inline constexpr std::size_t stores = 1'000;
+
+}  // namespace weir::streams::limits

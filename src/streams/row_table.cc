@@ -1,0 +1,186 @@
+#include "streams/row_table.h"
+
+#include <algorithm>
+#include <functional>
+#include <new>
+
+namespace weir::streams {
+
+using detail::Row;
+
+namespace {
+
+constexpr std::size_t first_slots = 16;
+constexpr std::size_t rows_a_chunk = 64;
+
+constexpr std::size_t round_up(std::size_t size, std::size_t align) {
+  return (size + align - 1) / align * align;
+}
+
+}  // namespace
+
+std::uint32_t hash_of(std::string_view key) {
+  const std::size_t hash = std::hash<std::string_view>()(key);
+  return static_cast<std::uint32_t>(hash ^ hash >> 32U);
+}
+
+RowTable::RowTable(const detail::ValueOps& ops)
+    : ops_(ops),
+      value_offset_(round_up(sizeof(Row), std::max(ops.align, alignof(Row)))),
+      row_bytes_(round_up(value_offset_ + ops.size, std::max(ops.align, alignof(Row)))),
+      slots_(first_slots) {}
+
+RowTable::~RowTable() {
+  settle();
+  for (Row* row : slots_) {
+    if (row == nullptr) continue;
+    if (row->present) ops_.destroy(row->place);
+    std::destroy_at(row);
+  }
+}
+
+Row* RowTable::find(std::string_view key, std::uint32_t hash) {
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = hash & mask; slots_[i] != nullptr; i = (i + 1) & mask) {
+    Row* row = slots_[i];
+    if (row->hash != hash || row->key != key) continue;
+    row->recent = true;
+    return row;
+  }
+  return nullptr;
+}
+
+Row& RowTable::add(std::string_view key, std::uint32_t hash) {
+  if (2 * (count_ + 1) > slots_.size()) grow();
+  Row* row = make_row();
+  row->key = key;
+  row->hash = hash;
+  row->recent = true;
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t i = hash & mask;
+  while (slots_[i] != nullptr) i = (i + 1) & mask;
+  slots_[i] = row;
+  ++count_;
+  size_bytes_ += bytes_of(*row);
+  return *row;
+}
+
+void RowTable::put(Row& row, void* value, std::int64_t timestamp_ms) {
+  if (row.present || row.doomed)
+    ops_.swap(row.place, value);
+  else
+    ops_.move_construct(row.place, value);
+  row.doomed = false;
+  row.present = true;
+  row.timestamp_ms = timestamp_ms;
+  mark_dirty(row);
+}
+
+void RowTable::remove(Row& row, std::int64_t timestamp_ms) {
+  row.timestamp_ms = timestamp_ms;
+  if (row.present) {
+    row.present = false;
+    row.doomed = true;
+    doomed_.push_back(&row);
+  }
+  mark_dirty(row);
+}
+
+Result<void> RowTable::fill(Row& row, const void* codec, std::string_view bytes,
+                            std::int64_t timestamp_ms) {
+  if (auto done = ops_.decode(codec, bytes, row.place); !done) return done;
+  row.present = true;
+  row.stored = true;
+  row.timestamp_ms = timestamp_ms;
+  return {};
+}
+
+void RowTable::mark_dirty(Row& row) {
+  if (row.dirty) return;
+  row.dirty = true;
+  dirty_.push_back(&row);
+}
+
+void RowTable::all_clean() {
+  for (Row* row : dirty_) {
+    row->dirty = false;
+    row->stored = row->present;
+  }
+  dirty_.clear();
+}
+
+void RowTable::settle() {
+  for (Row* row : doomed_) {
+    if (!row->doomed) continue;  // has a value again
+    row->doomed = false;
+    ops_.destroy(row->place);
+  }
+  doomed_.clear();
+}
+
+void RowTable::shrink_to(std::size_t bytes) {
+  // Twice around: the first time may only find that all were used lately.
+  for (std::size_t steps = 2 * slots_.size(); size_bytes_ > bytes && steps > 0; --steps) {
+    hand_ = (hand_ + 1) & (slots_.size() - 1);
+    Row* row = slots_[hand_];
+    if (row == nullptr || row->dirty || row->doomed) continue;
+    if (row->recent) {
+      row->recent = false;
+      continue;
+    }
+    erase_at(hand_);
+    free_row(row);
+  }
+}
+
+/// What stands behind the gap moves up, so that every row is found from its hash on.
+void RowTable::erase_at(std::size_t slot) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t gap = slot;
+  for (std::size_t i = (slot + 1) & mask; slots_[i] != nullptr; i = (i + 1) & mask) {
+    const std::size_t home = slots_[i]->hash & mask;
+    if (((i - home) & mask) < ((i - gap) & mask)) continue;  // its way does not pass the gap
+    slots_[gap] = slots_[i];
+    gap = i;
+  }
+  slots_[gap] = nullptr;
+  --count_;
+}
+
+Row* RowTable::make_row() {
+  if (free_.empty()) {
+    chunks_.push_back(std::make_unique<std::byte[]>(rows_a_chunk * row_bytes_ +
+                                                    std::max(ops_.align, alignof(Row))));
+    void* at = chunks_.back().get();
+    std::size_t room = rows_a_chunk * row_bytes_ + std::max(ops_.align, alignof(Row));
+    std::align(std::max(ops_.align, alignof(Row)), rows_a_chunk * row_bytes_, at, room);
+    for (std::size_t i = rows_a_chunk; i-- > 0;)
+      free_.push_back(static_cast<std::byte*>(at) + i * row_bytes_);
+  }
+  void* memory = free_.back();
+  free_.pop_back();
+  Row* row = new (memory) Row();
+  row->place = static_cast<std::byte*>(memory) + value_offset_;
+  return row;
+}
+
+void RowTable::free_row(Row* row) {
+  size_bytes_ -= bytes_of(*row);
+  if (row->present) ops_.destroy(row->place);
+  std::destroy_at(row);
+  free_.push_back(row);
+}
+
+void RowTable::grow() {
+  std::vector<Row*> old(slots_.size() * 2);
+  old.swap(slots_);
+  const std::size_t mask = slots_.size() - 1;
+  for (Row* row : old) {
+    if (row == nullptr) continue;
+    std::size_t i = row->hash & mask;
+    while (slots_[i] != nullptr) i = (i + 1) & mask;
+    slots_[i] = row;
+  }
+}
+
+}  // namespace weir::streams

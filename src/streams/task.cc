@@ -1,0 +1,241 @@
+#include "streams/task.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kafka/partitioner.h"
+#include "streams/names.h"
+
+namespace weir::streams {
+namespace {
+
+using detail::NodeIndex;
+using detail::NodeSpec;
+using detail::Role;
+
+/// The code of what a function throws; one that returns an error has its own.
+constexpr Errc function_failed = Errc::invalid_record;
+
+/// Ends the task from within its nodes.
+class TaskFailure : public std::exception {
+ public:
+  explicit TaskFailure(Error error) : error_(std::move(error)) {}
+  const Error& error() const { return error_; }
+  const char* what() const noexcept override { return error_.message().c_str(); }
+
+ private:
+  Error error_;
+};
+
+/// The error that a thrown thing is; what is meant to end the task goes on.
+Error error_of(std::exception_ptr thrown) {
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const TaskFailure&) {
+    throw;
+  } catch (const StateFailure&) {
+    throw;
+  } catch (const std::exception& e) {
+    return Error(function_failed, e.what());
+  } catch (...) {
+    return Error(function_failed, "something was thrown that is no std::exception");
+  }
+}
+
+}  // namespace
+
+Task::Task(TaskId id, const World& world, TaskOptions options)
+    : id_(id), world_(world), options_(std::move(options)), group_(options_.max_idle) {}
+Task::~Task() = default;
+
+Result<std::unique_ptr<Task>> Task::open(TaskId id, const World& world, TaskOptions options) {
+  const SubTopology& sub = world.plan.sub_topologies.at(static_cast<std::size_t>(id.sub_topology));
+  std::unique_ptr<Task> task(new Task(id, world, std::move(options)));
+  auto state = TaskState::open(world.graph, sub.stores, world.database);
+  if (!state) return fail(state.error());
+  task->state_ = *std::move(state);
+  task->make_nodes(sub);
+  task->begin_at(task->state_->input_offsets());
+  return task;
+}
+
+void Task::make_nodes(const SubTopology& sub) {
+  for (const NodeIndex i : sub.nodes) nodes_[i] = world_.graph.nodes()[i].prototype->clone();
+  for (const NodeIndex i : sub.nodes)
+    for (const NodeIndex child : world_.graph.nodes()[i].children)
+      nodes_[i]->add_child(*nodes_.at(child));
+  for (const NodeIndex i : sub.nodes) nodes_[i]->open(*this, world_.graph.nodes()[i]);
+  for (const NodeIndex i : sub.sources) {
+    const std::string topic = topic_of(world_.graph, world_.graph.nodes()[i]);
+    if (id_.partition < world_.plan.partitions.at(topic))
+      group_.add_partition({topic, id_.partition}, static_cast<detail::SourceNode&>(*nodes_.at(i)));
+  }
+}
+
+std::vector<TopicPartition> Task::inputs() const {
+  std::vector<TopicPartition> out;
+  for (const auto& queue : group_.queues()) out.push_back(queue->partition());
+  return out;
+}
+
+void Task::begin_at(const InputOffsets& offsets, const std::map<std::string, std::int64_t>& times) {
+  for (const auto& [input, offset] : offsets)
+    if (RecordQueue* queue = group_.find(input)) queue->advance_to(offset);
+  for (const auto& [name, time] : times) {
+    std::int64_t& own = state_->operator_time(name);
+    own = std::max(own, time);
+  }
+}
+
+void Task::add(Batch batch) {
+  RecordQueue* queue = group_.find(batch.topic_partition());
+  check(queue != nullptr, "a task is given the batches of its inputs");
+  queue->add(std::move(batch));
+}
+
+Result<bool> Task::process(MonoTime now) {
+  RecordQueue* queue = group_.next(now);
+  if (queue == nullptr) return false;
+  counts_.enforced += group_.enforced() ? 1 : 0;
+  record_ = &queue->head();
+  const std::int64_t timestamp = queue->head_timestamp_ms();
+  origin_ = {.partition = &queue->partition(), .offset = record_->offset()};
+  stream_time_ms_ = std::max(stream_time_ms_, timestamp);
+  progress_ = true;
+  try {
+    queue->source().take(*record_, timestamp);
+  } catch (const TaskFailure& failure) {
+    return fail(failure.error());
+  } catch (const StateFailure& failure) {
+    return fail(failure.error());
+  }
+  record_ = nullptr;
+  queue->pop();
+  state_->settle();
+  ++counts_.processed;
+  return true;
+}
+
+Result<Task::Commit> Task::begin_commit() {
+  Commit commit;
+  for (const auto& queue : group_.queues()) commit.offsets[queue->partition()] = queue->position();
+  try {
+    state_->write_changes([&](const std::string& store, const ChangelogRecord& record) {
+      if (!world_.graph.find_store(store)->source_topic.empty()) return;
+      const std::string topic = changelog_topic(world_.graph.name(), store);
+      const auto sent = world_.outputs.send({.topic = topic,
+                                             .partition = id_.partition,
+                                             .key = record.key,
+                                             .value = record.value,
+                                             .timestamp_ms = record.timestamp_ms,
+                                             .headers = {}});
+      if (!sent) throw TaskFailure(sent.error());
+    });
+  } catch (const TaskFailure& failure) {
+    return fail(failure.error());
+  } catch (const StateFailure& failure) {
+    return fail(failure.error());
+  }
+  commit.times = state_->operator_times();
+  return commit;
+}
+
+Result<void> Task::committed(const std::map<std::string, std::int64_t>& changelogs) {
+  InputOffsets inputs;
+  for (const auto& queue : group_.queues()) inputs[queue->partition()] = queue->position();
+  if (auto done = state_->committed(changelogs, inputs); !done) return done;
+  progress_ = false;
+  state_->shrink_to(options_.cache_bytes);
+  return {};
+}
+
+detail::KeyValueState& Task::key_value_state(std::string_view store) {
+  return state_->key_value(store);
+}
+detail::WindowState& Task::window_state(std::string_view store) { return state_->window(store); }
+std::int64_t& Task::operator_time(const std::string& name) { return state_->operator_time(name); }
+
+void Task::failed(const detail::Node& node, const Error& error) {
+  ++counts_.failed;
+  judge(node, options_.on_failure, error);
+}
+
+void Task::failed(const detail::Node& node, std::exception_ptr thrown) {
+  failed(node, error_of(std::move(thrown)));
+}
+
+void Task::undecodable(const detail::Node& node, const Error& error) {
+  ++counts_.undecodable;
+  judge(node, options_.on_undecodable, error);
+}
+
+void Task::judge(const detail::Node& node, OnError policy, const Error& error) {
+  switch (policy) {
+    case OnError::skip: return;
+    case OnError::dead_letter: return write_dead_letter(node, error);
+    case OnError::fail: break;
+  }
+  std::string place = node.spec().name;
+  if (origin_.partition != nullptr)
+    place += ", record " + origin_.partition->topic + "-" +
+             std::to_string(origin_.partition->partition) + " at offset " +
+             std::to_string(origin_.offset);
+  throw TaskFailure(Error(error.code(), place + ": " + error.message()));
+}
+
+void Task::write_dead_letter(const detail::Node& node, const Error& error) {
+  if (record_ == nullptr) return;
+  const std::string partition = std::to_string(origin_.partition->partition);
+  const std::string offset = std::to_string(origin_.offset);
+  const Header headers[] = {{"__streams.errors.exception", name_of(error.code())},
+                            {"__streams.errors.message", error.message()},
+                            {"__streams.errors.node", node.spec().name},
+                            {"__streams.errors.topic", origin_.partition->topic},
+                            {"__streams.errors.partition", partition},
+                            {"__streams.errors.offset", offset}};
+  const auto sent = world_.outputs.send({.topic = options_.dead_letters,
+                                         .partition = std::nullopt,
+                                         .key = record_->key(),
+                                         .value = record_->value(),
+                                         .timestamp_ms = record_->timestamp_ms(),
+                                         .origin_headers = &record_->headers(),
+                                         .headers = headers});
+  if (!sent) throw TaskFailure(sent.error());
+}
+
+void Task::dropped(const detail::Node& node, detail::Drop why) {
+  ++counts_.dropped[{node.spec().name, why}];
+}
+
+void Task::send(const detail::Node& sink, const Output& output) {
+  std::string internal;
+  std::string_view topic = output.topic;
+  if (sink.spec().repartition) {
+    internal = topic_of(world_.graph, sink.spec());
+    topic = internal;
+  }
+  std::optional<std::int32_t> partition = output.partition;
+  if (!partition && output.hash_key)
+    partition = kafka::partition_for_key(*output.hash_key, partitions_of(topic));
+  const auto sent =
+      world_.outputs.send({.topic = topic,
+                           .partition = partition,
+                           .key = output.key,
+                           .value = output.value,
+                           .timestamp_ms = output.timestamp_ms,
+                           .origin_headers = record_ != nullptr ? &record_->headers() : nullptr,
+                           .headers = output.headers});
+  if (!sent)
+    throw TaskFailure(Error(sent.error().code(), sink.spec().name + ": " + sent.error().message()));
+}
+
+std::int32_t Task::partitions_of(std::string_view topic) {
+  if (const auto known = world_.plan.partitions.find(std::string(topic));
+      known != world_.plan.partitions.end())
+    return known->second;
+  const auto count = world_.outputs.partitions_of(topic);
+  if (!count) throw TaskFailure(count.error());
+  return *count;
+}
+
+}  // namespace weir::streams

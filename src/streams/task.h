@@ -1,0 +1,144 @@
+// Task: one partition of one sub-topology at work: inputs in, records out, state between them.
+//
+//   restoring --begin()--> running --close--> gone          (a task that fails is gone as well)
+//
+// Pure: batches, ends and the time are told, what it writes goes to an Outputs. It does not commit
+// by itself: begin_commit() hands out what the commit has to say, committed() is told that it was
+// acknowledged, and in between nothing is processed. A task that fails, or whose commit fails, is
+// let go; another one begins where the database stands. Threads: one.
+#pragma once
+
+#include <weir/streams/detail/graph.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "state/database.h"
+#include "streams/partition_group.h"
+#include "streams/plan.h"
+#include "streams/task_state.h"
+
+namespace weir::streams {
+
+/// Where a task's records go.
+class Outputs {
+ public:
+  virtual ~Outputs() = default;
+  struct OutputRecord {
+    std::string_view topic;
+    std::optional<std::int32_t> partition;  // absent: as a record without a key
+    std::optional<std::string_view> key;
+    std::optional<std::string_view> value;
+    std::int64_t timestamp_ms = 0;
+    const HeaderRange* origin_headers = nullptr;  // first these, then
+    std::span<const Header> headers;
+  };
+  /// Copies. An error ends the task.
+  virtual Result<void> send(const OutputRecord& record) = 0;
+  /// Of a topic that is written to.
+  virtual Result<std::int32_t> partitions_of(std::string_view topic) = 0;
+};
+
+/// What becomes of a record that cannot be decoded, or whose function has failed.
+enum class OnError : std::uint8_t {
+  fail,         // the task ends, and with it the application's thread
+  dead_letter,  // the record is written to the stream of dead letters; its path ends there
+  skip,         // counted
+};
+
+struct TaskOptions {
+  /// As PartitionGroup; Kafka's max.task.idle.ms.
+  std::optional<Duration> max_idle = Duration(0);
+  OnError on_undecodable = OnError::fail;
+  OnError on_failure = OnError::fail;
+  std::string dead_letters = {};
+  /// Of clean rows and changes of all stores.
+  std::size_t cache_bytes = std::size_t{64} << 20U;
+};
+
+/// Counts since the task was made.
+struct TaskCounts {
+  std::uint64_t processed = 0;
+  std::uint64_t enforced = 0;  // went on while an input was empty
+  std::uint64_t undecodable = 0;
+  std::uint64_t failed = 0;
+  /// By name of node and reason.
+  std::map<std::pair<std::string, detail::Drop>, std::uint64_t> dropped;
+};
+
+class Task final : public detail::TaskContext {
+ public:
+  struct World {
+    const detail::Graph& graph;
+    const Plan& plan;
+    state::Database& database;
+    Outputs& outputs;
+  };
+  /// References of `world` outlive the task. Errc::damaged.
+  static Result<std::unique_ptr<Task>> open(TaskId id, const World& world, TaskOptions options);
+  ~Task() override;
+
+  TaskId id() const { return id_; }
+  std::vector<TopicPartition> inputs() const;
+  /// Where each input begins: as the last commit says. Times that a commit noted beside offsets.
+  void begin_at(const InputOffsets& offsets, const std::map<std::string, std::int64_t>& times = {});
+  TaskState& state() { return *state_; }
+  RecordQueue* queue(const TopicPartition& partition) { return group_.find(partition); }
+  PartitionGroup& group() { return group_; }
+
+  void add(Batch batch);
+  /// Processes the next record, if there is one that may be. False: there is none now. An error
+  /// ends the task: nothing of it may be committed.
+  Result<bool> process(MonoTime now);
+
+  struct Commit {
+    InputOffsets offsets;
+    std::map<std::string, std::int64_t> times;
+  };
+  /// Gives changelog records to the outputs. Whether there is anything to commit: progress().
+  Result<Commit> begin_commit();
+  /// `changelogs`: of each store that wrote, the offset behind its last record.
+  Result<void> committed(const std::map<std::string, std::int64_t>& changelogs);
+  /// Whether records were processed since the last commit.
+  bool progress() const { return progress_; }
+
+  std::int64_t stream_time_ms() const { return stream_time_ms_; }
+  const TaskCounts& counts() const { return counts_; }
+
+  detail::KeyValueState& key_value_state(std::string_view store) override;
+  detail::WindowState& window_state(std::string_view store) override;
+  std::int64_t& operator_time(const std::string& name) override;
+  void failed(const detail::Node& node, const Error& error) override;
+  void failed(const detail::Node& node, std::exception_ptr thrown) override;
+  void undecodable(const detail::Node& node, const Error& error) override;
+  void dropped(const detail::Node& node, detail::Drop why) override;
+  void send(const detail::Node& sink, const Output& output) override;
+  std::int32_t partitions_of(std::string_view topic) override;
+  const detail::Origin& origin() const override { return origin_; }
+
+ private:
+  Task(TaskId id, const World& world, TaskOptions options);
+  void make_nodes(const SubTopology& sub);
+  void write_dead_letter(const detail::Node& node, const Error& error);
+  void judge(const detail::Node& node, OnError policy, const Error& error);
+
+  const TaskId id_;
+  const World world_;
+  const TaskOptions options_;
+  std::unique_ptr<TaskState> state_;
+  std::map<detail::NodeIndex, std::unique_ptr<detail::Node>> nodes_;
+  PartitionGroup group_;
+  detail::Origin origin_;
+  const RecordView* record_ = nullptr;  // that is being processed
+  std::int64_t stream_time_ms_ = -1;
+  bool progress_ = false;
+  TaskCounts counts_;
+};
+
+}  // namespace weir::streams

@@ -1,0 +1,215 @@
+#include "streams/task_state.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "streams/key_value_state.h"
+#include "streams/limits.h"
+#include "streams/window_state.h"
+
+namespace weir::streams {
+namespace {
+
+constexpr std::uint16_t known_number = 0;
+constexpr std::size_t number_bytes = sizeof(std::uint16_t);
+
+std::string prefix_of(std::uint16_t number) {
+  std::string out;
+  append_be<std::uint16_t>(out, number);
+  return out;
+}
+
+/// Key of what is known about the stores.
+std::string known_key(char kind, std::string_view name) {
+  return prefix_of(known_number).append(1, kind).append(name);
+}
+
+std::string input_key(const TopicPartition& input) {
+  std::string out = known_key('i', input.topic);
+  out.push_back('\0');
+  append_be<std::int32_t>(out, input.partition);
+  return out;
+}
+
+std::string number(std::int64_t value) {
+  std::string out;
+  append_be<std::int64_t>(out, value);
+  return out;
+}
+
+}  // namespace
+
+TaskState::TaskState(const detail::Graph& graph, state::Database& database)
+    : graph_(graph), database_(database) {}
+TaskState::~TaskState() = default;
+
+Result<std::unique_ptr<TaskState>> TaskState::open(const detail::Graph& graph,
+                                                   const std::vector<std::string>& stores,
+                                                   state::Database& database) {
+  std::unique_ptr<TaskState> out(new TaskState(graph, database));
+  if (auto read = out->read_known(); !read) return fail(read.error());
+  for (const std::string& store : stores)
+    if (auto opened = out->open_store(store); !opened) return fail(opened.error());
+  return out;
+}
+
+Result<void> TaskState::read_known() {
+  const auto corrupt = [](std::string_view what) {
+    return fail(Errc::damaged, "local state: " + std::string(what) +
+                                   " cannot be read; remove the folder of this task, it is "
+                                   "restored from the changelogs");
+  };
+  const state::PrefixRange known(prefix_of(known_number));
+  const auto cursor = database_.scan(known.range());
+  for (; cursor->valid(); cursor->next()) {
+    std::string_view key = cursor->key().substr(number_bytes);
+    if (key.empty()) return corrupt("an entry without a name");
+    const char kind = key.front();
+    key.remove_prefix(1);
+    const std::string_view value = cursor->value();
+    if (value.size() != (kind == 's' ? sizeof(std::uint16_t) : sizeof(std::int64_t)))
+      return corrupt(key);
+    switch (kind) {
+      case 's': numbers_[std::string(key)] = load_be<std::uint16_t>(value.data()); break;
+      case 'c': changelog_offsets_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
+      case 't': times_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
+      case 'i': {
+        if (key.size() < 1 + sizeof(std::int32_t)) return corrupt(key);
+        const std::size_t name = key.size() - 1 - sizeof(std::int32_t);
+        inputs_[{std::string(key.substr(0, name)), load_be<std::int32_t>(key.data() + name + 1)}] =
+            load_be<std::int64_t>(value.data());
+        break;
+      }
+      default: return corrupt(key);
+    }
+  }
+  return cursor->status();
+}
+
+Result<std::uint16_t> TaskState::number_of(const std::string& name) {
+  if (const auto known = numbers_.find(name); known != numbers_.end()) return known->second;
+  std::uint16_t number = known_number;
+  for (const auto& [other, taken] : numbers_) number = std::max(number, taken);
+  if (number == std::numeric_limits<std::uint16_t>::max())
+    return fail(Errc::limit_exceeded, "local state: no number is left for the store " + name);
+  ++number;
+  state::Batch batch;
+  std::string bytes;
+  append_be<std::uint16_t>(bytes, number);
+  batch.put(known_key('s', name), bytes);
+  if (auto written = database_.write(batch); !written) return fail(written.error());
+  numbers_[name] = number;
+  return number;
+}
+
+Result<void> TaskState::open_store(const std::string& name) {
+  if (stores_.size() >= limits::stores)
+    return fail(Errc::limit_exceeded,
+                "a task has more than " + std::to_string(limits::stores) + " stores");
+  const detail::StoreSpec* spec = graph_.find_store(name);
+  check(spec != nullptr, "a task's stores are its graph's");
+  const auto number = number_of(name);
+  if (!number) return fail(number.error());
+  Store store;
+  if (spec->windows) {
+    auto made = std::make_unique<WindowStore>(*spec, prefix_of(*number), database_);
+    store.window = made.get();
+    store.state = std::move(made);
+  } else {
+    auto made = std::make_unique<KeyValueStore>(*spec, prefix_of(*number), database_);
+    store.key_value = made.get();
+    store.state = std::move(made);
+  }
+  stores_.emplace(name, std::move(store));
+  return {};
+}
+
+TaskState::Store& TaskState::find(std::string_view store) {
+  const auto found = stores_.find(store);
+  check(found != stores_.end(), "a node uses the stores of its spec");
+  return found->second;
+}
+
+detail::KeyValueState& TaskState::key_value(std::string_view store) {
+  Store& found = find(store);
+  check(found.key_value != nullptr, "a node takes a store for what it is");
+  return *found.key_value;
+}
+
+detail::WindowState& TaskState::window(std::string_view store) {
+  Store& found = find(store);
+  check(found.window != nullptr, "a node takes a store for what it is");
+  return *found.window;
+}
+
+std::int64_t& TaskState::operator_time(const std::string& name) {
+  return times_.try_emplace(name, -1).first->second;
+}
+
+std::optional<std::int64_t> TaskState::changelog_offset(const std::string& store) const {
+  const auto found = changelog_offsets_.find(store);
+  return found == changelog_offsets_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void TaskState::write_changes(const Log& log) {
+  batch_.clear();
+  for (auto& [name, store] : stores_)
+    store.state->write_changes(
+        [&, &store_name = name](const ChangelogRecord& record) { log(store_name, record); },
+        batch_);
+}
+
+Result<void> TaskState::committed(const std::map<std::string, std::int64_t>& changelogs,
+                                  const InputOffsets& inputs) {
+  for (const auto& [store, offset] : changelogs) {
+    changelog_offsets_[store] = offset;
+    batch_.put(known_key('c', store), number(offset));
+  }
+  for (const auto& [input, offset] : inputs) {
+    inputs_[input] = offset;
+    batch_.put(input_key(input), number(offset));
+  }
+  for (const auto& [name, time] : times_) batch_.put(known_key('t', name), number(time));
+  if (auto written = database_.write(batch_); !written) return written;
+  batch_.clear();
+  for (auto& [name, store] : stores_) store.state->committed();
+  return {};
+}
+
+Result<void> TaskState::restore(const std::string& store,
+                                const std::vector<ChangelogRecord>& records,
+                                std::int64_t next_offset) {
+  batch_.clear();
+  const Store& into = find(store);
+  for (const ChangelogRecord& record : records) into.state->restore(record, batch_);
+  batch_.put(known_key('c', store), number(next_offset));
+  if (auto written = database_.write(batch_); !written) return written;
+  changelog_offsets_[store] = next_offset;
+  batch_.clear();
+  return {};
+}
+
+void TaskState::settle() {
+  for (auto& [name, store] : stores_) store.state->settle();
+}
+
+void TaskState::shrink_to(std::size_t bytes) {
+  if (size_bytes() <= bytes || stores_.empty()) return;
+  const std::size_t each = bytes / stores_.size();
+  for (auto& [name, store] : stores_) store.state->shrink_to(each);
+}
+
+bool TaskState::has_changes() const {
+  return std::ranges::any_of(
+      stores_, [](const auto& store) { return store.second.state->dirty_rows() > 0; });
+}
+
+std::size_t TaskState::size_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [name, store] : stores_) bytes += store.state->size_bytes();
+  return bytes;
+}
+
+}  // namespace weir::streams

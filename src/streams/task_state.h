@@ -1,0 +1,129 @@
+// TaskState: all stores of a task, their caches in front of one database.
+//
+// Keys of the database, numbers big-endian so that they sort (docs/formats/state.md):
+//
+//   0000 's' STORE            -> u16   the number of a store
+//   0000 'c' STORE            -> i64   the offset behind which its changelog is not in yet
+//   0000 'i' TOPIC 00 i32     -> i64   the offset of the next input record
+//   0000 't' OPERATOR         -> i64   the operator's time
+//   NNNN key                  -> i64 timestamp, value      of a key-value store
+//   NNNN i64 start, key       -> i64 timestamp, value      of a window store
+//
+// A commit goes so: write_changes() says what the changelogs get and gathers the batch; once the
+// transaction is committed, committed() lets the batch into the database. In between nothing may be
+// processed. A task that is abandoned lets go of its TaskState and makes another one of the same
+// database. Threads: the task's.
+#pragma once
+
+#include <weir/streams/detail/graph.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "state/database.h"
+
+namespace weir::streams {
+
+/// What nodes throw when state is not to be had; ends the task.
+class StateFailure : public std::exception {
+ public:
+  explicit StateFailure(Error error) : error_(std::move(error)) {}
+  const Error& error() const { return error_; }
+  const char* what() const noexcept override { return error_.message().c_str(); }
+
+ private:
+  Error error_;
+};
+
+/// One record for a store's changelog.
+struct ChangelogRecord {
+  std::string_view key;
+  std::optional<std::string_view> value;  // absent: a tombstone
+  std::int64_t timestamp_ms = 0;
+};
+
+/// What there is to do with each store, of either kind.
+class StoreState {
+ public:
+  using Log = std::function<void(const ChangelogRecord&)>;
+  virtual ~StoreState() = default;
+  /// Tells `log` of every change since the last commit, in the order of the changes, and adds them
+  /// to `batch`.
+  virtual void write_changes(const Log& log, state::Batch& batch) = 0;
+  virtual void committed() = 0;
+  /// After each record.
+  virtual void settle() = 0;
+  virtual void shrink_to(std::size_t bytes) = 0;
+  virtual std::size_t dirty_rows() const = 0;
+  virtual std::size_t size_bytes() const = 0;
+  /// A record of the changelog becomes a part of `batch`. False: it has no valid key.
+  virtual bool restore(const ChangelogRecord& record, state::Batch& batch) const = 0;
+};
+
+using InputOffsets = std::map<TopicPartition, std::int64_t>;
+
+class TaskState {
+ public:
+  /// Reads what the database knows of stores, offsets and times. Errc::damaged.
+  static Result<std::unique_ptr<TaskState>> open(const detail::Graph& graph,
+                                                 const std::vector<std::string>& stores,
+                                                 state::Database& database);
+  ~TaskState();
+
+  detail::KeyValueState& key_value(std::string_view store);
+  detail::WindowState& window(std::string_view store);
+  std::int64_t& operator_time(const std::string& name);
+  const std::map<std::string, std::int64_t>& operator_times() const { return times_; }
+  /// As of the last commit that the database knows; empty before the first.
+  const InputOffsets& input_offsets() const { return inputs_; }
+  /// Behind what is in the database; absent: nothing is.
+  std::optional<std::int64_t> changelog_offset(const std::string& store) const;
+
+  using Log = std::function<void(const std::string& store, const ChangelogRecord&)>;
+  /// Throws StateFailure.
+  void write_changes(const Log& log);
+  /// `changelogs`: of each store that wrote, the offset behind its last record.
+  Result<void> committed(const std::map<std::string, std::int64_t>& changelogs,
+                         const InputOffsets& inputs);
+
+  /// Records of a changelog, in their order; what is known is true up to `next_offset` then.
+  Result<void> restore(const std::string& store, const std::vector<ChangelogRecord>& records,
+                       std::int64_t next_offset);
+
+  void settle();
+  /// Keeps clean rows of about so many bytes in all.
+  void shrink_to(std::size_t bytes);
+  bool has_changes() const;
+  std::size_t size_bytes() const;
+
+ private:
+  struct Store {
+    std::unique_ptr<StoreState> state;
+    detail::KeyValueState* key_value = nullptr;
+    detail::WindowState* window = nullptr;
+    std::optional<std::int64_t> changelog_offset;
+  };
+  TaskState(const detail::Graph& graph, state::Database& database);
+  Result<void> read_known();
+  Result<void> open_store(const std::string& name);
+  Result<std::uint16_t> number_of(const std::string& name);
+  Store& find(std::string_view store);
+
+  const detail::Graph& graph_;
+  state::Database& database_;
+  std::map<std::string, Store, std::less<>> stores_;
+  std::map<std::string, std::uint16_t> numbers_;
+  std::map<std::string, std::int64_t> changelog_offsets_;
+  std::map<std::string, std::int64_t> times_;
+  InputOffsets inputs_;
+  state::Batch batch_;
+};
+
+}  // namespace weir::streams
