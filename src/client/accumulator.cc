@@ -21,7 +21,7 @@ Accumulator::Accumulator(const ProducerOptions& options, const Clock& clock, std
                          std::function<void()> wake)
     : options_(options), clock_(clock), wall_time_(clock), wake_(std::move(wake)), rng_(seed) {}
 
-Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback& done) {
+Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback& done, Room room) {
   Result<void> result;
   bool wake = false;
   {
@@ -38,8 +38,9 @@ Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback&
       piece.headers = header_scratch_;
     }
     TopicQueue& topic = topic_queue(record.topic);
-    result = topic.partitions.empty() ? wait_for_topic(topic, piece, done)
-                                      : place(topic, piece, done, false, 0);
+    const bool may_exceed = room == Room::beyond;
+    result = topic.partitions.empty() ? wait_for_topic(topic, piece, done, may_exceed)
+                                      : place(topic, piece, done, may_exceed, 0);
     wake = std::exchange(wake_needed_, false) && !std::exchange(woken_, true);
   }
   if (wake) wake_();
@@ -143,7 +144,7 @@ Result<void> Accumulator::place(TopicQueue& topic, const Piece& piece, DeliveryC
 }
 
 Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
-                                         DeliveryCallback& done) {
+                                         DeliveryCallback& done, bool may_exceed) {
   WaitingRecord record{
       .id = 0,
       .deadline = clock_.now() + std::min(options_.max_block, options_.delivery_timeout),
@@ -165,7 +166,7 @@ Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
     return fail(Errc::message_too_large,
                 fmt::format("{}: a record of {} bytes, at most {} (max_request_bytes)", topic.name,
                             record.charge, options_.max_request_bytes));
-  if (!has_room(record.charge))
+  if (!may_exceed && !has_room(record.charge))
     return fail(Errc::queue_full,
                 fmt::format("{}: not known yet, and no room for more records", topic.name));
   used_ += record.charge;

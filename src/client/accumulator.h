@@ -29,9 +29,13 @@ class Accumulator {
   Accumulator(const ProducerOptions& options, const Clock& clock, std::uint64_t seed,
               std::function<void()> wake);
 
+  /// Whether a record may take more than `buffer_bytes`: `beyond` is for a caller that has its own
+  /// bound and must not be refused in the middle of what it does.
+  enum class Room : std::uint8_t { bounded, beyond };
   /// Copies a record in. queue_full: no room now; message_too_large, invalid_argument; the error
   /// given to close(). `done` is taken only if the record is.
-  Result<void> append(const ProducerRecord& record, DeliveryCallback& done);
+  Result<void> append(const ProducerRecord& record, DeliveryCallback& done,
+                      Room room = Room::bounded);
   /// Waits until there may be room for a record again, or for `timeout`.
   void wait_for_room(std::chrono::nanoseconds timeout);
   std::size_t used_bytes() const;
@@ -120,7 +124,8 @@ class Accumulator {
   TopicQueue& topic_queue(std::string_view name);
   Result<void> place(TopicQueue& topic, const Piece& piece, DeliveryCallback& done, bool may_exceed,
                      std::uint64_t inherited_id);
-  Result<void> wait_for_topic(TopicQueue& topic, const Piece& piece, DeliveryCallback& done);
+  Result<void> wait_for_topic(TopicQueue& topic, const Piece& piece, DeliveryCallback& done,
+                              bool may_exceed);
   Result<std::size_t> choose_partition(TopicQueue& topic, const Piece& piece);
   void change_sticky(TopicQueue& topic);
   bool has_room(std::size_t charge);

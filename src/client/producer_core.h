@@ -51,6 +51,10 @@ class ProducerCore {
   Result<void> send(const ProducerRecord& record, DeliveryCallback done = {}) {
     return accumulator_.append(record, done);
   }
+  /// As send(), whether or not there is room: see Accumulator::Room.
+  Result<void> send_beyond(const ProducerRecord& record, DeliveryCallback done = {}) {
+    return accumulator_.append(record, done, Accumulator::Room::beyond);
+  }
   Accumulator& accumulator() { return accumulator_; }
   /// `done` gets the first failure of a record without callback since the last flush.
   void flush(std::move_only_function<void(Result<void>)> done);

@@ -41,7 +41,7 @@ class RecordQueue {
   std::int64_t head_timestamp_ms() const { return head_timestamp_ms_; }
   void pop();
 
-  /// The offset of the next record to process.
+  /// The offset of the next record to process; -1: not known yet.
   std::int64_t position() const { return position_; }
   /// Nothing before `offset` will come any more (control batches, aborted records).
   void advance_to(std::int64_t offset);
@@ -64,7 +64,7 @@ class RecordQueue {
   std::deque<Batch> batches_;
   Batch::Iterator at_;  // in the first batch
   std::int64_t head_timestamp_ms_ = -1;
-  std::int64_t position_ = 0;
+  std::int64_t position_ = -1;
   std::int64_t time_ms_ = -1;
   std::int64_t records_ = 0;
   std::int64_t skipped_ = 0;

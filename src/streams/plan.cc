@@ -99,18 +99,19 @@ class Resolver {
  private:
   Result<void> take_external() {
     std::string missing;
-    for (const SubTopology& sub : subs_)
-      for (const std::string& topic : sub.source_topics) {
-        if (internal_.contains(topic)) continue;
-        const auto found = external_.find(topic);
-        if (found != external_.end())
-          counts_[topic] = found->second;
-        else if (missing.find(topic) == std::string::npos)
-          missing += (missing.empty() ? "" : ", ") + topic;
-      }
+    std::set<std::string> named;
+    for (const NodeSpec& node : graph_.nodes())
+      if (!node.topic.empty()) named.insert(node.topic);
+    for (const std::string& topic : named) {
+      const auto found = external_.find(topic);
+      if (found != external_.end())
+        counts_[topic] = found->second;
+      else
+        missing += (missing.empty() ? "" : ", ") + topic;
+    }
     if (missing.empty()) return {};
     return fail(Errc::unknown_topic_or_partition,
-                graph_.name() + " reads topics that do not exist: " + missing +
+                graph_.name() + " reads or writes topics that do not exist: " + missing +
                     "; create them before the application starts");
   }
 

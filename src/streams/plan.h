@@ -48,16 +48,16 @@ struct Plan {
   std::vector<SubTopology> sub_topologies;
   /// Of each sub-topology.
   std::vector<std::int32_t> tasks;
-  /// Of all source topics, those between sub-topologies included.
+  /// Of all topics that are read or written, those between sub-topologies included.
   PartitionCounts partitions;
   /// To be made if they are missing: repartitions and changelogs.
   PartitionCounts repartitions;
   PartitionCounts changelogs;
 };
 
-/// `external` has every topic that exists; those that the topology reads must be among it, else
-/// Errc::unknown_topic_or_partition with all that are missing. Errc::invalid_partitions: streams
-/// that meet in a join have different numbers of partitions; the message names both.
+/// `external` has every topic that exists; those that the topology reads or writes must be among
+/// it, else Errc::unknown_topic_or_partition with all that are missing. Errc::invalid_partitions:
+/// streams that meet in a join have different numbers of partitions; the message names both.
 Result<Plan> plan(const detail::Graph& graph, const PartitionCounts& external);
 
 }  // namespace weir::streams

@@ -72,6 +72,10 @@ void Task::make_nodes(const SubTopology& sub) {
   }
 }
 
+const std::vector<std::string>& Task::stores() const {
+  return world_.plan.sub_topologies[static_cast<std::size_t>(id_.sub_topology)].stores;
+}
+
 std::vector<TopicPartition> Task::inputs() const {
   std::vector<TopicPartition> out;
   for (const auto& queue : group_.queues()) out.push_back(queue->partition());
@@ -87,10 +91,23 @@ void Task::begin_at(const InputOffsets& offsets, const std::map<std::string, std
   }
 }
 
-void Task::add(Batch batch) {
+/// What its nodes throw to end it, as an error.
+template <class Work>
+Result<void> Task::guarded(Work work) {
+  try {
+    work();
+    return {};
+  } catch (const TaskFailure& failure) {
+    return fail(failure.error());
+  } catch (const StateFailure& failure) {
+    return fail(failure.error());
+  }
+}
+
+Result<void> Task::add(Batch batch) {
   RecordQueue* queue = group_.find(batch.topic_partition());
   check(queue != nullptr, "a task is given the batches of its inputs");
-  queue->add(std::move(batch));
+  return guarded([&] { queue->add(std::move(batch)); });
 }
 
 Result<bool> Task::process(MonoTime now) {
@@ -102,15 +119,12 @@ Result<bool> Task::process(MonoTime now) {
   origin_ = {.partition = &queue->partition(), .offset = record_->offset()};
   stream_time_ms_ = std::max(stream_time_ms_, timestamp);
   progress_ = true;
-  try {
+  const auto done = guarded([&] {
     queue->source().take(*record_, timestamp);
-  } catch (const TaskFailure& failure) {
-    return fail(failure.error());
-  } catch (const StateFailure& failure) {
-    return fail(failure.error());
-  }
-  record_ = nullptr;
-  queue->pop();
+    record_ = nullptr;
+    queue->pop();
+  });
+  if (!done) return fail(done.error());
   state_->settle();
   ++counts_.processed;
   return true;
@@ -118,8 +132,8 @@ Result<bool> Task::process(MonoTime now) {
 
 Result<Task::Commit> Task::begin_commit() {
   Commit commit;
-  for (const auto& queue : group_.queues()) commit.offsets[queue->partition()] = queue->position();
-  try {
+  commit.offsets = positions();
+  const auto written = guarded([&] {
     state_->write_changes([&](const std::string& store, const ChangelogRecord& record) {
       if (!world_.graph.find_store(store)->source_topic.empty()) return;
       const std::string topic = changelog_topic(world_.graph.name(), store);
@@ -131,18 +145,26 @@ Result<Task::Commit> Task::begin_commit() {
                                              .headers = {}});
       if (!sent) throw TaskFailure(sent.error());
     });
-  } catch (const TaskFailure& failure) {
-    return fail(failure.error());
-  } catch (const StateFailure& failure) {
-    return fail(failure.error());
-  }
+  });
+  if (!written) return fail(written.error());
   commit.times = state_->operator_times();
   return commit;
 }
 
-Result<void> Task::committed(const std::map<std::string, std::int64_t>& changelogs) {
-  InputOffsets inputs;
-  for (const auto& queue : group_.queues()) inputs[queue->partition()] = queue->position();
+InputOffsets Task::positions() const {
+  InputOffsets out;
+  for (const auto& queue : group_.queues())
+    if (queue->position() >= 0) out[queue->partition()] = queue->position();
+  return out;
+}
+
+Result<void> Task::committed(std::map<std::string, std::int64_t> changelogs) {
+  const InputOffsets inputs = positions();
+  for (const std::string& store : stores())
+    // A table is a copy of its topic, up to what was processed.
+    if (const auto& topic = world_.graph.find_store(store)->source_topic; !topic.empty())
+      if (const auto at = inputs.find({topic, id_.partition}); at != inputs.end())
+        changelogs[store] = at->second;
   if (auto done = state_->committed(changelogs, inputs); !done) return done;
   progress_ = false;
   state_->shrink_to(options_.cache_bytes);
@@ -215,7 +237,8 @@ void Task::send(const detail::Node& sink, const Output& output) {
     topic = internal;
   }
   std::optional<std::int32_t> partition = output.partition;
-  if (!partition && output.hash_key)
+  // By the whole key it goes anyway.
+  if (!partition && output.hash_key && output.hash_key->size() != output.key->size())
     partition = kafka::partition_for_key(*output.hash_key, partitions_of(topic));
   const auto sent =
       world_.outputs.send({.topic = topic,

@@ -32,7 +32,7 @@ class Outputs {
   virtual ~Outputs() = default;
   struct OutputRecord {
     std::string_view topic;
-    std::optional<std::int32_t> partition;  // absent: as a record without a key
+    std::optional<std::int32_t> partition;  // absent: by murmur2 of the key, if there is one
     std::optional<std::string_view> key;
     std::optional<std::string_view> value;
     std::int64_t timestamp_ms = 0;
@@ -86,13 +86,15 @@ class Task final : public detail::TaskContext {
 
   TaskId id() const { return id_; }
   std::vector<TopicPartition> inputs() const;
+  const std::vector<std::string>& stores() const;
   /// Where each input begins: as the last commit says. Times that a commit noted beside offsets.
   void begin_at(const InputOffsets& offsets, const std::map<std::string, std::int64_t>& times = {});
   TaskState& state() { return *state_; }
   RecordQueue* queue(const TopicPartition& partition) { return group_.find(partition); }
   PartitionGroup& group() { return group_; }
 
-  void add(Batch batch);
+  /// An error of the topology's time extractor ends the task.
+  Result<void> add(Batch batch);
   /// Processes the next record, if there is one that may be. False: there is none now. An error
   /// ends the task: nothing of it may be committed.
   Result<bool> process(MonoTime now);
@@ -104,7 +106,7 @@ class Task final : public detail::TaskContext {
   /// Gives changelog records to the outputs. Whether there is anything to commit: progress().
   Result<Commit> begin_commit();
   /// `changelogs`: of each store that wrote, the offset behind its last record.
-  Result<void> committed(const std::map<std::string, std::int64_t>& changelogs);
+  Result<void> committed(std::map<std::string, std::int64_t> changelogs);
   /// Whether records were processed since the last commit.
   bool progress() const { return progress_; }
 
@@ -124,6 +126,9 @@ class Task final : public detail::TaskContext {
 
  private:
   Task(TaskId id, const World& world, TaskOptions options);
+  InputOffsets positions() const;
+  template <class Work>
+  Result<void> guarded(Work work);
   void make_nodes(const SubTopology& sub);
   void write_dead_letter(const detail::Node& node, const Error& error);
   void judge(const detail::Node& node, OnError policy, const Error& error);

@@ -164,8 +164,9 @@ void TaskState::write_changes(const Log& log) {
 Result<void> TaskState::committed(const std::map<std::string, std::int64_t>& changelogs,
                                   const InputOffsets& inputs) {
   for (const auto& [store, offset] : changelogs) {
-    changelog_offsets_[store] = offset;
-    batch_.put(known_key('c', store), number(offset));
+    std::int64_t& known = changelog_offsets_[store];
+    known = std::max(known, offset);
+    batch_.put(known_key('c', store), number(known));
   }
   for (const auto& [input, offset] : inputs) {
     inputs_[input] = offset;

@@ -151,7 +151,7 @@ struct TestDriver::Impl final : Outputs {
 
   Result<void> send(const OutputRecord& output) override {
     RawRecord record{.topic = std::string(output.topic),
-                     .partition = output.partition.value_or(0),
+                     .partition = output.partition,
                      .key = {},
                      .value = {},
                      .timestamp_ms = output.timestamp_ms,
@@ -159,6 +159,10 @@ struct TestDriver::Impl final : Outputs {
     if (!topics.has(record.topic))
       return fail(Errc::unknown_topic_or_partition,
                   record.topic + ": the driver has no such topic; name it in partitions_of");
+    if (!record.partition)
+      record.partition =
+          output.key ? kafka::partition_for_key(*output.key, topics.partitions_of(record.topic))
+                     : 0;
     if (*record.partition < 0 || *record.partition >= topics.partitions_of(record.topic))
       return fail(Errc::invalid_partitions,
                   record.topic + " has no partition " + std::to_string(*record.partition));
@@ -208,7 +212,7 @@ struct TestDriver::Impl final : Outputs {
       auto& records = topics.partition(input);
       for (std::int64_t& next = fed[input]; next < static_cast<std::int64_t>(records.size());
            ++next)
-        task.add(batch_of(input, records[static_cast<std::size_t>(next)].record, next));
+        must_hold(task.add(batch_of(input, records[static_cast<std::size_t>(next)].record, next)));
     }
   }
 

@@ -1,0 +1,73 @@
+// Restorer: brings the local state of tasks up to the ends of their changelogs, beside whatever
+// else the thread does.
+//
+// The end is asked for once, of everything that is written, committed or not; reading goes up to it
+// with aborted records left out (KAFKA-10167). Whoever starts a restore has seen to it that the
+// transaction of the owner before is decided. One task after another.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/consumer_core.h"
+#include "streams/task.h"
+
+namespace weir::streams {
+
+/// Owner: a stream thread. Threads: the loop's.
+class Restorer {
+ public:
+  struct World {
+    io::Loop& loop;
+    client::Transport& transport;
+    Rng& rng;
+    client::ClusterOptions cluster;
+    const detail::Graph& graph;
+  };
+  Restorer(World world, const ConsumerOptions& options, Duration step_timeout);
+  ~Restorer();
+  Restorer(const Restorer&) = delete;
+
+  using Done = std::move_only_function<void(Result<void>)>;
+  /// `task` must live until `done` is called, or cancel(). A table that is a copy of its topic is
+  /// restored up to `committed`, which has the offset of the topic's partition.
+  void restore(Task& task, InputOffsets committed, Done done);
+  /// Nothing of this task is under way any more; its `done` is not called.
+  void cancel(const Task& task);
+  std::uint64_t records() const { return records_; }
+
+ private:
+  struct Part {
+    std::string store;
+    TopicPartition log;
+    std::optional<std::int64_t> end;  // absent: to be asked for
+  };
+  struct Job {
+    Task* task;
+    std::vector<Part> parts;  // the last one is next
+    Done done;
+  };
+
+  void begin();
+  void next_part();
+  void on_end(std::int64_t end);
+  void read();
+  void on_read(Result<std::vector<client::RawBatch>> raws);
+  Result<void> take(std::vector<client::RawBatch> raws);
+  void end(Result<void> outcome);
+
+  const World world_;
+  const Duration step_timeout_;
+  client::ConsumerCore consumer_;
+  std::deque<Job> jobs_;
+  std::uint64_t turn_ = 0;  // another one for each part: late answers are told by it
+  bool polling_ = false;
+  std::uint64_t records_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace weir::streams

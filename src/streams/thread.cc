@@ -1,0 +1,261 @@
+#include "streams/thread.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "streams/names.h"
+
+namespace weir::streams {
+namespace {
+
+constexpr Duration poll_wait = std::chrono::milliseconds(100);
+/// Records between two looks at the clock.
+constexpr int records_a_look = 64;
+
+}  // namespace
+
+StreamThread::StreamThread(World world, ThreadOptions options, Died died)
+    : world_(std::move(world)), options_(std::move(options)), died_(std::move(died)) {
+  for (const SubTopology& sub : world_.plan.sub_topologies) {
+    for (const std::string& topic : sub.source_topics)
+      for (std::int32_t p = 0; p < world_.plan.partitions.at(topic); ++p)
+        task_by_input_[{topic, p}] = TaskId{sub.id, p};
+    for (const std::string& store : sub.stores)
+      changelog_topics_.insert(changelog_topic(world_.graph.name(), store));
+  }
+}
+
+StreamThread::~StreamThread() {
+  *alive_ = false;
+  world_.loop.cancel(timer_);
+  let_go();
+}
+
+Result<void> StreamThread::start() {
+  ConsumerOptions consumer = options_.consumer;
+  consumer.isolation = exactly_once() ? Isolation::read_committed : Isolation::read_uncommitted;
+  consumer.auto_offset_reset = OffsetReset::earliest;
+  consumer.auto_commit_interval.reset();
+  consumer.observer = std::make_shared<RebalanceObserver>();  // that there is one: events are told
+  auto checked = client::checked(consumer);
+  if (!checked) return fail(checked.error());
+  auto protocol = client::GroupProtocol::open(checked->assignors, checked->rack);
+  if (!protocol) return fail(protocol.error());
+  if (auto producer = client::checked(options_.producer); !producer) return fail(producer.error());
+
+  consumer_ = std::make_unique<client::ConsumerCore>(world_.loop, world_.transport, world_.rng,
+                                                     world_.cluster, *checked);
+  group_ = std::make_unique<client::GroupCore>(*consumer_, world_.loop, world_.rng, *checked,
+                                               *std::move(protocol));
+  restorer_ = std::make_unique<Restorer>(
+      Restorer::World{world_.loop, world_.transport, world_.rng, world_.cluster, world_.graph},
+      *checked, options_.step_timeout);
+  std::set<std::string> topics;
+  for (const auto& [input, task] : task_by_input_) topics.insert(input.topic);
+  if (auto done = group_->subscribe({topics.begin(), topics.end()}); !done) return done;
+  last_commit_ = world_.loop.now();
+  open_producer();
+  step_soon();
+  return {};
+}
+
+void StreamThread::later(Duration delay, std::function<void()> task) {
+  world_.loop.call_after(delay, [alive = alive_, task = std::move(task)] {
+    if (*alive) task();
+  });
+}
+
+void StreamThread::step_soon() {
+  if (std::exchange(step_planned_, true)) return;
+  world_.loop.post([this, alive = alive_] {
+    if (!*alive) return;
+    step_planned_ = false;
+    step();
+  });
+}
+
+void StreamThread::plan_step(MonoTime when) {
+  if (timer_ != io::TimerId::none && timer_at_ <= when) return;
+  world_.loop.cancel(timer_);
+  timer_at_ = when;
+  timer_ = world_.loop.call_at(when, [this, alive = alive_] {
+    if (!*alive) return;
+    timer_ = io::TimerId::none;
+    step();
+  });
+}
+
+void StreamThread::step() {
+  if (phase_ == Phase::dead) return;
+  poll();
+  if (phase_ != Phase::running) return;
+  if (event_) return settle_event();
+  if (producer_ready_ && exactly_once() &&
+      producer_->transactions().state() == TransactionState::must_abort)
+    return recover(Error(Errc::transaction_abortable, "a record of the transaction was lost"));
+  const bool more = process_slice();
+  if (phase_ != Phase::running) return;
+  const bool progress = std::ranges::any_of(tasks_, [](const auto& owned) {
+    return owned.second.task != nullptr && owned.second.task->progress();
+  });
+  const MonoTime due = last_commit_ + options_.commit_interval;
+  if (progress && world_.loop.now() >= due) return commit({});
+  if (more)
+    step_soon();
+  else if (progress)
+    plan_step(due);
+}
+
+void StreamThread::poll() {
+  if (polling_ || group_ == nullptr || event_) return;
+  polling_ = true;
+  group_->poll(world_.loop.now() + poll_wait,
+               [this, alive = alive_](Result<client::Polled> polled) {
+                 if (!*alive || phase_ == Phase::dead) return;
+                 polling_ = false;
+                 on_polled(std::move(polled));
+               });
+}
+
+/// Inside the group's callback: batches are taken at once, because a seek may follow; what lets go
+/// of the group waits.
+void StreamThread::on_polled(Result<client::Polled> polled) {
+  if (!polled) {
+    last_error_ = polled.error().message();
+    if (polled.error().code() == Errc::queue_full || polled.error().retriable()) {
+      // Held by batches that wait in tasks, or it passes.
+      log_warn("streams", world_.graph.name() + ": " + last_error_);
+      return later(poll_wait, [this] { step_soon(); });
+    }
+    return later(Duration::zero(), [this, why = polled.error()] { die(why); });
+  }
+  if (polled->event)
+    event_ = std::move(polled->event);
+  else
+    take(std::move(polled->batches));
+  step_soon();
+}
+
+void StreamThread::take(std::vector<client::RawBatch> raws) {
+  auto opened = client::open_batches(std::move(raws), options_.consumer.check_crcs);
+  if (!opened.undone.empty()) consumer_->give_back(opened.undone);
+  std::optional<Error> wrong = opened.error;
+  for (Batch& batch : opened.batches) {
+    const auto id = task_of(batch.topic_partition());
+    const auto owned = id ? tasks_.find(*id) : tasks_.end();
+    // Of a task that begins anew: it is sought back before it runs.
+    if (owned == tasks_.end() || owned->second.state != Owned::State::running) continue;
+    if (auto added = owned->second.task->add(std::move(batch)); !added) wrong = added.error();
+  }
+  if (wrong) return later(Duration::zero(), [this, why = *wrong] { die(why); });
+  hold_back();
+}
+
+/// Pauses partitions of which enough waits, and takes up again those that have room.
+void StreamThread::hold_back() {
+  for (auto& [id, owned] : tasks_) {
+    if (owned.state != Owned::State::running) continue;
+    for (const auto& queue : owned.task->group().queues()) {
+      const bool full = queue->records() > options_.buffered_records;
+      if (!full && !owned.paused) continue;
+      owned.paused = owned.paused || full;
+      static_cast<void>(consumer_->set_paused({queue->partition()}, full));
+    }
+  }
+}
+
+/// What the last fetch knows of partitions that have nothing here.
+void StreamThread::look_at_ends(Task& task) {
+  for (const auto& queue : task.group().queues()) {
+    if (!queue->empty()) continue;
+    const auto place = consumer_->place_of(queue->partition());
+    if (!place) continue;
+    queue->advance_to(place->position);
+    if (const auto lag = consumer_->lag(queue->partition()))
+      task.group().set_end(*queue, place->position + *lag);
+  }
+}
+
+bool StreamThread::process_slice() {
+  if (!producer_ready_) return false;
+  const MonoTime begin = world_.loop.now();
+  // What is on its way is more than enough; acknowledgements wake the loop.
+  if (producer_->accumulator().used_bytes() > options_.producer.buffer_bytes / 2) {
+    plan_step(begin + std::chrono::milliseconds(1));
+    return false;
+  }
+  bool more = false;
+  const Duration share = options_.slice / std::max<std::size_t>(tasks_.size(), 1);
+  MonoTime now = begin;
+  for (auto& [id, owned] : tasks_) {
+    if (owned.state != Owned::State::running) continue;
+    Task& task = *owned.task;
+    look_at_ends(task);
+    const MonoTime turn = now;
+    for (bool progress = true; progress;) {
+      for (int i = 0; progress && i < records_a_look; ++i) {
+        const auto processed = task.process(now);
+        if (!processed) {
+          die(processed.error());
+          return false;
+        }
+        progress = *processed;
+        counts_.processed += progress ? 1 : 0;
+      }
+      now = world_.loop.now();
+      if (progress && now - turn >= share) {
+        more = true;
+        break;
+      }
+    }
+    if (const auto wake = task.group().wake_at()) plan_step(*wake);
+  }
+  hold_back();
+  return more;
+}
+
+Result<void> StreamThread::send(const OutputRecord& record) {
+  if (exactly_once() && !in_transaction_) {
+    if (auto begun = producer_->transactions().begin(); !begun) return begun;
+    in_transaction_ = true;
+  }
+  headers_.clear();
+  if (record.origin_headers != nullptr)
+    for (const Header header : *record.origin_headers) headers_.push_back(header);
+  headers_.insert(headers_.end(), record.headers.begin(), record.headers.end());
+  DeliveryCallback done;
+  if (record.partition && changelog_topics_.contains(record.topic)) {
+    std::int64_t* end = &changelog_ends_[{std::string(record.topic), *record.partition}];
+    done = [alive = alive_, end](const Result<RecordMetadata>& told) {
+      if (*alive && told && told->offset >= 0) *end = std::max(*end, told->offset + 1);
+    };
+  }
+  return producer_->send_beyond(
+      {.topic = record.topic,
+       .key = record.key,
+       .value = record.value,
+       .headers = headers_,
+       .partition = record.partition,
+       .timestamp = Timestamp(std::chrono::milliseconds(record.timestamp_ms))},
+      std::move(done));
+}
+
+Result<std::int32_t> StreamThread::partitions_of(std::string_view topic) {
+  return fail(Errc::unknown_topic_or_partition,
+              std::string(topic) + ": its number of partitions was not asked for at the start");
+}
+
+std::vector<TaskId> StreamThread::running_tasks() const {
+  std::vector<TaskId> out;
+  for (const auto& [id, owned] : tasks_)
+    if (owned.state == Owned::State::running) out.push_back(id);
+  return out;
+}
+
+bool StreamThread::restoring() const {
+  return std::ranges::any_of(
+      tasks_, [](const auto& task) { return task.second.state == Owned::State::restoring; });
+}
+
+}  // namespace weir::streams

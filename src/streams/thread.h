@@ -1,0 +1,197 @@
+// StreamThread: some tasks of an application, the consumer that feeds them, the producer that they
+// share, and the transactions that join the two.
+//
+//   starting ──> running <──> committing            stopping ──> dead
+//       ^           │  ^          │                     ^
+//       │           v  └──────────┤ (acknowledged)      │ from anywhere
+//       └────── recovering <──────┘ (refused, fenced)
+//
+// Everything happens on one loop, in slices: records are processed for a few milliseconds, then the
+// loop does its other work, so heartbeats and fetches go on beside them. With exactly-once what the
+// tasks read, keep and write is one transaction: output and changelog records and the offsets that
+// they came from are committed together, and only when that is acknowledged do the changes enter
+// the local stores. Whatever fails in between is as if it had not been: all tasks of the thread
+// begin again where the last commit left them.
+//
+// Tasks that come are opened one by one (offsets, then state, then the changelog's rest) while the
+// others go on.
+#pragma once
+
+#include <weir/streams/detail/graph.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/group_core.h"
+#include "client/producer_core.h"
+#include "streams/restorer.h"
+#include "streams/task.h"
+
+namespace weir::streams {
+
+enum class Guarantee : std::uint8_t {
+  exactly_once,   // transactions
+  at_least_once,  // after a failure some records are processed again
+};
+
+struct ThreadOptions {
+  /// Of this thread alone, and the same after a restart; exactly_once.
+  std::string transactional_id;
+  Guarantee guarantee = Guarantee::exactly_once;
+  Duration commit_interval = std::chrono::milliseconds(100);
+  TaskOptions task = {};
+  /// Group, session, fetch sizes; assignors. Isolation and reset policy are the thread's.
+  ConsumerOptions consumer = {};
+  ProducerOptions producer = {};
+  /// Records of one partition that wait in a task; above it the partition is paused.
+  std::int64_t buffered_records = 10'000;
+  /// For each step of a commit, or of the opening of a task.
+  Duration step_timeout = std::chrono::seconds(60);
+  /// How long records are processed before the loop goes on with other things.
+  Duration slice = std::chrono::milliseconds(2);
+};
+
+/// Where local state is. Owner: the application; shared by its threads, one task one thread.
+class TaskDatabases {
+ public:
+  virtual ~TaskDatabases() = default;
+  /// The same one as long as the process runs. Errc::locked, ….
+  virtual Result<state::Database*> open(TaskId task) = 0;
+};
+
+/// Owner: an application, or a simulated process. Threads: the loop's.
+class StreamThread final : private Outputs {
+ public:
+  enum class Phase : std::uint8_t {
+    starting,    // the producer is not ready
+    running,     // tasks process
+    committing,  // nothing is processed
+    recovering,  // the transaction is aborted, tasks begin again
+    stopping,    // the last commit, then it leaves the group
+    dead,
+  };
+  struct World {
+    io::Loop& loop;
+    client::Transport& transport;
+    Rng& rng;
+    client::ClusterOptions cluster;
+    const detail::Graph& graph;
+    const Plan& plan;
+    TaskDatabases& databases;
+  };
+  /// Called once, when it is dead by itself: why.
+  using Died = std::move_only_function<void(Error)>;
+
+  StreamThread(World world, ThreadOptions options, Died died);
+  ~StreamThread() override;
+  StreamThread(const StreamThread&) = delete;
+
+  /// Errc::invalid_setting: an option of the consumer or the producer is wrong.
+  Result<void> start();
+  /// Commits, leaves the group, and is dead then.
+  void stop(std::move_only_function<void()> done);
+
+  Phase phase() const { return phase_; }
+  /// For metrics and tests.
+  struct Counts {
+    std::uint64_t processed = 0;
+    std::uint64_t commits = 0;
+    std::uint64_t recoveries = 0;
+    std::uint64_t restored = 0;  // records of changelogs
+    std::uint64_t opened = 0;    // tasks
+  };
+  const Counts& counts() const { return counts_; }
+  /// Those that process, or could.
+  std::vector<TaskId> running_tasks() const;
+  bool restoring() const;
+  /// The last thing that went wrong, for people.
+  const std::string& last_error() const { return last_error_; }
+
+ private:
+  /// A task on its way, and then at work.
+  struct Owned {
+    enum class State : std::uint8_t { waiting, opening, restoring, running };
+    State state = State::waiting;
+    std::uint64_t attempt = 0;
+    std::unique_ptr<Task> task = {};
+    bool paused = false;  // some partition of it
+  };
+
+  // thread.cc: the loop.
+  void step();
+  void step_soon();
+  void plan_step(MonoTime when);
+  void poll();
+  void on_polled(Result<client::Polled> polled);
+  void take(std::vector<client::RawBatch> raws);
+  bool process_slice();
+  void hold_back();
+  void look_at_ends(Task& task);
+  Result<void> send(const OutputRecord& record) override;
+  Result<std::int32_t> partitions_of(std::string_view topic) override;
+  void later(Duration delay, std::function<void()> task);
+  MonoTime deadline() const { return world_.loop.now() + options_.step_timeout; }
+  bool exactly_once() const { return options_.guarantee == Guarantee::exactly_once; }
+
+  // thread_commit.cc: commits, and what becomes of one that fails.
+  void open_producer();
+  void commit(std::function<void()> then);
+  void commit_transaction(std::map<TopicPartition, OffsetAndMetadata> offsets);
+  void commit_at_least_once(std::map<TopicPartition, OffsetAndMetadata> offsets);
+  void end_transaction();
+  void committed();
+  void recover(const Error& why);
+  void abort_then_reset();
+  void new_producer();
+  void reset_tasks();
+  void die(const Error& why);
+  void let_go();
+
+  // thread_tasks.cc: tasks come and go.
+  void settle_event();
+  void on_revoked(std::vector<TopicPartition> partitions);
+  void take_up_tasks();
+  void open_next();
+  void open_task(TaskId id, std::uint64_t attempt, const client::CommittedOffsets& committed);
+  void restored(TaskId id, std::uint64_t attempt, const Result<void>& outcome);
+  std::optional<TaskId> task_of(const TopicPartition& partition) const;
+  std::vector<TopicPartition> inputs_of(TaskId id) const;
+  void finish_stop();
+
+  const World world_;
+  const ThreadOptions options_;
+  Died died_;
+  std::move_only_function<void()> stopped_;
+  Phase phase_ = Phase::starting;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  std::unique_ptr<client::ProducerCore> producer_;
+  std::unique_ptr<client::ConsumerCore> consumer_;
+  std::unique_ptr<client::GroupCore> group_;  // goes before the consumer
+  std::unique_ptr<Restorer> restorer_;
+
+  std::map<TaskId, Owned> tasks_;
+  std::uint64_t last_attempt_ = 0;
+  std::map<TopicPartition, TaskId> task_by_input_;  // of all tasks of the plan
+  std::optional<client::RebalanceEvent> event_;
+  bool polling_ = false;
+  bool step_planned_ = false;
+  io::TimerId timer_ = io::TimerId::none;
+  MonoTime timer_at_ = MonoTime::max();
+  bool in_transaction_ = false;
+  bool producer_ready_ = false;
+  MonoTime last_commit_{};
+  std::function<void()> after_commit_;
+  /// Behind the last record of each changelog partition that was written.
+  std::map<TopicPartition, std::int64_t> changelog_ends_;
+  std::set<std::string, std::less<>> changelog_topics_;
+  std::vector<Header> headers_;
+  Counts counts_;
+  std::string last_error_;
+};
+
+}  // namespace weir::streams
