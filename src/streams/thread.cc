@@ -253,6 +253,25 @@ std::vector<TaskId> StreamThread::running_tasks() const {
   return out;
 }
 
+bool StreamThread::idle() const {
+  if (phase_ != Phase::running || event_) return false;
+  return std::ranges::all_of(tasks_, [this](const auto& entry) {
+    const Owned& owned = entry.second;
+    if (owned.state != Owned::State::running || owned.task->progress()) return false;
+    return std::ranges::all_of(owned.task->group().queues(), [this](const auto& queue) {
+      return queue->empty() && consumer_->lag(queue->partition()) == 0;
+    });
+  });
+}
+
+std::uint64_t StreamThread::dropped() const {
+  std::uint64_t all = dropped_before_;
+  for (const auto& [id, owned] : tasks_)
+    if (owned.task != nullptr)
+      for (const auto& [why, count] : owned.task->counts().dropped) all += count;
+  return all;
+}
+
 bool StreamThread::restoring() const {
   return std::ranges::any_of(
       tasks_, [](const auto& task) { return task.second.state == Owned::State::restoring; });

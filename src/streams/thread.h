@@ -108,6 +108,10 @@ class StreamThread final : private Outputs {
   /// Those that process, or could.
   std::vector<TaskId> running_tasks() const;
   bool restoring() const;
+  /// As far as it knows: all its tasks run, nothing waits in them and nothing is to be committed.
+  bool idle() const;
+  /// Records that its tasks have dropped.
+  std::uint64_t dropped() const;
   /// The last thing that went wrong, for people.
   const std::string& last_error() const { return last_error_; }
 
@@ -191,6 +195,7 @@ class StreamThread final : private Outputs {
   std::set<std::string, std::less<>> changelog_topics_;
   std::vector<Header> headers_;
   Counts counts_;
+  std::uint64_t dropped_before_ = 0;  // by tasks that are gone
   std::string last_error_;
 };
 

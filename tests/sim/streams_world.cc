@@ -1,0 +1,615 @@
+#include "streams_world.h"
+
+#include <fmt/core.h>
+#include <weir/streams.h>
+
+#include <deque>
+#include <set>
+
+#include "base/check.h"
+#include "client/consumer_core.h"
+#include "kafka/partitioner.h"
+#include "native_clients.h"
+#include "streams/names.h"
+#include "streams/thread.h"
+
+namespace weir::tests {
+namespace {
+
+using namespace weir::streams;
+using Text = std::string;
+
+constexpr std::int32_t partitions = 2;  // of each topic
+constexpr int instances = 3;
+constexpr std::int64_t window_ms = 1000;
+constexpr std::int64_t grace_ms = 500;
+
+const Topic<Text, Text> input_topic{"in", &string_codec, &string_codec};
+const EntityTopic<Text, std::int64_t> counts_topic{"counts", &int64_codec, &string_codec};
+constexpr WindowedCodec<Text> window_codec(string_codec, std::chrono::milliseconds(window_ms));
+const EntityTopic<Windowed<Text>, std::int64_t> windows_topic{"windows", &int64_codec,
+                                                              &window_codec};
+
+/// Two ways from one input: counted by another key, behind a repartition; counted by key and
+/// window.
+Topology make_topology() {
+  Topology topology("app");
+  auto input = topology.stream(input_topic);
+  input.map_key([](const Text& value) { return value.substr(0, 1); }, "by-letter-key")
+      .group_by_key("by-letter")
+      .count("letters")
+      .to(counts_topic);
+  input.group_by_key()
+      .windowed(
+          tumbling(std::chrono::milliseconds(window_ms)).grace(std::chrono::milliseconds(grace_ms)))
+      .count("hits")
+      .to(windows_topic);
+  return topology;
+}
+
+/// The disk of an instance: it outlives the process, perhaps not as it was.
+class Disk final : public TaskDatabases {
+ public:
+  Result<state::Database*> open(TaskId task) override {
+    auto& database = now_[task];
+    if (database == nullptr) database = state::open_in_memory();
+    return database.get();
+  }
+  void lose() {
+    now_.clear();
+    before_.clear();
+  }
+  /// What a crash may bring back.
+  void keep() {
+    before_.clear();
+    for (const auto& [task, database] : now_) before_[task] = copy_of(*database);
+  }
+  bool go_back() {
+    if (before_.empty()) return false;
+    now_ = std::move(before_);
+    before_.clear();
+    return true;
+  }
+
+ private:
+  using Databases = std::map<TaskId, std::unique_ptr<state::Database>>;
+  static std::unique_ptr<state::Database> copy_of(const state::Database& from) {
+    auto to = state::open_in_memory();
+    state::Batch batch;
+    for (auto cursor = from.scan({}); cursor->valid(); cursor->next())
+      batch.put(cursor->key(), cursor->value());
+    check(to->write(batch).has_value(), "memory takes what memory had");
+    return to;
+  }
+  Databases now_;
+  Databases before_;
+};
+
+/// A loop that stands still while its process does.
+class StallingLoop final : public io::Loop {
+ public:
+  explicit StallingLoop(io::Loop& loop) : loop_(loop) {}
+  ~StallingLoop() override { *alive_ = false; }
+  const Clock& clock() const override { return loop_.clock(); }
+  void post(io::Task task) override {
+    loop_.post([this, alive = alive_, task = std::move(task)]() mutable {
+      if (*alive) run(io::TimerId::none, std::move(task));
+    });
+  }
+  io::TimerId call_at(MonoTime when, io::Task task) override {
+    const auto id = std::make_shared<io::TimerId>(io::TimerId::none);
+    *id = loop_.call_at(when, [this, alive = alive_, id, task = std::move(task)]() mutable {
+      if (*alive) run(*id, std::move(task));
+    });
+    return *id;
+  }
+  void cancel(io::TimerId id) override {
+    loop_.cancel(id);
+    if (id != io::TimerId::none)
+      std::erase_if(waiting_, [&](const auto& waiting) { return waiting.first == id; });
+  }
+
+  void stall() { stalled_ = true; }
+  void go_on() {
+    stalled_ = false;
+    while (!waiting_.empty()) {
+      auto [id, task] = std::move(waiting_.front());
+      waiting_.pop_front();
+      task();
+    }
+  }
+  bool stalled() const { return stalled_; }
+
+ private:
+  void run(io::TimerId id, io::Task task) {
+    if (stalled_)
+      waiting_.emplace_back(id, std::move(task));
+    else
+      task();
+  }
+  io::Loop& loop_;
+  bool stalled_ = false;
+  std::deque<std::pair<io::TimerId, io::Task>> waiting_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+struct Run {
+  explicit Run(World& machine)
+      : world(machine),
+        topology(make_topology()),
+        plan(streams::plan(topology.graph(),
+                           {{"in", partitions}, {"counts", partitions}, {"windows", partitions}})
+                 .value()) {}
+  World& world;
+  Topology topology;
+  Plan plan;
+  StreamResult result;
+};
+
+/// One instance of the application, and those that take its place when it is killed.
+class Instance {
+ public:
+  Instance(Run& run, int number)
+      : run_(run),
+        name_("instance " + std::to_string(number)),
+        id_("app-" + std::to_string(number)),
+        application_(run.world, name_) {}
+  ~Instance() {
+    note_counts();
+    thread_.reset();
+  }
+
+  void start() {
+    begin();
+    plan_mischief();
+  }
+  void finish() {
+    calm_ = true;
+    if (loop_ != nullptr && loop_->stalled()) loop_->go_on();
+  }
+  /// Nothing is left to do, as far as it knows.
+  bool idle() const { return thread_ != nullptr && !loop_->stalled() && thread_->idle(); }
+  std::set<TaskId> tasks() const {
+    if (thread_ == nullptr) return {};
+    const auto running = thread_->running_tasks();
+    return {running.begin(), running.end()};
+  }
+  void stop() {
+    thread_->stop([this] { stopped_ = true; });
+  }
+  bool stopped() const { return stopped_; }
+  std::string describe() const {
+    if (thread_ == nullptr) return name_ + " is away";
+    return fmt::format("{}: phase {}, {} tasks run, restoring {}, last error: {}", name_,
+                       static_cast<int>(thread_->phase()), thread_->running_tasks().size(),
+                       thread_->restoring(), thread_->last_error());
+  }
+
+ private:
+  ThreadOptions options() {
+    Rng& rng = application_.rng();
+    ThreadOptions options;
+    options.transactional_id = id_;
+    options.commit_interval = std::chrono::milliseconds(rng.between(10, 120));
+    options.step_timeout = 5s;
+    options.buffered_records = rng.between(1, 200);
+    options.producer = application_.producer();
+    options.task.cache_bytes = rng.below(5000);
+    ConsumerOptions& consumer = options.consumer;
+    consumer.group = "app";
+    consumer.fetch_max_wait = std::chrono::milliseconds(rng.below(100));
+    consumer.max_partition_fetch_bytes = static_cast<std::int32_t>(1 + rng.below(3000));
+    consumer.max_poll_bytes = 1 + rng.below(3000);
+    consumer.prefetch_bytes = 20'000 + rng.below(50'000);
+    consumer.request_timeout =
+        std::chrono::duration_cast<std::chrono::milliseconds>(run_.world.patience) + 1s;
+    consumer.session_timeout = 500ms;
+    consumer.heartbeat_interval = std::chrono::milliseconds(rng.between(50, 150));
+    consumer.max_poll_interval = 2s;
+    consumer.assignors = {cooperative_sticky_assignor()};
+    return options;
+  }
+
+  void begin() {
+    application_.trace("begins");
+    loop_ = std::make_unique<StallingLoop>(application_.loop());
+    thread_ = std::make_unique<StreamThread>(
+        StreamThread::World{*loop_, application_.transport(), application_.rng(),
+                            application_.cluster(), run_.topology.graph(), run_.plan, disk_},
+        options(), [this](const Error& why) { on_died(why); });
+    if (auto started = thread_->start(); !started)
+      run_.world.anomaly("lawful-answer: a stream thread cannot start: " +
+                         started.error().message());
+  }
+
+  /// Nothing that happens to a broker or a member ends a thread.
+  void on_died(const Error& why) {
+    run_.world.anomaly(fmt::format("lawful-answer: {} has died: {}: {}", name_,
+                                   weir::name_of(why.code()), why.message()));
+    application_.later(10ms, [this] {
+      end();
+      begin();
+    });
+  }
+
+  void end() {
+    note_counts();
+    thread_.reset();
+    loop_.reset();
+  }
+  void note_counts() {
+    if (thread_ == nullptr) return;
+    const auto& counts = thread_->counts();
+    auto& all = run_.result;
+    all[StreamCount::commits] += counts.commits;
+    all[StreamCount::recoveries] += counts.recoveries;
+    all[StreamCount::tasks_opened] += counts.opened;
+    all[StreamCount::records_restored] += counts.restored;
+    all[StreamCount::late_records] += thread_->dropped();
+  }
+
+  void plan_mischief() {
+    application_.later(std::chrono::milliseconds(application_.rng().between(50, 900)), [this] {
+      if (calm_) return;
+      mischief();
+      plan_mischief();
+    });
+  }
+  void mischief() {
+    Rng& rng = application_.rng();
+    if (thread_ == nullptr || loop_->stalled()) return;
+    if (rng.one_in(3)) disk_.keep();
+    switch (rng.below(4)) {
+      case 0: return stall();
+      case 1:
+      case 2: return kill();
+      default: return;
+    }
+  }
+  void stall() {
+    ++run_.result[StreamCount::stalls];
+    application_.trace("stalls");
+    loop_->stall();
+    application_.later(std::chrono::milliseconds(application_.rng().between(100, 1500)),
+                       [this, loop = loop_.get()] {
+                         if (loop_.get() == loop && loop->stalled()) loop->go_on();
+                       });
+  }
+  void kill() {
+    Rng& rng = application_.rng();
+    auto& counts = run_.result;
+    ++counts[StreamCount::kills];
+    if (thread_->phase() == StreamThread::Phase::committing)
+      ++counts[StreamCount::kills_in_a_commit];
+    if (thread_->restoring()) ++counts[StreamCount::kills_in_a_restore];
+    application_.trace("is killed");
+    end();
+    if (rng.one_in(4)) {
+      disk_.lose();
+      ++counts[StreamCount::lost_disks];
+    } else if (rng.one_in(2) && disk_.go_back()) {
+      ++counts[StreamCount::old_disks];
+    }
+    application_.later(std::chrono::milliseconds(rng.between(1, 600)), [this] { begin(); });
+  }
+
+  Run& run_;
+  const std::string name_;
+  const std::string id_;
+  NativeApplication application_;
+  Disk disk_;
+  std::unique_ptr<StallingLoop> loop_;
+  std::unique_ptr<StreamThread> thread_;  // goes before its loop
+  bool calm_ = false;
+  bool stopped_ = false;
+};
+
+/// Writes the input: few keys, times that jump and go back.
+class Feeder {
+ public:
+  explicit Feeder(Run& run)
+      : run_(run),
+        application_(run.world, "feeder"),
+        core_(application_.loop(), application_.transport(), application_.rng(),
+              application_.cluster(), application_.producer()) {}
+  void start() { go_on(); }
+  void finish() { ending_ = true; }
+  bool quiet() const { return ending_ && under_way_ == 0; }
+
+ private:
+  void go_on() {
+    if (ending_) return;
+    Rng& rng = application_.rng();
+    for (std::uint64_t n = 1 + rng.below(6); n > 0 && under_way_ < 60; --n) send();
+    application_.later(std::chrono::milliseconds(rng.below(40)), [this] { go_on(); });
+  }
+  void send() {
+    Rng& rng = application_.rng();
+    time_ms_ += rng.between(0, 60);
+    const std::int64_t time =
+        std::max<std::int64_t>(0, time_ms_ - (rng.one_in(4) ? rng.between(0, 2500) : 0));
+    const std::string key(1, static_cast<char>('k' + rng.below(5)));
+    const std::string value = fmt::format("{}{}", static_cast<char>('a' + rng.below(4)), ++sent_);
+    auto sent = core_.send({.topic = "in",
+                            .key = key,
+                            .value = value,
+                            .timestamp = Timestamp(std::chrono::milliseconds(time))},
+                           [this](const Result<RecordMetadata>&) { --under_way_; });
+    if (sent) ++under_way_;
+  }
+
+  Run& run_;
+  NativeApplication application_;
+  client::ProducerCore core_;
+  std::int64_t time_ms_ = 0;
+  std::uint64_t sent_ = 0;
+  int under_way_ = 0;
+  bool ending_ = false;
+};
+
+/// Reads topics to their stable ends.
+class ReadAll {
+ public:
+  ReadAll(Run& run, std::vector<std::string> topics) : application_(run.world, "last reader") {
+    for (const std::string& topic : topics)
+      for (std::int32_t p = 0; p < partitions; ++p) names_.push_back({topic, p});
+    ConsumerOptions options;
+    options.isolation = Isolation::read_committed;
+    options.auto_offset_reset = OffsetReset::earliest;
+    core_ = std::make_unique<client::ConsumerCore>(application_.loop(), application_.transport(),
+                                                   application_.rng(), application_.cluster(),
+                                                   client::checked(options).value());
+  }
+  void start() {
+    check(core_->assign(names_).has_value(), "partitions can be assigned");
+    std::map<TopicPartition, std::int64_t> wanted;
+    for (const auto& name : names_) wanted[name] = client::latest_timestamp;
+    client::query_offsets(
+        core_->cluster(), wanted, application_.now() + 20s,
+        [this](Result<client::ListedOffsets> found) {
+          if (!found) return;
+          for (const auto& [name, at] : *found) ends_[name] = at.offset;
+          read();
+        },
+        Isolation::read_committed);
+  }
+  bool done() const {
+    if (ends_.empty()) return false;
+    for (const auto& [name, end] : ends_) {
+      const auto place = core_->place_of(name);
+      if (end > 0 && (!place || place->position < end)) return false;
+    }
+    return true;
+  }
+  const std::vector<Record>& records(const std::string& topic, std::int32_t partition) {
+    return records_[{topic, partition}];
+  }
+
+ private:
+  void read() {
+    core_->poll(application_.now() + 200ms, [this](Result<std::vector<client::RawBatch>> raws) {
+      if (raws) {
+        auto opened = client::open_batches(std::move(*raws), true);
+        for (const Batch& batch : opened.batches)
+          for (const RecordView& record : batch)
+            records_[batch.topic_partition()].push_back(Record::copy_of(batch, record));
+      }
+      application_.later(1ms, [this] { read(); });
+    });
+  }
+  NativeApplication application_;
+  std::unique_ptr<client::ConsumerCore> core_;
+  std::vector<TopicPartition> names_;
+  std::map<TopicPartition, std::int64_t> ends_;
+  std::map<TopicPartition, std::vector<Record>> records_;
+};
+
+/// What is written must be what the inputs say, in the order that the log shows.
+class Model {
+ public:
+  Model(Run& run, ReadAll& read) : run_(run), read_(read) {}
+
+  void check_all() {
+    for (std::int32_t p = 0; p < partitions; ++p) {
+      check_repartition(p);
+      check_counts(p);
+      check_windows(p);
+    }
+    check_all_inputs_went_through();
+    check_changelog();
+  }
+
+ private:
+  using Lines = std::vector<std::string>;
+  const std::string repartition_ = repartition_topic("app", "by-letter");
+
+  void differ(const std::string& what, const Lines& wanted, const Lines& found) {
+    std::size_t i = 0;
+    while (i < wanted.size() && i < found.size() && wanted[i] == found[i]) ++i;
+    if (i == wanted.size() && i == found.size()) return;
+    run_.world.anomaly(fmt::format("stream-model: {}: {} of {} records; number {} is {}, want {}",
+                                   what, found.size(), wanted.size(), i,
+                                   i < found.size() ? found[i] : "missing",
+                                   i < wanted.size() ? wanted[i] : "nothing more"));
+  }
+
+  /// Each input once, those of one partition in their order.
+  void check_repartition(std::int32_t p) {
+    std::map<std::string, std::pair<std::int32_t, std::size_t>> place;  // of each value
+    for (std::int32_t from = 0; from < partitions; ++from) {
+      const auto& inputs = read_.records("in", from);
+      for (std::size_t i = 0; i < inputs.size(); ++i) place[*inputs[i].value] = {from, i};
+    }
+    std::map<std::int32_t, std::size_t> last;
+    for (const Record& record : read_.records(repartition_, p)) {
+      const auto at = place.find(*record.value);
+      if (at == place.end()) {
+        run_.world.anomaly("stream-model: " + *record.value + " was never put in");
+        continue;
+      }
+      const auto [from, index] = at->second;
+      const auto before = last.find(from);
+      if (before != last.end() && before->second >= index)
+        run_.world.anomaly(fmt::format("stream-model: input {} of partition {} comes behind {}",
+                                       index, from, before->second));
+      last[from] = index;
+      ++passed_[*record.value];
+    }
+  }
+  void check_all_inputs_went_through() {
+    for (std::int32_t p = 0; p < partitions; ++p)
+      for (const Record& record : read_.records("in", p)) {
+        ++run_.result[StreamCount::inputs];
+        if (passed_[*record.value] != 1)
+          run_.world.anomaly(fmt::format("stream-model: {} went through {} times", *record.value,
+                                         passed_[*record.value]));
+      }
+  }
+
+  void check_counts(std::int32_t p) {
+    std::map<std::string, std::int64_t> counts;
+    std::map<std::string, std::int64_t> times;
+    Lines wanted;
+    for (const Record& record : read_.records(repartition_, p)) {
+      auto& time = times.try_emplace(*record.key, -1).first->second;
+      time = std::max(time, record.timestamp.time_since_epoch().count());
+      wanted.push_back(fmt::format("{}={} at {}", *record.key, ++counts[*record.key], time));
+    }
+    Lines found;
+    for (const Record& record : read_.records("counts", p))
+      found.push_back(fmt::format("{}={} at {}", *record.key, number(*record.value),
+                                  record.timestamp.time_since_epoch().count()));
+    run_.result[StreamCount::outputs] += found.size();
+    differ("counts-" + std::to_string(p), wanted, found);
+    for (const auto& [key, count] : counts) all_counts_[{p, key}] = count;
+  }
+
+  void check_windows(std::int32_t p) {
+    std::map<std::pair<std::int64_t, std::string>, std::pair<std::int64_t, std::int64_t>> windows;
+    std::int64_t time = -1;
+    Lines wanted;
+    for (const Record& record : read_.records("in", p)) {
+      const std::int64_t at = record.timestamp.time_since_epoch().count();
+      time = std::max(time, at);
+      const std::int64_t start = at / window_ms * window_ms;
+      if (start + window_ms <= time - grace_ms) continue;
+      auto& [count, latest] = windows.try_emplace({start, *record.key}, 0, -1).first->second;
+      latest = std::max(latest, at);
+      wanted.push_back(fmt::format("{}@{}={} at {}", *record.key, start, ++count, latest));
+    }
+    Lines found;
+    for (const Record& record : read_.records("windows", p)) {
+      const auto key = window_codec.decode(*record.key).value();
+      found.push_back(fmt::format("{}@{}={} at {}", key.key, key.window.start_ms,
+                                  number(*record.value),
+                                  record.timestamp.time_since_epoch().count()));
+    }
+    run_.result[StreamCount::outputs] += found.size();
+    differ("windows-" + std::to_string(p), wanted, found);
+  }
+
+  /// What the changelog says in the end is what was counted.
+  void check_changelog() {
+    std::map<std::pair<std::int32_t, std::string>, std::int64_t> last;
+    for (std::int32_t p = 0; p < partitions; ++p)
+      for (const Record& record : read_.records(changelog_topic("app", "letters"), p))
+        last[{p, *record.key}] = number(*record.value);
+    if (last != all_counts_) run_.world.anomaly("stream-model: the changelog of letters differs");
+  }
+  static std::int64_t number(const std::string& bytes) { return int64_codec.decode(bytes).value(); }
+
+  Run& run_;
+  ReadAll& read_;
+  std::map<std::string, int> passed_;
+  std::map<std::pair<std::int32_t, std::string>, std::int64_t> all_counts_;
+};
+
+std::vector<Admin::Topic> topics_of(const Run& run) {
+  std::vector<Admin::Topic> all;
+  const auto add = [&](const std::string& name) {
+    all.push_back(
+        {name,
+         partitions,
+         {{"message.timestamp.after.max.ms", "9223372036854775807"}, {"retention.ms", "-1"}}});
+  };
+  for (const char* name : {"in", "counts", "windows"}) add(name);
+  for (const auto& [name, count] : run.plan.repartitions) add(name);
+  for (const auto& [name, count] : run.plan.changelogs) add(name);
+  return all;
+}
+
+bool all_done(const std::vector<std::unique_ptr<Instance>>& cast) {
+  std::set<TaskId> tasks;
+  for (const auto& instance : cast) {
+    if (!instance->idle()) return false;
+    tasks.merge(instance->tasks());
+  }
+  return tasks.size() == 2 * partitions;
+}
+
+void run_one(Run& run) {
+  World& world = run.world;
+  world.set("group.min.session.timeout.ms", "100");
+  world.set("group.initial.rebalance.delay.ms", "0");
+  world.start_broker();
+  Admin admin(world, topics_of(run));
+  admin.start();
+  if (!world.run_until([&] { return admin.done(); }))
+    return world.anomaly("progress: topics cannot be created");
+  std::vector<std::unique_ptr<Instance>> cast;
+  for (int i = 0; i < instances; ++i) cast.push_back(std::make_unique<Instance>(run, i));
+  Feeder feeder(run);
+  for (const auto& instance : cast) instance->start();
+  feeder.start();
+  world.run_through({.length = 3s, .crashes = static_cast<int>(world.rng.below(3))});
+  feeder.finish();
+  for (const auto& instance : cast) instance->finish();
+  // Idle for long enough that no fetch can still bring something.
+  std::optional<MonoTime> idle_since;
+  const auto settled = [&] {
+    if (!feeder.quiet() || !all_done(cast)) {
+      idle_since.reset();
+      return false;
+    }
+    const MonoTime now = world.clients->loop().now();
+    if (!idle_since) idle_since = now;
+    return now - *idle_since > 1s;
+  };
+  if (!world.settle(settled))
+    for (const auto& instance : cast)
+      world.anomaly("progress: stuck after the faults are over: " + instance->describe());
+  for (const auto& instance : cast) instance->stop();
+  const auto stopped = [&] {
+    return std::ranges::all_of(cast, [](const auto& one) { return one->stopped(); });
+  };
+  if (!world.run_until(stopped)) world.anomaly("progress: an instance does not stop");
+  ReadAll read(run, {"in", "counts", "windows", repartition_topic("app", "by-letter"),
+                     changelog_topic("app", "letters")});
+  read.start();
+  if (!world.run_until([&] { return read.done(); }))
+    return world.anomaly("progress: the topics cannot be read to a stable end");
+  Model(run, read).check_all();
+}
+
+}  // namespace
+
+std::string_view name_of(StreamCount count) {
+  constexpr std::string_view names[] = {
+      "runs",         "inputs",           "outputs", "commits",           "recoveries",
+      "tasks opened", "records restored", "kills",   "kills in a commit", "kills in a restore",
+      "lost disks",   "old disks",        "stalls",  "rebalances",        "late records"};
+  static_assert(std::size(names) == static_cast<std::size_t>(StreamCount::count));
+  return names[static_cast<std::size_t>(count)];
+}
+
+StreamResult run_streams_world(std::uint64_t seed, const TraceSink& trace) {
+  const QuietLog quiet;
+  World world(seed, trace);
+  Run run(world);
+  run_one(run);
+  run.result[StreamCount::runs] = 1;
+  run.result.anomalies = world.result({}).anomalies;
+  return std::move(run.result);
+}
+
+}  // namespace weir::tests

@@ -1,0 +1,43 @@
+// A simulated run of stream processing: the broker, applications of three instances, their crashes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulation.h"
+
+namespace weir::tests {
+
+/// What runs went through.
+enum class StreamCount : std::uint8_t {
+  runs,
+  inputs,
+  outputs,
+  commits,
+  recoveries,
+  tasks_opened,
+  records_restored,
+  kills,
+  kills_in_a_commit,
+  kills_in_a_restore,
+  lost_disks,
+  old_disks,  // a crash brought back an earlier state of the disk
+  stalls,     // long enough to be taken for dead
+  rebalances,
+  late_records,
+  count,
+};
+std::string_view name_of(StreamCount count);
+
+struct StreamResult {
+  std::vector<std::string> anomalies;
+  std::array<std::uint64_t, static_cast<std::size_t>(StreamCount::count)> counts{};
+  std::uint64_t& operator[](StreamCount count) { return counts[static_cast<std::size_t>(count)]; }
+};
+
+/// Everything is a function of the seed.
+StreamResult run_streams_world(std::uint64_t seed, const TraceSink& trace = {});
+
+}  // namespace weir::tests
