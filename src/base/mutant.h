@@ -29,6 +29,11 @@ enum class Mutant : std::uint8_t {
   late_end_accepted,           // EndTxn of an earlier epoch ends the present transaction
   cut_at_damage,               // a log is cut where a batch in its middle is damaged
   member_not_checked,          // offsets in a transaction count whoever commits them
+  offsets_beside_transaction,  // a stream thread commits its offsets before its transaction
+  store_before_commit,         // a stream task's changes enter its store before they are committed
+  no_member_in_commit,         // a stream thread does not say which member commits
+  operator_time_forgotten,     // a stream task begins with the time of no record
+  changelog_expires,           // changelogs are deleted by the wall clock
 };
 
 #ifdef WEIR_MUTANTS

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/mutant.h"
 #include "streams/key_value_state.h"
 #include "streams/limits.h"
 #include "streams/window_state.h"
@@ -74,7 +75,10 @@ Result<void> TaskState::read_known() {
     switch (kind) {
       case 's': numbers_[std::string(key)] = load_be<std::uint16_t>(value.data()); break;
       case 'c': changelog_offsets_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
-      case 't': times_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
+      case 't':
+        if (!mutant(Mutant::operator_time_forgotten))
+          times_[std::string(key)] = load_be<std::int64_t>(value.data());
+        break;
       case 'i': {
         if (key.size() < 1 + sizeof(std::int32_t)) return corrupt(key);
         const std::size_t name = key.size() - 1 - sizeof(std::int32_t);
@@ -159,6 +163,7 @@ void TaskState::write_changes(const Log& log) {
     store.state->write_changes(
         [&, &store_name = name](const ChangelogRecord& record) { log(store_name, record); },
         batch_);
+  if (mutant(Mutant::store_before_commit)) must(database_.write(batch_), "planted");
 }
 
 Result<void> TaskState::committed(const std::map<std::string, std::int64_t>& changelogs,

@@ -146,6 +146,7 @@ class StreamThread final : private Outputs {
   void commit(std::function<void()> then);
   void commit_transaction(std::map<TopicPartition, OffsetAndMetadata> offsets);
   void commit_at_least_once(std::map<TopicPartition, OffsetAndMetadata> offsets);
+  void commit_beside(std::map<TopicPartition, OffsetAndMetadata> offsets);
   void end_transaction();
   void committed();
   void recover(const Error& why);

@@ -1,6 +1,7 @@
 // Commits of a stream thread, and what becomes of one that fails.
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "streams/names.h"
 #include "streams/offset_note.h"
 #include "streams/thread.h"
@@ -73,13 +74,23 @@ void StreamThread::commit_transaction(std::map<TopicPartition, OffsetAndMetadata
     if (auto begun = producer_->transactions().begin(); !begun) return recover(begun.error());
     in_transaction_ = true;
   }
+  if (mutant(Mutant::offsets_beside_transaction)) return commit_beside(std::move(offsets));
   client::TransactionOffsets all{.member = group_->metadata(), .offsets = std::move(offsets)};
+  if (mutant(Mutant::no_member_in_commit)) all.member = {.group = all.member.group};
   producer_->transactions().commit_offsets(
       std::move(all), deadline(), [this, alive = alive_](const Result<void>& done) {
         if (!*alive || phase_ == Phase::dead) return;
         // Not inside the producer's callback.
         later(Duration::zero(), [this, done] { done ? end_transaction() : recover(done.error()); });
       });
+}
+
+/// A planted bug.
+void StreamThread::commit_beside(std::map<TopicPartition, OffsetAndMetadata> offsets) {
+  group_->commit(offsets, deadline(), [this, alive = alive_](const Result<void>& done) {
+    if (!*alive || phase_ == Phase::dead) return;
+    later(Duration::zero(), [this, done] { done ? end_transaction() : recover(done.error()); });
+  });
 }
 
 void StreamThread::end_transaction() {

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "streams/offset_note.h"
 #include "streams/thread.h"
 
@@ -119,6 +120,7 @@ void StreamThread::open_task(TaskId id, std::uint64_t attempt,
       most = std::max(most, time);
     }
   }
+  if (mutant(Mutant::operator_time_forgotten)) times.clear();
   (*task)->begin_at(offsets, times);
   owned.task = *std::move(task);
   owned.state = Owned::State::restoring;

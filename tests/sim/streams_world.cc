@@ -10,6 +10,7 @@
 #include "client/consumer_core.h"
 #include "kafka/partitioner.h"
 #include "native_clients.h"
+#include "streams/internal_topics.h"
 #include "streams/names.h"
 #include "streams/thread.h"
 
@@ -533,8 +534,16 @@ std::vector<Admin::Topic> topics_of(const Run& run) {
          {{"message.timestamp.after.max.ms", "9223372036854775807"}, {"retention.ms", "-1"}}});
   };
   for (const char* name : {"in", "counts", "windows"}) add(name);
-  for (const auto& [name, count] : run.plan.repartitions) add(name);
-  for (const auto& [name, count] : run.plan.changelogs) add(name);
+  for (const NewTopic& topic : internal_topics(run.plan, 1)) {
+    Admin::Topic& made = all.emplace_back(Admin::Topic{topic.name, topic.partitions, {}});
+    made.settings.emplace_back("cleanup.policy",
+                               topic.cleanup == Cleanup::compact ? "compact" : "delete");
+    for (const auto& [name, value] : topic.settings) {
+      if (name == "cleanup.policy") made.settings.pop_back();
+      made.settings.emplace_back(name, value);
+    }
+    made.settings.emplace_back("segment.ms", "100");
+  }
   return all;
 }
 
@@ -551,6 +560,8 @@ void run_one(Run& run) {
   World& world = run.world;
   world.set("group.min.session.timeout.ms", "100");
   world.set("group.initial.rebalance.delay.ms", "0");
+  // What may expire does so at once: the input is of 1970.
+  world.set("log.retention.check.interval.ms", "100");
   world.start_broker();
   Admin admin(world, topics_of(run));
   admin.start();

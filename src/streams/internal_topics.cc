@@ -1,0 +1,31 @@
+#include "streams/internal_topics.h"
+
+#include "base/mutant.h"
+
+namespace weir::streams {
+
+std::vector<NewTopic> internal_topics(const Plan& plan, std::int16_t replication_factor) {
+  std::vector<NewTopic> out;
+  for (const auto& [name, partitions] : plan.repartitions)
+    out.push_back({.name = name,
+                   .partitions = partitions,
+                   .replication_factor = replication_factor,
+                   .cleanup = Cleanup::remove,
+                   .settings = {{"retention.ms", "-1"},
+                                {"segment.bytes", "52428800"},
+                                {"message.timestamp.type", "CreateTime"}}});
+  for (const auto& [name, partitions] : plan.changelogs) {
+    NewTopic& topic = out.emplace_back(NewTopic{.name = name,
+                                                .partitions = partitions,
+                                                .replication_factor = replication_factor,
+                                                .cleanup = Cleanup::compact});
+    topic.settings = {{"message.timestamp.type", "CreateTime"}};
+    if (mutant(Mutant::changelog_expires)) {
+      topic.settings["cleanup.policy"] = "compact,delete";
+      topic.settings["retention.ms"] = "1000";
+    }
+  }
+  return out;
+}
+
+}  // namespace weir::streams
