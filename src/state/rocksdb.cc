@@ -460,8 +460,8 @@ Result<std::unique_ptr<Database>> open_rocksdb(const RocksOptions& options) {
 }
 
 Result<std::unique_ptr<Database>> open_rocksdb_on(const RocksOptions& options,
-                                                  std::shared_ptr<rocksdb::FileSystem> files) {
-  return open_in(options, rocksdb::NewCompositeEnv(files));
+                                                  std::unique_ptr<rocksdb::Env> env) {
+  return open_in(options, std::move(env));
 }
 
 Result<void> remove_rocksdb(const std::string& given) {

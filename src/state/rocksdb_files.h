@@ -1,4 +1,4 @@
-// For tests: a RocksDB database over a file system of theirs.
+// For tests: a RocksDB database over files and a clock of theirs.
 #pragma once
 
 #include <memory>
@@ -6,12 +6,12 @@
 #include "state/rocksdb.h"
 
 namespace rocksdb {
-class FileSystem;
+class Env;
 }
 
 namespace weir::state {
 
 Result<std::unique_ptr<Database>> open_rocksdb_on(const RocksOptions& options,
-                                                  std::shared_ptr<rocksdb::FileSystem> files);
+                                                  std::unique_ptr<rocksdb::Env> env);
 
 }  // namespace weir::state
