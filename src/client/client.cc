@@ -3,15 +3,13 @@
 
 #include "client/admin_core.h"
 #include "client/client_settings.h"
-#include "client/security.h"
-#include "client/session.h"
+#include "client/session_maker.h"
 #include "config/client_settings.h"
 
 namespace weir {
 inline namespace v1 {
 
 using client::AdminCore;
-using client::ClusterOptions;
 using client::Session;
 
 struct Admin::Impl {
@@ -217,28 +215,6 @@ struct Client::Impl {
 
 namespace {
 
-ClusterOptions cluster_options(const ClientOptions& options, std::vector<io::Endpoint> bootstrap) {
-  return {.bootstrap = std::move(bootstrap),
-          .connection = {.client_id = options.client_id,
-                         .connect_timeout = options.connect_timeout,
-                         .reconnect = {options.reconnect_backoff, options.reconnect_backoff_max}},
-          .retry = {options.retry_backoff, options.retry_backoff_max},
-          .metadata_max_age = options.metadata_max_age};
-}
-
-Result<std::vector<io::Endpoint>> parse_bootstrap(std::string_view text) {
-  std::vector<io::Endpoint> endpoints;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    auto endpoint = io::Endpoint::parse(text.substr(0, comma));
-    if (!endpoint) return fail(endpoint.error());
-    endpoints.push_back(std::move(*endpoint));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  if (endpoints.empty()) return fail(Errc::invalid_argument, "no address of a broker is given");
-  return endpoints;
-}
-
 Result<config::Settings> read_settings(const std::map<std::string, std::string>& given) {
   config::Settings settings(config::client_settings());
   for (const auto& [name, value] : given) {
@@ -256,20 +232,11 @@ Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 Result<Client> Client::connect(std::string_view bootstrap, ClientOptions options) {
-  auto endpoints = parse_bootstrap(bootstrap);
-  if (!endpoints) return fail(endpoints.error());
-  auto security = client::open_security(options.security, *io::make_real_file_system());
-  if (!security) return fail(security.error());
-  const auto make = [&](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
-    if (security->protocol == SecurityProtocol::plaintext)
-      return std::make_unique<client::StreamTransport>(runtime.loop(), runtime.network());
-    return std::make_unique<client::SecureTransport>(runtime, std::move(*security),
-                                                     options.connect_timeout);
-  };
-  return connect_with(
-      std::make_shared<Session>(make, cluster_options(options, std::move(*endpoints)),
-                                options.user_driven),
-      options);
+  auto maker = client::SessionMaker::to(bootstrap, options);
+  if (!maker) return fail(maker.error());
+  auto session = maker->make();
+  if (!session) return fail(session.error());
+  return connect_with(*std::move(session), options);
 }
 
 Result<Client> Client::connect(const std::map<std::string, std::string>& settings) {
@@ -288,16 +255,11 @@ Result<ClientOptions> ClientOptions::from_settings(
 }
 
 Result<Client> Client::connect(std::shared_ptr<LocalBroker> broker, ClientOptions options) {
-  if (broker == nullptr) return fail(Errc::invalid_argument, "connect: no broker");
-  if (options.security.protocol != SecurityProtocol::plaintext)
-    return fail(Errc::invalid_setting,
-                "security.protocol: a broker in this process is reached without TLS and SASL");
-  return connect_with(std::make_shared<Session>(
-                          [&broker](io::Runtime& runtime) -> std::unique_ptr<client::Transport> {
-                            return std::make_unique<client::LocalTransport>(runtime.loop(), broker);
-                          },
-                          cluster_options(options, {{"127.0.0.1", 0}}), options.user_driven),
-                      options);
+  auto maker = client::SessionMaker::to(std::move(broker), options);
+  if (!maker) return fail(maker.error());
+  auto session = maker->make();
+  if (!session) return fail(session.error());
+  return connect_with(*std::move(session), options);
 }
 
 Result<Client> Client::connect_with(std::shared_ptr<client::Session> session,

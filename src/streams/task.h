@@ -8,6 +8,7 @@
 // let go; another one begins where the database stands. Threads: one.
 #pragma once
 
+#include <weir/streams/application.h>
 #include <weir/streams/detail/graph.h>
 
 #include <cstdint>
@@ -43,13 +44,6 @@ class Outputs {
   virtual Result<void> send(const OutputRecord& record) = 0;
   /// Of a topic that is written to.
   virtual Result<std::int32_t> partitions_of(std::string_view topic) = 0;
-};
-
-/// What becomes of a record that cannot be decoded, or whose function has failed.
-enum class OnError : std::uint8_t {
-  fail,         // the task ends, and with it the application's thread
-  dead_letter,  // the record is written to the stream of dead letters; its path ends there
-  skip,         // counted
 };
 
 struct TaskOptions {

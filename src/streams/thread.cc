@@ -253,6 +253,12 @@ std::vector<TaskId> StreamThread::running_tasks() const {
   return out;
 }
 
+bool StreamThread::all_tasks_run() const {
+  return phase_ != Phase::starting && phase_ != Phase::dead &&
+         std::ranges::all_of(
+             tasks_, [](const auto& task) { return task.second.state == Owned::State::running; });
+}
+
 bool StreamThread::idle() const {
   if (phase_ != Phase::running || event_) return false;
   return std::ranges::all_of(tasks_, [this](const auto& entry) {

@@ -17,6 +17,7 @@
 // others go on.
 #pragma once
 
+#include <weir/streams/application.h>
 #include <weir/streams/detail/graph.h>
 
 #include <functional>
@@ -32,11 +33,6 @@
 #include "streams/task.h"
 
 namespace weir::streams {
-
-enum class Guarantee : std::uint8_t {
-  exactly_once,   // transactions
-  at_least_once,  // after a failure some records are processed again
-};
 
 struct ThreadOptions {
   /// Of this thread alone, and the same after a restart; exactly_once.
@@ -108,6 +104,8 @@ class StreamThread final : private Outputs {
   /// Those that process, or could.
   std::vector<TaskId> running_tasks() const;
   bool restoring() const;
+  /// None is on its way.
+  bool all_tasks_run() const;
   /// As far as it knows: all its tasks run, nothing waits in them and nothing is to be committed.
   bool idle() const;
   /// Records that its tasks have dropped.

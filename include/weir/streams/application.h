@@ -1,0 +1,119 @@
+// Application: a topology at work: threads, a consumer group, transactions, local state.
+//
+//   auto app = weir::streams::Application::start(topology, "127.0.0.1:9092", {.threads = 2});
+//   if (!app) ...;
+//   app->wait();                                    // until stop(), or until it fails
+//
+// or, as a whole program,
+//
+//   int main(int argc, char** argv) { return weir::streams::run(topology, argc, argv); }
+//
+// Further instances with the same topology share the work; each needs a state folder of its own.
+//
+// Guarantees. exactly_once: what a record causes (output, state, its offset) is committed together
+// or not at all, also through kill -9 and the loss of any instance; readers see it with
+// `isolation.level=read_committed` (KIP-98, KIP-447). at_least_once: after a failure some records
+// are processed again.
+#pragma once
+
+#include <weir/client.h>
+#include <weir/streams/topology.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::streams {
+inline namespace v1 {
+
+enum class Guarantee : std::uint8_t { exactly_once, at_least_once };
+
+/// What becomes of a record that cannot be decoded, or whose function throws or returns an error.
+enum class OnError : std::uint8_t {
+  fail,         // the application stops, with the error; nothing of the record is committed
+  dead_letter,  // it goes to the stream of dead letters with the cause; its path ends there
+  skip,         // it is counted
+};
+
+struct ApplicationOptions {
+  int threads = 1;
+  Guarantee guarantee = Guarantee::exactly_once;
+  /// `commit.interval.ms`; absent: 100 ms with exactly_once, else 30 s.
+  std::optional<std::chrono::milliseconds> commit_interval = std::nullopt;
+  /// The folder of local state; one process at a time. Empty: state is in memory, and read from the
+  /// changelogs at each start.
+  std::string state_dir = {};
+  /// Of rows that wait in front of the stores, all threads together; `statestore.cache.max.bytes`.
+  std::size_t cache_bytes = std::size_t{64} << 20U;
+  /// How long a task waits for an input that has nothing while others have; `max.task.idle.ms`.
+  /// Negative: not even for what is known to be there.
+  std::chrono::milliseconds max_task_idle{0};
+  OnError on_undecodable = OnError::fail;
+  OnError on_failure = OnError::fail;
+  /// Where dead letters go; needed if one of the two above says so. It must exist.
+  std::string dead_letters = {};
+  /// Of the streams that the application makes for itself; -1: the brokers' default.
+  std::int16_t replication_factor = -1;
+  /// For finding the topics and making those that are missing.
+  std::chrono::milliseconds start_timeout{60'000};
+  std::chrono::milliseconds session_timeout{45'000};
+  std::chrono::milliseconds heartbeat_interval{3'000};
+  std::chrono::milliseconds max_poll_interval{300'000};
+  std::chrono::milliseconds transaction_timeout{60'000};
+  Compression compression = Compression::none;
+  /// Records of one partition that wait in a task; then no more is fetched of it.
+  std::int64_t buffered_records = 10'000;
+  ClientOptions client = {};
+};
+
+/// Threads: any. Functions of the topology run on the threads of the application.
+class Application {
+ public:
+  enum class State : std::uint8_t {
+    running,  // its threads are members of the group; tasks may be on their way
+    stopping,
+    stopped,
+    failed,  // error() says why
+  };
+
+  /// Looks up the topics, makes those that are the application's own, and starts the threads. The
+  /// topology may go afterwards. Errc::unknown_topic_or_partition: topics that it reads or writes
+  /// are missing; invalid_partitions: streams that meet have different numbers of partitions;
+  /// invalid_setting, locked (the state folder), connection_refused, timed_out, ….
+  static Result<Application> start(Topology topology, std::string_view bootstrap,
+                                   ApplicationOptions options = {});
+  static Result<Application> start(Topology topology, std::shared_ptr<LocalBroker> broker,
+                                   ApplicationOptions options = {});
+  Application(Application&&) noexcept;
+  Application& operator=(Application&&) noexcept;
+  /// As stop(), for up to ten seconds.
+  ~Application();
+
+  State state() const;
+  /// Why it has failed.
+  std::optional<Error> error() const;
+  /// Every task of this instance is restored and processes, and there is at least one.
+  bool ready() const;
+  /// Waits until it has stopped or failed; the error if it has failed.
+  Result<void> wait();
+  /// Commits what was processed, leaves the group and ends the threads. Errc::timed_out: something
+  /// did not answer; what was not committed is processed again by others.
+  Result<void> stop(std::chrono::milliseconds timeout);
+  /// In Prometheus' text format 0.0.4; docs/metrics.md lists it.
+  std::string metrics() const;
+
+ private:
+  struct Impl;
+  explicit Application(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A whole program: reads its flags (`--help` says which), runs until SIGTERM or SIGINT, and
+/// returns what main() returns. `--describe` shows the topology and ends.
+int run(Topology topology, int argc, char** argv);
+
+}  // namespace v1
+}  // namespace weir::streams

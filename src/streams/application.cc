@@ -1,0 +1,305 @@
+#include <weir/streams/application.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "base/log.h"
+#include "client/admin_core.h"
+#include "client/session_maker.h"
+#include "streams/internal_topics.h"
+#include "streams/limits.h"
+#include "streams/process_folder.h"
+#include "streams/thread.h"
+
+namespace weir::streams {
+inline namespace v1 {
+namespace {
+
+using client::Session;
+using client::SessionMaker;
+
+Result<void> check_options(const ApplicationOptions& options) {
+  const auto invalid = [](const std::string& why) { return fail(Errc::invalid_setting, why); };
+  if (options.threads < 1 || options.threads > limits::threads)
+    return invalid("threads: " + std::to_string(options.threads) + ", want 1 to " +
+                   std::to_string(limits::threads));
+  const bool letters =
+      options.on_undecodable == OnError::dead_letter || options.on_failure == OnError::dead_letter;
+  if (letters && options.dead_letters.empty())
+    return invalid("dead_letters: records are to go there, but no topic is named");
+  if (options.commit_interval && options.commit_interval->count() < 1)
+    return invalid("commit_interval: at least 1 ms");
+  if (options.guarantee == Guarantee::exactly_once && options.commit_interval &&
+      *options.commit_interval * 2 > options.transaction_timeout)
+    return invalid("commit_interval: at most half of transaction_timeout, " +
+                   std::to_string(options.transaction_timeout.count()) + " ms");
+  return {};
+}
+
+/// Blocking calls of administration, at the start.
+class Starter {
+ public:
+  Starter(std::shared_ptr<Session> session, std::chrono::milliseconds timeout)
+      : session_(std::move(session)), deadline_(session_->now() + timeout) {
+    session_->run([this] {
+      core_ = std::make_unique<client::AdminCore>(session_->loop(), session_->transport(),
+                                                  session_->rng(), session_->cluster());
+    });
+  }
+  ~Starter() { session_->destroy(core_); }
+
+  Result<PartitionCounts> count(const std::set<std::string>& topics) {
+    PartitionCounts out;
+    for (const std::string& topic : topics) {
+      auto told = wait<TopicDescription>(
+          [&](auto done) { core_->describe_topic(topic, deadline_, std::move(done)); });
+      if (told)
+        out[topic] = static_cast<std::int32_t>(told->partitions.size());
+      else if (told.error().code() != Errc::unknown_topic_or_partition)
+        return fail(told.error());
+    }
+    return out;
+  }
+  /// One that is there already is another instance's work, or an earlier start's.
+  Result<void> create(const std::vector<NewTopic>& topics) {
+    if (topics.empty()) return {};
+    auto made = wait<client::AdminCore::Results>(
+        [&](auto done) { core_->create_topics(topics, false, deadline_, std::move(done)); });
+    if (!made) return fail(made.error());
+    for (const Result<void>& one : *made)
+      if (!one && one.error().code() != Errc::topic_already_exists) return one;
+    return {};
+  }
+
+ private:
+  template <class T, class Call>
+  Result<T> wait(Call call) {
+    return session_->wait<T>(std::max(deadline_ - session_->now(), Duration(0)), call);
+  }
+  std::shared_ptr<Session> session_;
+  MonoTime deadline_;
+  std::unique_ptr<client::AdminCore> core_;
+};
+
+std::set<std::string> topics_of_graph(const detail::Graph& graph,
+                                      const ApplicationOptions& options) {
+  std::set<std::string> out;
+  for (const auto& node : graph.nodes())
+    if (!node.topic.empty()) out.insert(node.topic);
+  if (!options.dead_letters.empty()) out.insert(options.dead_letters);
+  return out;
+}
+
+Result<Plan> plan_and_create(const detail::Graph& graph, Starter& starter,
+                             const ApplicationOptions& options) {
+  auto external = starter.count(topics_of_graph(graph, options));
+  if (!external) return fail(external.error());
+  if (!options.dead_letters.empty() && !external->contains(options.dead_letters))
+    return fail(Errc::unknown_topic_or_partition,
+                "the topic of dead letters, " + options.dead_letters + ", does not exist");
+  auto made = weir::streams::plan(graph, *external);
+  if (!made) return fail(made.error());
+  if (auto done = starter.create(internal_topics(*made, options.replication_factor)); !done)
+    return fail(done.error());
+  // What was there before may be of another version of the topology.
+  PartitionCounts wanted = made->repartitions;
+  wanted.insert(made->changelogs.begin(), made->changelogs.end());
+  std::set<std::string> names;
+  for (const auto& [name, count] : wanted) names.insert(name);
+  const auto found = starter.count(names);
+  if (!found) return fail(found.error());
+  for (const auto& [name, count] : wanted) {
+    const auto is = found->find(name);
+    if (is == found->end()) return fail(Errc::unknown_topic_or_partition, name + " was not made");
+    if (is->second != count)
+      return fail(Errc::invalid_partitions,
+                  name + " has " + std::to_string(is->second) + " partitions, " + graph.name() +
+                      " needs " + std::to_string(count) +
+                      ": it is of another version of the topology, whose state cannot be used; "
+                      "reset the application, or give it another name");
+  }
+  return made;
+}
+
+}  // namespace
+
+struct Application::Impl {
+  /// A thread with what it stands on.
+  struct Member {
+    std::shared_ptr<Session> session;
+    std::unique_ptr<StreamThread> thread;  // on the session's loop
+  };
+
+  Impl(Topology made, ApplicationOptions given)
+      : topology(std::move(made)), options(std::move(given)) {}
+  ~Impl() {
+    for (Member& member : members) member.session->destroy(member.thread);
+  }
+
+  Result<void> open(const SessionMaker& maker);
+  Result<void> start_thread(const SessionMaker& maker, int number);
+  ThreadOptions thread_options(int number) const;
+  void died(const Error& why);
+  void settle(State to, std::optional<Error> why = std::nullopt);
+
+  const Topology topology;
+  const ApplicationOptions options;
+  Plan plan;
+  std::unique_ptr<ProcessFolder> folder;
+  std::vector<Member> members;
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  // Under the mutex.
+  State state = State::running;
+  std::optional<Error> error;
+};
+
+Result<void> Application::Impl::open(const SessionMaker& maker) {
+  if (auto good = check_options(options); !good) return good;
+  auto opened = ProcessFolder::open(options.state_dir, topology.name());
+  if (!opened) return fail(opened.error());
+  folder = *std::move(opened);
+  {
+    auto session = maker.make();
+    if (!session) return fail(session.error());
+    Starter starter(*session, options.start_timeout);
+    auto made = plan_and_create(topology.graph(), starter, options);
+    if (!made) return fail(made.error());
+    plan = *std::move(made);
+  }
+  for (int i = 0; i < options.threads; ++i)
+    if (auto started = start_thread(maker, i); !started) return started;
+  return {};
+}
+
+ThreadOptions Application::Impl::thread_options(int number) const {
+  using std::chrono::milliseconds;
+  const bool exactly_once = options.guarantee == Guarantee::exactly_once;
+  ThreadOptions out;
+  out.guarantee = options.guarantee;
+  out.transactional_id =
+      topology.name() + "-" + folder->process_id() + "-" + std::to_string(number);
+  out.commit_interval =
+      options.commit_interval.value_or(exactly_once ? milliseconds(100) : milliseconds(30'000));
+  out.buffered_records = options.buffered_records;
+  out.task = {.max_idle = options.max_task_idle.count() < 0
+                              ? std::nullopt
+                              : std::optional<Duration>(options.max_task_idle),
+              .on_undecodable = options.on_undecodable,
+              .on_failure = options.on_failure,
+              .dead_letters = options.dead_letters,
+              .cache_bytes = options.cache_bytes / static_cast<std::size_t>(options.threads)};
+  out.consumer.group = topology.name();
+  out.consumer.session_timeout = options.session_timeout;
+  out.consumer.heartbeat_interval = options.heartbeat_interval;
+  out.consumer.max_poll_interval = options.max_poll_interval;
+  out.consumer.assignors = {cooperative_sticky_assignor()};
+  out.producer.linger = milliseconds(100);
+  out.producer.batch_bytes = std::size_t{64} << 10U;
+  out.producer.compression = options.compression;
+  out.producer.transaction_timeout = options.transaction_timeout;
+  return out;
+}
+
+Result<void> Application::Impl::start_thread(const SessionMaker& maker, int number) {
+  auto session = maker.make();
+  if (!session) return fail(session.error());
+  Member& member = members.emplace_back(Member{*std::move(session), nullptr});
+  return member.session->run([&] {
+    member.thread = std::make_unique<StreamThread>(
+        StreamThread::World{member.session->loop(), member.session->transport(),
+                            member.session->rng(), member.session->cluster(), topology.graph(),
+                            plan, *folder},
+        thread_options(number), [this](const Error& why) { died(why); });
+    return member.thread->start();
+  });
+}
+
+/// On the loop of the thread that died; the others are stopped by whoever waits.
+void Application::Impl::died(const Error& why) { settle(State::failed, why); }
+
+void Application::Impl::settle(State to, std::optional<Error> why) {
+  const std::lock_guard lock(mutex);
+  if (state == State::failed || state == State::stopped) return;
+  state = to;
+  if (why) error = std::move(why);
+  changed.notify_all();
+}
+
+Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Application::Application(Application&&) noexcept = default;
+Application& Application::operator=(Application&&) noexcept = default;
+Application::~Application() {
+  if (impl_ != nullptr) static_cast<void>(stop(std::chrono::seconds(10)));
+}
+
+Result<Application> Application::start(Topology topology, std::string_view bootstrap,
+                                       ApplicationOptions options) {
+  auto maker = SessionMaker::to(bootstrap, options.client);
+  if (!maker) return fail(maker.error());
+  auto impl = std::make_unique<Impl>(std::move(topology), std::move(options));
+  if (auto opened = impl->open(*maker); !opened) return fail(opened.error());
+  return Application(std::move(impl));
+}
+
+Result<Application> Application::start(Topology topology, std::shared_ptr<LocalBroker> broker,
+                                       ApplicationOptions options) {
+  auto maker = SessionMaker::to(std::move(broker), options.client);
+  if (!maker) return fail(maker.error());
+  auto impl = std::make_unique<Impl>(std::move(topology), std::move(options));
+  if (auto opened = impl->open(*maker); !opened) return fail(opened.error());
+  return Application(std::move(impl));
+}
+
+Application::State Application::state() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->state;
+}
+
+std::optional<Error> Application::error() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->error;
+}
+
+bool Application::ready() const {
+  if (state() != State::running) return false;
+  bool some = false;
+  for (const auto& member : impl_->members) {
+    const auto [all, any] = member.session->run([&] {
+      return std::pair(member.thread->all_tasks_run(), !member.thread->running_tasks().empty());
+    });
+    if (!all) return false;
+    some = some || any;
+  }
+  return some;
+}
+
+Result<void> Application::wait() {
+  std::unique_lock lock(impl_->mutex);
+  impl_->changed.wait(
+      lock, [this] { return impl_->state == State::stopped || impl_->state == State::failed; });
+  if (impl_->error) return fail(*impl_->error);
+  return {};
+}
+
+Result<void> Application::stop(std::chrono::milliseconds timeout) {
+  impl_->settle(State::stopping);
+  std::optional<Error> first;
+  for (auto& member : impl_->members) {
+    if (member.thread == nullptr) continue;
+    auto stopped = member.session->wait<void>(timeout, [&member](auto done) {
+      member.thread->stop([done = std::move(done)]() mutable { done(Result<void>()); });
+    });
+    if (!stopped && !first) first = stopped.error();
+    member.session->destroy(member.thread);
+  }
+  impl_->settle(State::stopped);
+  if (first) return fail(*first);
+  return {};
+}
+
+}  // namespace v1
+}  // namespace weir::streams
