@@ -4,6 +4,8 @@
 // <weir/streams/windows.h> the windows, <weir/streams/test.h> the driver for tests.
 #pragma once
 
+#include <weir/streams/application.h>
+#include <weir/streams/describe.h>
 #include <weir/streams/stream.h>
 #include <weir/streams/topology.h>
 #include <weir/streams/types.h>

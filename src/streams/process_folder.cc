@@ -1,23 +1,88 @@
 #include "streams/process_folder.h"
 
+#include <array>
+
 #include "base/ids.h"
+#include "base/log.h"
 #include "base/rng.h"
 
 namespace weir::streams {
+namespace {
+
+constexpr std::size_t uuid_text_bytes = 64;  // more than it can have
+
+}  // namespace
 
 Result<std::unique_ptr<ProcessFolder>> ProcessFolder::open(const std::string& state_dir,
                                                            const std::string& application) {
-  static_cast<void>(application);
-  if (!state_dir.empty())
-    return fail(Errc::unsupported, "state_dir: local state on disk is not built yet");
-  return std::unique_ptr<ProcessFolder>(new ProcessFolder(Rng::from_system().uuid().to_string()));
+  std::unique_ptr<ProcessFolder> out(new ProcessFolder());
+  if (state_dir.empty()) {
+    out->process_id_ = Rng::from_system().uuid().to_string();
+    return out;
+  }
+  if (auto opened = out->open_folder(state_dir + "/" + application); !opened)
+    return fail(opened.error());
+  return out;
+}
+
+Result<void> ProcessFolder::open_folder(const std::string& folder) {
+  folder_ = folder;
+  if (auto made = files_->make_directories(folder_ + "/tasks"); !made) return made;
+  auto lock = files_->lock_folder(folder_);
+  if (!lock)
+    return fail(lock.error().code(), lock.error().message() +
+                                         "; each instance on one machine needs a state folder of "
+                                         "its own");
+  lock_ = *std::move(lock);
+  memory_ = std::make_unique<state::SharedMemory>();
+  return read_process_id();
+}
+
+Result<void> ProcessFolder::read_process_id() {
+  const std::string path = folder_ + "/process-id";
+  const auto there = files_->exists(path);
+  if (!there) return fail(there.error());
+  auto file = files_->open(path, *there ? io::OpenMode::read : io::OpenMode::create);
+  if (!file) return fail(file.error());
+  if (*there) {
+    std::array<char, uuid_text_bytes> text{};
+    const auto size = (*file)->read_at(0, text.data(), text.size());
+    if (!size) return fail(size.error());
+    Uuid id;
+    const std::string_view read(text.data(), *size);
+    if (!Uuid::parse(read, id))
+      return fail(Errc::damaged, path + " is no process id; remove the folder " + folder_ +
+                                     ", its state is restored from the changelogs");
+    process_id_ = read;
+    return {};
+  }
+  process_id_ = Rng::from_system().uuid().to_string();
+  const std::string_view pieces[] = {process_id_};
+  if (auto written = (*file)->write_at(0, pieces); !written) return written;
+  if (auto synced = (*file)->sync(); !synced) return synced;
+  return files_->sync_directory(folder_);
 }
 
 Result<state::Database*> ProcessFolder::open(TaskId task) {
   const std::lock_guard lock(mutex_);
   auto& database = databases_[task];
-  if (database == nullptr) database = state::open_in_memory();
+  if (database == nullptr) {
+    auto opened = open_database(task);
+    if (!opened) return fail(opened.error());
+    database = *std::move(opened);
+  }
   return database.get();
+}
+
+Result<std::unique_ptr<state::Database>> ProcessFolder::open_database(TaskId task) {
+  if (folder_.empty()) return state::open_in_memory();
+  const std::string folder = folder_ + "/tasks/" + to_string(task);
+  auto opened = state::open_rocksdb({.folder = folder, .memory = *memory_});
+  if (opened || opened.error().code() != Errc::damaged) return opened;
+  log_warn("streams",
+           opened.error().message() + "; it is made anew and restored from the changelogs");
+  if (auto removed = state::remove_rocksdb(folder); !removed) return fail(removed.error());
+  return state::open_rocksdb({.folder = folder, .memory = *memory_});
 }
 
 }  // namespace weir::streams

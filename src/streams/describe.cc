@@ -1,0 +1,187 @@
+#include <weir/streams/describe.h>
+
+#include "json/json.h"
+#include "streams/names.h"
+#include "streams/plan.h"
+
+namespace weir::streams {
+inline namespace v1 {
+namespace {
+
+using detail::Graph;
+using detail::NodeIndex;
+using detail::NodeSpec;
+using detail::Role;
+using detail::StoreSpec;
+
+/// "topic orders", "repartition by-origin (app-by-origin-repartition)", "".
+std::string place_of(const Graph& graph, const NodeSpec& node) {
+  if (node.role == Role::inner) return "";
+  const std::string topic = topic_of(graph, node);
+  return topic.empty() ? "a topic chosen by record" : topic;
+}
+
+std::string changelog_of(const Graph& graph, const StoreSpec& store) {
+  return store.source_topic.empty() ? changelog_topic(graph.name(), store.name)
+                                    : store.source_topic;
+}
+
+std::string text_of(const Graph& graph) {
+  std::string out = "topology " + graph.name() + "\n";
+  for (const SubTopology& sub : divide(graph)) {
+    out += "\nsub-topology " + std::to_string(sub.id) + "\n";
+    for (const NodeIndex i : sub.nodes) {
+      const NodeSpec& node = graph.nodes()[i];
+      out += "  " + node.operation;
+      if (node.operation != node.name) out += " " + node.name;
+      const std::string place = place_of(graph, node);
+      if (!place.empty()) out += (node.role == Role::source ? " of " : " to ") + place;
+      if (!node.details.empty()) out += " (" + node.details + ")";
+      if (!node.stores.empty()) {
+        out += ", store";
+        for (const std::string& store : node.stores) out += " " + store;
+      }
+      if (!node.children.empty()) {
+        out += "\n      -> ";
+        for (std::size_t c = 0; c < node.children.size(); ++c)
+          out += (c == 0 ? "" : ", ") + graph.nodes()[node.children[c]].name;
+      }
+      out += "\n";
+    }
+    for (const std::string& name : sub.stores) {
+      const StoreSpec& store = *graph.find_store(name);
+      out += "  store " + name + (store.windows ? " by window" : " by key") + ", changelog " +
+             changelog_of(graph, store) + "\n";
+    }
+  }
+  return out;
+}
+
+json::Array names(const std::vector<std::string>& all) {
+  json::Array out;
+  for (const std::string& one : all) out.emplace_back(one);
+  return out;
+}
+
+std::string json_of(const Graph& graph) {
+  json::Array subs;
+  for (const SubTopology& sub : divide(graph)) {
+    json::Array nodes;
+    for (const NodeIndex i : sub.nodes) {
+      const NodeSpec& node = graph.nodes()[i];
+      json::Array children;
+      for (const NodeIndex child : node.children) children.emplace_back(graph.nodes()[child].name);
+      json::Object made{{"name", node.name}, {"operation", node.operation}};
+      const std::string place = place_of(graph, node);
+      if (node.role != Role::inner)
+        made.append("topic", topic_of(graph, node).empty() ? json::Value() : json::Value(place));
+      if (!node.details.empty()) made.append("details", node.details);
+      made.append("stores", names(node.stores));
+      made.append("to", std::move(children));
+      nodes.emplace_back(std::move(made));
+    }
+    json::Array stores;
+    for (const std::string& name : sub.stores) {
+      const StoreSpec& store = *graph.find_store(name);
+      json::Object made{{"name", name},
+                        {"kind", store.windows ? "window" : "keyValue"},
+                        {"changelog", changelog_of(graph, store)}};
+      if (store.windows) made.append("windows", store.windows->describe());
+      stores.emplace_back(std::move(made));
+    }
+    subs.emplace_back(
+        json::Object{{"id", sub.id}, {"nodes", std::move(nodes)}, {"stores", std::move(stores)}});
+  }
+  return json::write(json::Object{{"name", graph.name()}, {"subTopologies", std::move(subs)}}) +
+         "\n";
+}
+
+/// The label of a node in a picture.
+std::string label_of(const NodeSpec& node) {
+  return node.operation == node.name ? node.name : node.operation + "<br/>" + node.name;
+}
+
+/// Topics that nodes read and write, each drawn once.
+std::map<std::string, std::string> topic_ids(const Graph& graph) {
+  std::map<std::string, std::string> out;
+  for (const NodeSpec& node : graph.nodes())
+    if (node.role != Role::inner)
+      out.try_emplace(place_of(graph, node), "t" + std::to_string(out.size()));
+  return out;
+}
+
+std::string mermaid_of(const Graph& graph) {
+  std::string out = "flowchart TD\n";
+  const auto topics = topic_ids(graph);
+  for (const auto& [topic, id] : topics) out += "  " + id + "[(\"" + topic + "\")]\n";
+  for (const SubTopology& sub : divide(graph)) {
+    out += "  subgraph s" + std::to_string(sub.id) + "[\"sub-topology " + std::to_string(sub.id) +
+           "\"]\n";
+    for (const NodeIndex i : sub.nodes)
+      out += "    n" + std::to_string(i) + "[\"" + label_of(graph.nodes()[i]) + "\"]\n";
+    out += "  end\n";
+  }
+  for (NodeIndex i = 0; i < graph.nodes().size(); ++i) {
+    const NodeSpec& node = graph.nodes()[i];
+    const std::string id = "n" + std::to_string(i);
+    if (node.role == Role::source)
+      out += "  " + topics.at(place_of(graph, node)) + " --> " + id + "\n";
+    if (node.role == Role::sink)
+      out += "  " + id + " --> " + topics.at(place_of(graph, node)) + "\n";
+    for (const NodeIndex child : node.children)
+      out += "  " + id + " --> n" + std::to_string(child) + "\n";
+  }
+  return out;
+}
+
+std::string graphviz_of(const Graph& graph) {
+  std::string out = "digraph \"" + graph.name() + "\" {\n  node [shape=box];\n";
+  const auto topics = topic_ids(graph);
+  for (const auto& [topic, id] : topics)
+    out += "  " + id + " [shape=cylinder, label=\"" + topic + "\"];\n";
+  for (const SubTopology& sub : divide(graph)) {
+    out += "  subgraph cluster_" + std::to_string(sub.id) + " {\n    label=\"sub-topology " +
+           std::to_string(sub.id) + "\";\n";
+    for (const NodeIndex i : sub.nodes) {
+      const NodeSpec& node = graph.nodes()[i];
+      out += "    n" + std::to_string(i) + " [label=\"" + node.operation +
+             (node.operation == node.name ? "" : "\\n" + node.name) + "\"];\n";
+    }
+    out += "  }\n";
+  }
+  for (NodeIndex i = 0; i < graph.nodes().size(); ++i) {
+    const NodeSpec& node = graph.nodes()[i];
+    const std::string id = "n" + std::to_string(i);
+    if (node.role == Role::source)
+      out += "  " + topics.at(place_of(graph, node)) + " -> " + id + ";\n";
+    if (node.role == Role::sink)
+      out += "  " + id + " -> " + topics.at(place_of(graph, node)) + ";\n";
+    for (const NodeIndex child : node.children)
+      out += "  " + id + " -> n" + std::to_string(child) + ";\n";
+  }
+  return out + "}\n";
+}
+
+}  // namespace
+
+std::optional<DescriptionForm> description_form(std::string_view name) {
+  if (name == "text") return DescriptionForm::text;
+  if (name == "json") return DescriptionForm::json;
+  if (name == "mermaid") return DescriptionForm::mermaid;
+  if (name == "dot") return DescriptionForm::graphviz;
+  return std::nullopt;
+}
+
+std::string describe(const Topology& topology, DescriptionForm form) {
+  const Graph& graph = topology.graph();
+  switch (form) {
+    case DescriptionForm::text: return text_of(graph);
+    case DescriptionForm::json: return json_of(graph);
+    case DescriptionForm::mermaid: return mermaid_of(graph);
+    case DescriptionForm::graphviz: return graphviz_of(graph);
+  }
+  return "";
+}
+
+}  // namespace v1
+}  // namespace weir::streams
