@@ -1,3 +1,4 @@
+// Topologies as users write them, in the driver that is made for their tests.
 #include <gtest/gtest.h>
 #include <weir/streams.h>
 #include <weir/streams/test.h>
@@ -5,27 +6,284 @@
 namespace weir::streams {
 namespace {
 
-const Topic<std::string, std::string> in{"in", &string_codec, &string_codec};
-const EntityTopic<std::string, std::int64_t> counts{"counts", &int64_codec, &string_codec};
+using namespace std::chrono_literals;
+using Text = std::string;
 
-Timestamp at(int ms) { return Timestamp(std::chrono::milliseconds(ms)); }
+const Topic<Text, Text> in{"in", &string_codec, &string_codec};
+const Topic<Text, Text> out{"out", &string_codec, &string_codec};
+const EntityTopic<Text, Text> rows{"rows", &string_codec, &string_codec};
+const EntityTopic<Text, std::int64_t> counts{"counts", &int64_codec, &string_codec};
+const UnkeyedTopic<Text> lines{"lines", &string_codec};
+
+Timestamp at(std::chrono::milliseconds ms) { return Timestamp(ms); }
+
+/// "key=value@time" of each.
+template <class V>
+std::vector<std::string> shown(const std::vector<Produced<Text, V>>& records) {
+  std::vector<std::string> all;
+  for (const auto& record : records) {
+    std::string value = "null";
+    if constexpr (std::is_same_v<V, Text>) {
+      if (record.value) value = *record.value;
+    } else {
+      if (record.value) value = std::to_string(*record.value);
+    }
+    all.push_back(record.key.value_or("null") + "=" + value + "@" +
+                  std::to_string(record.timestamp.time_since_epoch().count()));
+  }
+  return all;
+}
+using Lines = std::vector<std::string>;
 
 TEST(driver, a_key_that_was_changed_is_counted_behind_a_repartition) {
   Topology topology("app");
   topology.stream(in)
-      .map_key([](const std::string& value) { return value.substr(0, 1); })
+      .map_key([](const Text& value) { return value.substr(0, 1); })
       .group_by_key("by-letter")
       .count("letters")
       .to(counts);
   TestDriver driver(topology, {.partitions = 3});
-  driver.pipe<std::string, std::string>(in, "k", "apple", at(1));
-  driver.pipe<std::string, std::string>(in, "l", "avocado", at(2));
-  driver.pipe<std::string, std::string>(in, "m", "banana", at(3));
-  const auto out = driver.output(counts);
-  ASSERT_EQ(out.size(), 3U);
-  EXPECT_EQ(out[0].key, "a");
-  EXPECT_EQ(out[1].value, 2);
-  EXPECT_EQ(out[2].key, "b");
+  driver.pipe<Text, Text>(in, "k", "apple", at(1ms));
+  driver.pipe<Text, Text>(in, "l", "avocado", at(2ms));
+  driver.pipe<Text, Text>(in, "m", "banana", at(3ms));
+  EXPECT_EQ(shown(driver.output(counts)), (Lines{"a=1@1", "a=2@2", "b=1@3"}));
+}
+
+TEST(driver, an_unkeyed_stream_is_grouped_by_what_it_says) {
+  Topology topology("app");
+  topology.stream(lines)
+      .flat_map_values([](const Text& line) { return Lines{line, line + "!"}; })
+      .group_by([](const NoKey&, const Text& line) { return line; }, "by-line")
+      .count("lines")
+      .to(counts);
+  TestDriver driver(topology);
+  driver.pipe<NoKey, Text>(lines, NoKey{}, "a", at(1ms));
+  driver.pipe<NoKey, Text>(lines, NoKey{}, "a", at(2ms));
+  EXPECT_EQ(shown(driver.output(counts)), (Lines{"a=1@1", "a!=1@1", "a=2@2", "a!=2@2"}));
+}
+
+TEST(driver, rows_survive_the_loss_of_local_state) {
+  Topology topology("app");
+  const auto table = topology.table(rows, "rows");
+  topology.stream(in)
+      .join(
+          table, [](const Text& l, const Text& r) { return l + "|" + r; }, "joined")
+      .to(out);
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(rows, "k", "row", at(1ms));
+  driver.crash_and_lose_state();
+  driver.pipe<Text, Text>(in, "k", "a", at(2ms));
+  driver.remove<Text, Text>(rows, "k", at(3ms));
+  driver.pipe<Text, Text>(in, "k", "b", at(4ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"k=a|row@2"}));
+}
+
+TEST(driver, late_records_go_where_they_are_asked_for) {
+  Topology topology("app");
+  auto windows = topology.stream(in).group_by_key().windowed(tumbling(10ms));
+  windows.late()
+      .map_values([](const Late<Text>& late) {
+        return late.value + " of " + std::to_string(late.window.start_ms) + " at " +
+               std::to_string(late.stream_time_ms);
+      })
+      .coded({.value = &string_codec})
+      .to(out);
+  windows.count("hits");
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "k", "a", at(25ms));
+  driver.pipe<Text, Text>(in, "k", "b", at(9ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"k=b of 0 at 25@9"}));
+  EXPECT_EQ(driver.dropped(), 1U);
+}
+
+TEST(driver, operator_time_outlives_a_crash) {
+  Topology topology("app");
+  topology.stream(in).group_by_key().windowed(tumbling(10ms)).count("hits");
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "k", "a", at(25ms));
+  driver.crash_and_lose_state();
+  driver.pipe<Text, Text>(in, "k", "late", at(9ms));
+  EXPECT_EQ(driver.dropped(), 1U);
+}
+
+TEST(driver, what_was_not_committed_is_taken_back) {
+  Topology topology("app");
+  topology.stream(in).group_by_key().count("all").to(counts);
+  TestDriver driver(topology, {.commit_each = false});
+  driver.pipe<Text, Text>(in, "k", "a", at(1ms));
+  EXPECT_TRUE(driver.output(counts).empty()) << "readers of committed records see nothing yet";
+  driver.crash();  // the input is there still
+  driver.commit();
+  EXPECT_EQ(shown(driver.output(counts)), (Lines{"k=1@1"}));
+}
+
+TEST(driver, a_function_that_throws_ends_the_record_in_dead_letters) {
+  Topology topology("app");
+  topology.stream(in)
+      .map_values(
+          [](const Text& value) {
+            if (value == "bad") throw std::runtime_error("no such thing");
+            return value;
+          },
+          "careful")
+      .to(out);
+  TestDriver driver(topology, {.partitions_of = {{"dead", 1}}, .dead_letters = "dead"});
+  driver.pipe<Text, Text>(in, "k", "bad", at(1ms));
+  driver.pipe<Text, Text>(in, "k", "good", at(2ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"k=good@2"}));
+  const auto dead = driver.raw_output("dead");
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ(dead[0].value, "bad");
+  std::map<std::string, std::string> headers;
+  for (const auto& header : dead[0].headers) headers[header.key] = header.value.value_or("");
+  EXPECT_EQ(headers["__streams.errors.message"], "no such thing");
+  EXPECT_EQ(headers["__streams.errors.node"], "careful");
+  EXPECT_EQ(headers["__streams.errors.topic"], "in");
+  EXPECT_EQ(headers["__streams.errors.offset"], "0");
+}
+
+TEST(driver, an_error_value_is_dealt_with_like_one_that_is_thrown) {
+  Topology topology("app");
+  topology.stream(in)
+      .filter(
+          [](const Text& value) -> Result<bool> {
+            if (value.empty()) return fail(Errc::malformed, "empty");
+            return true;
+          },
+          "strict")
+      .to(out);
+  TestDriver driver(topology);
+  try {
+    driver.pipe<Text, Text>(in, "k", "", at(1ms));
+    FAIL() << "nothing was thrown";
+  } catch (const std::runtime_error& e) {
+    EXPECT_STREQ(e.what(), "strict, record in-0 at offset 0: empty");
+  }
+}
+
+TEST(driver, an_aggregate_that_fails_half_way_has_changed_nothing) {
+  Topology topology("app");
+  topology.stream(in)
+      .group_by_key()
+      .aggregate(
+          Text(),
+          [](Text& all, const Text& value) {
+            all += value;
+            if (value == "bad") throw std::runtime_error("half way");
+          },
+          "texts")
+      .to(rows);
+  TestDriver driver(topology, {.partitions_of = {{"dead", 1}}, .dead_letters = "dead"});
+  for (const char* value : {"a", "bad", "b"}) driver.pipe<Text, Text>(in, "k", value, at(1ms));
+  EXPECT_EQ(shown(driver.output(rows)), (Lines{"k=a@1", "k=ab@1"}));
+}
+
+TEST(driver, the_partition_is_the_partitioners) {
+  Topology topology("app");
+  topology.stream(in).to(out, [](const Text&, const Text& value, std::int32_t partitions) {
+    return std::optional<std::int32_t>(static_cast<std::int32_t>(value.size()) % partitions);
+  });
+  TestDriver driver(topology, {.partitions = 4});
+  driver.pipe<Text, Text>(in, "k", "abc", at(1ms));
+  driver.pipe<Text, Text>(in, "k", "abcde", at(1ms));
+  const auto written = driver.output(out);
+  EXPECT_EQ(written.at(0).partition, 3);
+  EXPECT_EQ(written.at(1).partition, 1);
+}
+
+TEST(driver, a_record_chooses_its_topic) {
+  Topology topology("app");
+  topology.stream(in).to_chosen([](const Text& key, const Text&) { return "to-" + key; }, "chosen");
+  TestDriver driver(topology, {.partitions_of = {{"to-a", 1}, {"to-b", 1}}});
+  driver.pipe<Text, Text>(in, "b", "x", at(1ms));
+  EXPECT_TRUE(driver.raw_output("to-a").empty());
+  EXPECT_EQ(driver.raw_output("to-b").size(), 1U);
+}
+
+TEST(driver, event_time_is_what_the_extractor_says) {
+  Topology topology("app");
+  topology
+      .stream(in, {.timestamp = [](const Text&, const Text& value, Timestamp) -> Result<Timestamp> {
+                return at(std::chrono::milliseconds(std::stoll(value)));
+              }})
+      .to(out);
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "k", "77", at(1ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"k=77@77"}));
+}
+
+/// Gives on the first record of each value, with a header, and forgets by stream time.
+class Deduplicate : public Processor<Text, Text, Text, Text> {
+ public:
+  void open(Context& context) override {
+    context_ = &context;
+    seen_ = context.store<Text, std::int64_t>("seen");
+    context.schedule(100ms, Punctuation::stream_time, [this](Timestamp now) { forget(now); });
+  }
+  Result<void> process(const Text& key, const Text& value, Context& context) override {
+    if (seen_.get(value)) return {};
+    seen_.put(value, context.timestamp().time_since_epoch().count());
+    const Header added[] = {{"first", "yes"}};
+    context.forward(key, value, std::nullopt, added);
+    return {};
+  }
+
+ private:
+  void forget(Timestamp now) {
+    Lines old;
+    seen_.for_each([&](const Text& value, std::int64_t time) {
+      if (time + 100 <= now.time_since_epoch().count()) old.push_back(value);
+      return true;
+    });
+    for (const Text& value : old) {
+      seen_.remove(value);
+      context_->forward("forgotten", value);
+    }
+  }
+  Context* context_ = nullptr;
+  KeyValueStore<Text, std::int64_t> seen_;
+};
+
+TEST(driver, a_processor_has_stores_headers_and_a_clock) {
+  Topology topology("app");
+  topology.add_store<Text, std::int64_t>("seen");
+  topology.stream(in)
+      .process([] { return std::make_unique<Deduplicate>(); }, "deduplicate", {"seen"})
+      .to(out);
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "k", "a", at(10ms));
+  driver.pipe<Text, Text>(in, "k", "a", at(20ms));
+  driver.crash_and_lose_state();
+  driver.pipe<Text, Text>(in, "k", "a", at(30ms));
+  driver.pipe<Text, Text>(in, "k", "b", at(250ms));
+  driver.pipe<Text, Text>(in, "k", "a", at(260ms));
+  const auto raw = driver.raw_output("out");
+  ASSERT_EQ(raw.size(), 4U);
+  EXPECT_EQ(raw[0].headers.at(0).key, "first");
+  EXPECT_EQ(raw[1].value, "b");
+  EXPECT_EQ(raw[2].key, "forgotten");
+  EXPECT_EQ(raw[2].timestamp_ms, 250) << "a punctuation has the time it was called with";
+  EXPECT_EQ(raw[3].value, "a");
+}
+
+class Ticker : public Processor<Text, Text, Text, Text> {
+ public:
+  void open(Context& context) override {
+    context.schedule(1s, Punctuation::wall_clock, [&context](Timestamp now) {
+      context.forward("tick", std::to_string(now.time_since_epoch().count()));
+    });
+  }
+  Result<void> process(const Text&, const Text&, Context&) override { return {}; }
+};
+
+TEST(driver, the_wall_clock_ticks_when_the_test_moves_it) {
+  Topology topology("app");
+  topology.stream(in).process([] { return std::make_unique<Ticker>(); }, "ticker").to(out);
+  TestDriver driver(topology);
+  driver.advance(500ms);
+  driver.advance(600ms);
+  driver.advance(2500ms);  // missed ones are one
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"tick=1100@1100", "tick=3600@3600"}));
 }
 
 }  // namespace

@@ -23,6 +23,10 @@ void no_codec(const std::string& name, const char* what) {
                       ": give one, or specialise weir::streams::default_codec for the type");
 }
 
+std::runtime_error bad_key(const Error& why) {
+  return std::runtime_error("a key of a store: " + why.message());
+}
+
 Graph::Graph(std::string name) : name_(std::move(name)) { check_name("topology", name_); }
 
 NodeIndex Graph::add(NodeSpec spec, const std::vector<NodeIndex>& parents) {

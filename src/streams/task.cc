@@ -120,9 +120,11 @@ Result<bool> Task::process(MonoTime now) {
   stream_time_ms_ = std::max(stream_time_ms_, timestamp);
   progress_ = true;
   const auto done = guarded([&] {
+    time_ms_ = timestamp;
     queue->source().take(*record_, timestamp);
     record_ = nullptr;
     queue->pop();
+    if (!scheduled_.empty()) call_due(Punctuation::stream_time, stream_time_ms_);
   });
   if (!done) return fail(done.error());
   state_->settle();
@@ -225,6 +227,63 @@ void Task::write_dead_letter(const detail::Node& node, const Error& error) {
   if (!sent) throw TaskFailure(sent.error());
 }
 
+const HeaderRange& Task::headers() const {
+  static const HeaderRange none;
+  return record_ != nullptr ? record_->headers() : none;
+}
+
+void Task::schedule(const detail::Node& node, std::int64_t interval_ms, Punctuation kind,
+                    std::function<void(std::int64_t)> call) {
+  if (interval_ms < 1)
+    throw TaskFailure(Error(Errc::invalid_argument, node.spec().name + ": a punctuation every " +
+                                                        std::to_string(interval_ms) +
+                                                        " ms; at least 1"));
+  scheduled_.push_back({.node = &node,
+                        .interval_ms = interval_ms,
+                        .kind = kind,
+                        .due_ms = kind == Punctuation::stream_time ? 0 : -1,
+                        .call = std::move(call)});
+}
+
+/// Calls each that is due once, however many of its times have passed.
+bool Task::call_due(Punctuation kind, std::int64_t now_ms) {
+  bool called = false;
+  for (std::size_t i = 0; i < scheduled_.size(); ++i) {
+    Scheduled& one = scheduled_[i];
+    if (one.kind != kind) continue;
+    if (one.due_ms < 0) one.due_ms = now_ms + one.interval_ms;
+    if (one.due_ms > now_ms) continue;
+    one.due_ms += ((now_ms - one.due_ms) / one.interval_ms + 1) * one.interval_ms;
+    called = true;
+    origin_ = {};
+    time_ms_ = now_ms;
+    try {
+      one.call(now_ms);
+    } catch (...) {
+      failed(*scheduled_[i].node, std::current_exception());
+    }
+  }
+  return called;
+}
+
+Result<bool> Task::punctuate(std::int64_t wall_ms) {
+  bool called = false;
+  const auto done = guarded([&] { called = call_due(Punctuation::wall_clock, wall_ms); });
+  if (!done) return fail(done.error());
+  if (called) {
+    progress_ = true;
+    state_->settle();
+  }
+  return called;
+}
+
+std::optional<std::int64_t> Task::punctuation_due_ms() const {
+  std::optional<std::int64_t> due;
+  for (const Scheduled& one : scheduled_)
+    if (one.kind == Punctuation::wall_clock) due = std::min(due.value_or(one.due_ms), one.due_ms);
+  return due;
+}
+
 void Task::dropped(const detail::Node& node, detail::Drop why) {
   ++counts_.dropped[{node.spec().name, why}];
 }
@@ -247,7 +306,8 @@ void Task::send(const detail::Node& sink, const Output& output) {
                            .value = output.value,
                            .timestamp_ms = output.timestamp_ms,
                            .origin_headers = record_ != nullptr ? &record_->headers() : nullptr,
-                           .headers = output.headers});
+                           .headers = output.headers,
+                           .added_headers = added_headers_});
   if (!sent)
     throw TaskFailure(Error(sent.error().code(), sink.spec().name + ": " + sent.error().message()));
 }

@@ -39,6 +39,7 @@ class Outputs {
     std::int64_t timestamp_ms = 0;
     const HeaderRange* origin_headers = nullptr;  // first these, then
     std::span<const Header> headers;
+    std::span<const Header> added_headers = {};
   };
   /// Copies. An error ends the task.
   virtual Result<void> send(const OutputRecord& record) = 0;
@@ -101,10 +102,14 @@ class Task final : public detail::TaskContext {
   Result<Commit> begin_commit();
   /// `changelogs`: of each store that wrote, the offset behind its last record.
   Result<void> committed(std::map<std::string, std::int64_t> changelogs);
+  /// Calls what is due by the wall clock. Whether anything was; an error ends the task.
+  Result<bool> punctuate(std::int64_t wall_ms);
+  /// When punctuate() has something to do next, by the wall clock.
+  std::optional<std::int64_t> punctuation_due_ms() const;
   /// Whether records were processed since the last commit.
   bool progress() const { return progress_; }
 
-  std::int64_t stream_time_ms() const { return stream_time_ms_; }
+  std::int64_t stream_time_ms() const override { return stream_time_ms_; }
   const TaskCounts& counts() const { return counts_; }
 
   detail::KeyValueState& key_value_state(std::string_view store) override;
@@ -117,6 +122,16 @@ class Task final : public detail::TaskContext {
   void send(const detail::Node& sink, const Output& output) override;
   std::int32_t partitions_of(std::string_view topic) override;
   const detail::Origin& origin() const override { return origin_; }
+  const HeaderRange& headers() const override;
+  std::span<const Header> exchange_added_headers(std::span<const Header> added) override {
+    return std::exchange(added_headers_, added);
+  }
+  std::int64_t exchange_time_ms(std::int64_t time) override {
+    return std::exchange(time_ms_, time);
+  }
+  std::int64_t time_ms() const override { return time_ms_; }
+  void schedule(const detail::Node& node, std::int64_t interval_ms, Punctuation kind,
+                std::function<void(std::int64_t)> call) override;
 
  private:
   Task(TaskId id, const World& world, TaskOptions options);
@@ -135,7 +150,19 @@ class Task final : public detail::TaskContext {
   PartitionGroup group_;
   detail::Origin origin_;
   const RecordView* record_ = nullptr;  // that is being processed
+  struct Scheduled {
+    const detail::Node* node;
+    std::int64_t interval_ms;
+    Punctuation kind;
+    std::int64_t due_ms;  // -1: by the wall clock, which is not known yet
+    std::function<void(std::int64_t)> call;
+  };
+  bool call_due(Punctuation kind, std::int64_t now_ms);
+
   std::int64_t stream_time_ms_ = -1;
+  std::int64_t time_ms_ = -1;
+  std::span<const Header> added_headers_;
+  std::vector<Scheduled> scheduled_;
   bool progress_ = false;
   TaskCounts counts_;
 };

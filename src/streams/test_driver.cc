@@ -78,7 +78,8 @@ class Topics {
   std::map<std::string, Topic> topics_;
 };
 
-void must_hold(const Result<void>& result) {
+template <class T>
+void must_hold(const Result<T>& result) {
   if (!result) throw std::runtime_error(result.error().message());
 }
 
@@ -144,6 +145,7 @@ struct TestDriver::Impl final : Outputs {
     }
     for (auto& [id, task] : tasks) {
       task->begin_at(committed_offsets, committed_times[id]);
+      must_hold(task->punctuate(wall_ms));  // their clocks begin
       for (const TopicPartition& input : task->inputs())
         fed[input] = std::max(committed_offsets[input], std::int64_t{0});
     }
@@ -176,6 +178,7 @@ struct TestDriver::Impl final : Outputs {
     if (output.origin_headers != nullptr)
       for (const Header header : *output.origin_headers) keep(header);
     for (const Header& header : output.headers) keep(header);
+    for (const Header& header : output.added_headers) keep(header);
     topics.append(std::move(record), true);
     return {};
   }
@@ -277,6 +280,7 @@ struct TestDriver::Impl final : Outputs {
   InputOffsets committed_offsets;
   std::map<TaskId, std::map<std::string, std::int64_t>> committed_times;
   MonoTime now{};
+  std::int64_t wall_ms = 0;
 };
 
 TestDriver::TestDriver(const Topology& topology, TestDriverOptions options)
@@ -302,6 +306,8 @@ std::vector<RawRecord> TestDriver::raw_output(const std::string& topic) {
 
 void TestDriver::advance(std::chrono::milliseconds time) {
   impl_->now += time;
+  impl_->wall_ms += time.count();
+  for (auto& [id, task] : impl_->tasks) must_hold(task->punctuate(impl_->wall_ms));
   impl_->run();
 }
 

@@ -210,9 +210,23 @@ bool StreamThread::process_slice() {
       }
     }
     if (const auto wake = task.group().wake_at()) plan_step(*wake);
+    if (!punctuate(task)) return false;
   }
   hold_back();
   return more;
+}
+
+/// What is due by the wall clock. False: the thread has died of it.
+bool StreamThread::punctuate(Task& task) {
+  if (!task.punctuation_due_ms()) return true;
+  const Clock& clock = world_.loop.clock();
+  if (auto done = task.punctuate(clock.wall_ms()); !done) {
+    die(done.error());
+    return false;
+  }
+  const std::int64_t wait = std::max<std::int64_t>(1, *task.punctuation_due_ms() - clock.wall_ms());
+  plan_step(clock.now() + std::chrono::milliseconds(wait));
+  return true;
 }
 
 Result<void> StreamThread::send(const OutputRecord& record) {
@@ -224,6 +238,7 @@ Result<void> StreamThread::send(const OutputRecord& record) {
   if (record.origin_headers != nullptr)
     for (const Header header : *record.origin_headers) headers_.push_back(header);
   headers_.insert(headers_.end(), record.headers.begin(), record.headers.end());
+  headers_.insert(headers_.end(), record.added_headers.begin(), record.added_headers.end());
   DeliveryCallback done;
   if (record.partition && changelog_topics_.contains(record.topic)) {
     std::int64_t* end = &changelog_ends_[{std::string(record.topic), *record.partition}];

@@ -131,6 +131,7 @@ class StreamThread final : private Outputs {
   void on_polled(Result<client::Polled> polled);
   void take(std::vector<client::RawBatch> raws);
   bool process_slice();
+  bool punctuate(Task& task);
   void hold_back();
   void look_at_ends(Task& task);
   Result<void> send(const OutputRecord& record) override;

@@ -13,6 +13,7 @@
 #include <weir/streams/detail/graph.h>
 #include <weir/streams/detail/nodes.h>
 #include <weir/streams/detail/table_nodes.h>
+#include <weir/streams/processor.h>
 #include <weir/streams/types.h>
 #include <weir/streams/windows.h>
 
@@ -216,6 +217,23 @@ class Stream {
   template <class Fn>
   auto group_by(Fn fn, std::string name,
                 RepartitionOptions<detail::Gives<Fn, K, V>, V> options = {}) const;
+
+  /// An operator of one's own: `make` gives a std::unique_ptr to a Processor of these records. It
+  /// uses the stores that are named, see Topology::add_store(). What works by key after it goes
+  /// through a repartition first.
+  template <class Make>
+  auto process(Make make, std::string name, std::vector<std::string> stores = {}) const {
+    using Made = typename std::invoke_result_t<Make&>::element_type;
+    using KOut = typename Made::KeyOut;
+    using VOut = typename Made::ValueOut;
+    static_assert(std::is_base_of_v<Processor<K, V, KOut, VOut>, Made>,
+                  "the processor must be one of the keys and values of this stream");
+    return with_both<KOut, VOut>(add<detail::ProcessNode<K, V, KOut, VOut>>(
+        {.name = std::move(name), .operation = "process", .stores = std::move(stores)},
+        [make = std::move(make)]() mutable -> std::unique_ptr<Processor<K, V, KOut, VOut>> {
+          return make();
+        }));
+  }
 
   /// Each record with the row that its key has in `table` at that moment; those without a row go no
   /// further. `fn`: (value, row) or (key, value, row).

@@ -64,6 +64,13 @@ class Topology {
     return table_of<Key, Value>(topic.topic, std::move(store));
   }
 
+  /// A key-value store for processors, with a changelog.
+  template <class Key, class Value>
+  void add_store(std::string name, const Codec<Value>* codec = default_codec<Value>()) {
+    static_cast<void>(detail::required(codec, name, "value"));
+    graph_->add_store({.name = std::move(name), .value = detail::value_type(codec)});
+  }
+
   const std::string& name() const;
   const detail::Graph& graph() const { return *graph_; }
 

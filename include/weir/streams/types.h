@@ -48,6 +48,9 @@ struct Change {
   const Value* old = nullptr;
 };
 
+/// What a scheduled call goes by.
+enum class Punctuation : std::uint8_t { stream_time, wall_clock };
+
 /// A record that came after its window had closed.
 template <class Value>
 struct Late {

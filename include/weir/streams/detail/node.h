@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -72,7 +74,24 @@ class TaskContext {
   virtual std::int32_t partitions_of(std::string_view topic) = 0;
 
   virtual const Origin& origin() const = 0;
+  /// Of the record that is processed; none in a punctuation.
+  virtual const HeaderRange& headers() const = 0;
+  /// What sinks write behind the record's headers, from now on; gives what it was.
+  virtual std::span<const Header> exchange_added_headers(std::span<const Header> added) = 0;
+
+  /// The time of what a processor works on; gives what it was.
+  virtual std::int64_t exchange_time_ms(std::int64_t time) = 0;
+  virtual std::int64_t time_ms() const = 0;
+  virtual std::int64_t stream_time_ms() const = 0;
+  /// `call` is called on the task's thread, with the time.
+  virtual void schedule(const Node& node, std::int64_t interval_ms, Punctuation kind,
+                        std::function<void(std::int64_t)> call) = 0;
 };
+
+/// What a store throws for a key that its codec does not take; an error of the node that asked.
+std::runtime_error bad_key(const Error& why);
+template <class K, class V, class KOut, class VOut>
+class ProcessNode;
 
 /// One of a topology's, or a task's copy of it.
 class Node {

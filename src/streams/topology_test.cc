@@ -1,0 +1,158 @@
+// What a topology becomes, and what is said of one that cannot be.
+#include <gtest/gtest.h>
+#include <weir/streams.h>
+
+#include "streams/internal_topics.h"
+#include "streams/offset_note.h"
+#include "streams/plan.h"
+
+namespace weir::streams {
+namespace {
+
+using namespace std::chrono_literals;
+using Text = std::string;
+
+const Topic<Text, Text> in{"in", &string_codec, &string_codec};
+const Topic<Text, Text> out{"out", &string_codec, &string_codec};
+const EntityTopic<Text, Text> rows{"rows", &string_codec, &string_codec};
+
+template <class Work>
+std::string refusal(Work work) {
+  try {
+    work();
+  } catch (const TopologyError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(topology, a_repartition_cuts_and_a_table_joins) {
+  Topology topology("app");
+  const auto table = topology.table(rows, "rows");
+  topology.stream(in)
+      .map_key([](const Text& value) { return value; })
+      .join(
+          table, [](const Text& l, const Text& r) { return l + r; }, "joined")
+      .to(out);
+  const auto subs = divide(topology.graph());
+  ASSERT_EQ(subs.size(), 2U);
+  EXPECT_EQ(subs[0].source_topics, (std::set<std::string>{"app-joined-repartition", "rows"}));
+  EXPECT_EQ(subs[0].stores, std::vector<std::string>{"rows"});
+  EXPECT_EQ(subs[1].source_topics, std::set<std::string>{"in"});
+}
+
+TEST(topology, a_repartition_has_the_partitions_of_what_it_meets) {
+  Topology topology("app");
+  const auto table = topology.table(rows, "rows");
+  topology.stream(in)
+      .map_key([](const Text& value) { return value; })
+      .join(
+          table, [](const Text& l, const Text& r) { return l + r; }, "joined")
+      .to(out);
+  const auto made = plan(topology.graph(), {{"in", 3}, {"rows", 5}, {"out", 1}});
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(made->repartitions.at("app-joined-repartition"), 5);
+  EXPECT_EQ(made->tasks, (std::vector<std::int32_t>{5, 3}));
+  EXPECT_TRUE(made->changelogs.empty()) << "a table's topic is its changelog";
+}
+
+TEST(topology, a_repartition_alone_has_those_of_its_widest_source) {
+  Topology topology("app");
+  topology.stream(in).group_by([](const Text& value) { return value; }, "by-value").count("n");
+  const auto made = plan(topology.graph(), {{"in", 3}});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->repartitions.at("app-by-value-repartition"), 3);
+  EXPECT_EQ(made->changelogs.at("app-n-changelog"), 3);
+}
+
+TEST(topology, streams_that_meet_with_unequal_partitions_are_both_named) {
+  Topology topology("app");
+  const auto table = topology.table(rows, "rows");
+  topology.stream(in).join(table, [](const Text& l, const Text& r) { return l + r; }, "joined");
+  const auto made = plan(topology.graph(), {{"in", 3}, {"rows", 5}});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), Errc::invalid_partitions);
+  EXPECT_EQ(made.error().message(),
+            "joined: in has 3 partitions, rows has 5; streams that meet need equal numbers: "
+            "repartition() one of them");
+}
+
+TEST(topology, missing_topics_are_all_named) {
+  Topology topology("app");
+  topology.stream(in).to(out);
+  const auto made = plan(topology.graph(), {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().message(),
+            "app reads or writes topics that do not exist: in, out; create them before the "
+            "application starts");
+}
+
+TEST(topology, mistakes_in_building_are_thrown_with_the_mend) {
+  EXPECT_EQ(refusal([] { Topology("my app"); }),
+            "topology 'my app': a name has letters, digits and . _ - as topics have");
+  Topology topology("app");
+  const auto stream = topology.stream(in);
+  EXPECT_EQ(refusal([&] { topology.stream(in); }),
+            "the topic in is read by source-0 and by source-1: use one stream of it twice");
+  stream.filter([](const Text&) { return true; }, "twice");
+  EXPECT_EQ(refusal([&] { stream.filter([](const Text&) { return true; }, "twice"); }),
+            "two nodes are named 'twice', a filter and a filter: names are unique");
+  EXPECT_EQ(refusal([&] { stream.group_by_key().count(""); }),
+            "a store needs a name: state and changelog are found by it after a restart");
+  EXPECT_EQ(refusal([&] {
+              stream.map_key([](const Text& v) { return v; }, "keyed").group_by_key().count("n");
+            }),
+            "keyed has changed the key, so what follows needs a repartition: name it");
+  struct Unknown {
+    bool operator==(const Unknown&) const = default;
+  };
+  EXPECT_EQ(refusal([&] {
+              stream.map_values([](const Text&) { return Unknown{}; }).repartition("by-what");
+            }),
+            "by-what needs a codec for its value: give one, or specialise "
+            "weir::streams::default_codec for the type");
+  EXPECT_EQ(refusal([] { static_cast<void>(tumbling(0ms)); }),
+            "a window of 0ms: its size is above 0");
+  EXPECT_EQ(refusal([] { static_cast<void>(hopping(5ms, 6ms)); }),
+            "windows of 5ms that advance by 6ms: by more than 0, at most by their size");
+}
+
+TEST(topology, changelogs_never_expire_by_the_wall_clock) {
+  Topology topology("app");
+  topology.stream(in).group_by_key().windowed(tumbling(1s)).count("hits");
+  const auto made = plan(topology.graph(), {{"in", 2}});
+  ASSERT_TRUE(made);
+  const auto topics = internal_topics(*made, 3);
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].name, "app-hits-changelog");
+  EXPECT_EQ(topics[0].cleanup, Cleanup::compact);
+  EXPECT_EQ(topics[0].replication_factor, 3);
+  EXPECT_FALSE(topics[0].settings.contains("retention.ms"));
+}
+
+TEST(topology, is_described_as_text_and_json) {
+  Topology topology("app");
+  topology.stream(in).group_by_key().windowed(hopping(10ms, 5ms).grace(1ms)).count("hits");
+  EXPECT_EQ(describe(topology),
+            "topology app\n\nsub-topology 0\n"
+            "  source source-0 of in\n      -> hits\n"
+            "  aggregate hits (hopping 10ms by 5ms, grace 1ms), store hits\n"
+            "  store hits by window, changelog app-hits-changelog\n");
+  const std::string json = describe(topology, DescriptionForm::json);
+  EXPECT_NE(json.find(R"("windows":"hopping 10ms by 5ms, grace 1ms")"), std::string::npos) << json;
+}
+
+TEST(offset_note, is_written_as_kafka_streams_writes_it) {
+  // i8 2, i64 1000, i32 1, i32 4 "hits", i64 7
+  EXPECT_EQ(encode(OffsetNote{.partition_time_ms = 1000, .operator_times = {{"hits", 7}}}),
+            "AgAAAAAAAAPoAAAAAQAAAARoaXRzAAAAAAAAAAc=");
+  const auto read = decode_note("AgAAAAAAAAPoAAAAAQAAAARoaXRzAAAAAAAAAAc=");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->operator_times.at("hits"), 7);
+  EXPECT_EQ(decode_note("")->partition_time_ms, -1);
+  EXPECT_FALSE(decode_note("AgAA"));
+  EXPECT_FALSE(decode_note("not base64!"));
+}
+
+}  // namespace
+}  // namespace weir::streams
