@@ -60,6 +60,19 @@ struct Late {
   std::int64_t stream_time_ms = 0;
 };
 
+/// Bytes as they lie in the batch that they came in: nothing is copied. They live as long as the
+/// record is processed, so no store may keep them.
+class ViewCodec final : public Codec<std::string_view> {
+ public:
+  constexpr ~ViewCodec() override {}
+  Result<void> encode(const std::string_view& value, std::string& out) const override {
+    out += value;
+    return {};
+  }
+  Result<std::string_view> decode(std::string_view bytes) const override { return bytes; }
+};
+inline constexpr ViewCodec view_codec{};
+
 namespace detail {
 
 template <class T>
@@ -103,6 +116,10 @@ const Codec<T>* default_codec() {
 template <>
 inline const Codec<std::string>* default_codec<std::string>() {
   return &string_codec;
+}
+template <>
+inline const Codec<std::string_view>* default_codec<std::string_view>() {
+  return &view_codec;
 }
 template <>
 inline const Codec<std::int64_t>* default_codec<std::int64_t>() {

@@ -53,6 +53,8 @@ struct ValueType {
 };
 template <class T>
 ValueType value_type(const Codec<T>* codec) {
+  static_assert(!std::is_same_v<T, std::string_view>,
+                "a store cannot keep views of bytes that go with their record");
   return {&value_ops<T>, codec};
 }
 

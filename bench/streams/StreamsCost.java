@@ -1,0 +1,40 @@
+import java.util.Properties;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Produced;
+
+/** The application of streams_cost.cc on Kafka Streams: pass|filter_map|count ADDRESS GUARANTEE COMMIT_MS STATE_DIR CACHE_BYTES. */
+public class StreamsCost {
+  public static void main(String[] args) {
+    Properties settings = new Properties();
+    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "java-bench-" + args[0]);
+    settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[1]);
+    settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
+        args[2].equals("exactly_once") ? StreamsConfig.EXACTLY_ONCE_V2 : StreamsConfig.AT_LEAST_ONCE);
+    settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, args[3]);
+    settings.put(StreamsConfig.STATE_DIR_CONFIG, args[4]);
+    settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, args[5]);
+    settings.put("auto.offset.reset", "earliest");
+    var bytes = Serdes.ByteArray();
+    StreamsBuilder builder = new StreamsBuilder();
+    KStream<byte[], byte[]> in = builder.stream("streams-in", Consumed.with(bytes, bytes));
+    switch (args[0]) {
+      case "pass" -> in.to("streams-out", Produced.with(bytes, bytes));
+      case "filter_map" -> in.filter((k, v) -> v[1] == 'a').mapValues(v -> {
+        byte[] changed = v.clone();
+        changed[0] = 'w';
+        return changed;
+      }).to("streams-out", Produced.with(bytes, bytes));
+      case "count" -> in.groupByKey().count(Materialized.as("counts")).toStream().to("streams-out", Produced.with(bytes, Serdes.Long()));
+      default -> throw new IllegalArgumentException(args[0]);
+    }
+    KafkaStreams streams = new KafkaStreams(builder.build(), settings);
+    Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+    streams.start();
+  }
+}
