@@ -1,5 +1,12 @@
 // The streams that an application keeps for itself: how they are made.
-//
+#pragma once
+
+#include <weir/admin.h>
+
+#include <vector>
+
+#include "streams/plan.h"
+
 //   | topic                          | cleanup.policy | further |
 //   |--------------------------------|----------------|---------------------------------------------|
 //   | APPLICATION-NAME-repartition   | delete         | retention.ms -1: what was consumed is | |
@@ -8,13 +15,6 @@
 //   time has passed them, never by the    | |                                |                |
 //   wall clock, which would empty the state of   | |                                | | an
 //   application that works through the past  |
-#pragma once
-
-#include <weir/admin.h>
-
-#include <vector>
-
-#include "streams/plan.h"
 
 namespace weir::streams {
 

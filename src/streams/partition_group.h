@@ -1,5 +1,16 @@
 // PartitionGroup: the inputs of a task, and which record is next.
-//
+#pragma once
+
+#include <weir/streams/detail/nodes.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+
 // It is always the one with the smallest timestamp among the heads of all partitions; equal ones go
 // by topic, then by partition, for ever, so that a replay takes the same way. A partition whose
 // queue is empty may hold the others up, as `max.task.idle.ms` says (KIP-353, KIP-695):
@@ -12,17 +23,6 @@
 //   max_idle ("enforced") |
 //
 // Pure: it is told of batches, ends and the time. Threads: the task's.
-#pragma once
-
-#include <weir/streams/detail/nodes.h>
-
-#include <cstdint>
-#include <deque>
-#include <map>
-#include <optional>
-#include <vector>
-
-#include "base/clock.h"
 
 namespace weir::streams {
 

@@ -1,18 +1,4 @@
 // TaskState: all stores of a task, their caches in front of one database.
-//
-// Keys of the database, numbers big-endian so that they sort (docs/formats/state.md):
-//
-//   0000 's' STORE            -> u16   the number of a store
-//   0000 'c' STORE            -> i64   the offset behind which its changelog is not in yet
-//   0000 'i' TOPIC 00 i32     -> i64   the offset of the next input record
-//   0000 't' OPERATOR         -> i64   the operator's time
-//   NNNN key                  -> i64 timestamp, value      of a key-value store
-//   NNNN i64 start, key       -> i64 timestamp, value      of a window store
-//
-// A commit goes so: write_changes() says what the changelogs get and gathers the batch; once the
-// transaction is committed, committed() lets the batch into the database. In between nothing may be
-// processed. A task that is abandoned lets go of its TaskState and makes another one of the same
-// database. Threads: the task's.
 #pragma once
 
 #include <weir/streams/detail/graph.h>
@@ -28,6 +14,20 @@
 #include <vector>
 
 #include "state/database.h"
+
+// Keys of the database, numbers big-endian so that they sort (docs/formats/state.md):
+//
+//   0000 's' STORE            -> u16   the number of a store
+//   0000 'c' STORE            -> i64   the offset behind which its changelog is not in yet
+//   0000 'i' TOPIC 00 i32     -> i64   the offset of the next input record
+//   0000 't' OPERATOR         -> i64   the operator's time
+//   NNNN key                  -> i64 timestamp, value      of a key-value store
+//   NNNN i64 start, key       -> i64 timestamp, value      of a window store
+//
+// A commit goes so: write_changes() says what the changelogs get and gathers the batch; once the
+// transaction is committed, committed() lets the batch into the database. In between nothing may be
+// processed. A task that is abandoned lets go of its TaskState and makes another one of the same
+// database. Threads: the task's.
 
 namespace weir::streams {
 

@@ -1,20 +1,5 @@
 // StreamThread: some tasks of an application, the consumer that feeds them, the producer that they
 // share, and the transactions that join the two.
-//
-//   starting ──> running <──> committing            stopping ──> dead
-//       ^           │  ^          │                     ^
-//       │           v  └──────────┤ (acknowledged)      │ from anywhere
-//       └────── recovering <──────┘ (refused, fenced)
-//
-// Everything happens on one loop, in slices: records are processed for a few milliseconds, then the
-// loop does its other work, so heartbeats and fetches go on beside them. With exactly-once what the
-// tasks read, keep and write is one transaction: output and changelog records and the offsets that
-// they came from are committed together, and only when that is acknowledged do the changes enter
-// the local stores. Whatever fails in between is as if it had not been: all tasks of the thread
-// begin again where the last commit left them.
-//
-// Tasks that come are opened one by one (offsets, then state, then the changelog's rest) while the
-// others go on.
 #pragma once
 
 #include <weir/streams/application.h>
@@ -31,6 +16,21 @@
 #include "client/producer_core.h"
 #include "streams/restorer.h"
 #include "streams/task.h"
+
+//   starting ──> running <──> committing            stopping ──> dead
+//       ^           │  ^          │                     ^
+//       │           v  └──────────┤ (acknowledged)      │ from anywhere
+//       └────── recovering <──────┘ (refused, fenced)
+//
+// Everything happens on one loop, in slices: records are processed for a few milliseconds, then the
+// loop does its other work, so heartbeats and fetches go on beside them. With exactly-once what the
+// tasks read, keep and write is one transaction: output and changelog records and the offsets that
+// they came from are committed together, and only when that is acknowledged do the changes enter
+// the local stores. Whatever fails in between is as if it had not been: all tasks of the thread
+// begin again where the last commit left them.
+//
+// Tasks that come are opened one by one (offsets, then state, then the changelog's rest) while the
+// others go on.
 
 namespace weir::streams {
 

@@ -1,5 +1,16 @@
 // Application: a topology at work: threads, a consumer group, transactions, local state.
-//
+#pragma once
+
+#include <weir/client.h>
+#include <weir/streams/topology.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
 //   auto app = weir::streams::Application::start(topology, "127.0.0.1:9092", {.threads = 2});
 //   if (!app) ...;
 //   app->wait();                                    // until stop(), or until it fails
@@ -14,17 +25,6 @@
 // or not at all, also through kill -9 and the loss of any instance; readers see it with
 // `isolation.level=read_committed` (KIP-98, KIP-447). at_least_once: after a failure some records
 // are processed again.
-#pragma once
-
-#include <weir/client.h>
-#include <weir/streams/topology.h>
-
-#include <chrono>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
 
 namespace weir::streams {
 inline namespace v1 {

@@ -1,5 +1,19 @@
 // Processor: an operator of one's own, with stores, headers, and a clock.
-//
+#pragma once
+
+#include <weir/streams/detail/nodes.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 //   class Deduplicate : public Processor<std::string, Order, std::string, Order> {
 //     void open(Context& context) override {
 //       seen_ = context.store<std::string, std::int64_t>("seen");
@@ -15,20 +29,6 @@
 //   orders.process([] { return std::make_unique<Deduplicate>(); }, "deduplicate", {"seen"});
 //
 // One a task, made by the function that is given, on the task's thread.
-#pragma once
-
-#include <weir/streams/detail/nodes.h>
-
-#include <chrono>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 namespace weir::streams {
 inline namespace v1 {

@@ -1,13 +1,4 @@
 // Stream, Table and what is between them: how a topology is written down.
-//
-// Handles, cheap to copy, into the Topology that gave them; they live no longer. Building is done
-// on one thread. Functions of the user take the value, or the key and the value; they may return
-// Result<T> instead of T, and what they throw is an error of theirs. Each task has a copy of each
-// function, called on the task's thread.
-//
-// A stateful operator and a repartition have a name, because a name is what state, changelog and
-// operator time are found by after a restart and a change of the code (KIP-1111). The other names
-// are for people; absent ones are made up: "filter-3".
 #pragma once
 
 #include <weir/streams/detail/graph.h>
@@ -23,6 +14,15 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+// Handles, cheap to copy, into the Topology that gave them; they live no longer. Building is done
+// on one thread. Functions of the user take the value, or the key and the value; they may return
+// Result<T> instead of T, and what they throw is an error of theirs. Each task has a copy of each
+// function, called on the task's thread.
+//
+// A stateful operator and a repartition have a name, because a name is what state, changelog and
+// operator time are found by after a restart and a change of the code (KIP-1111). The other names
+// are for people; absent ones are made up: "filter-3".
 
 namespace weir::streams {
 inline namespace v1 {

@@ -1,14 +1,4 @@
 // TestDriver: a topology at work in this process, without a broker, for tests.
-//
-//   weir::streams::TestDriver driver{topology, {.partitions = 3}};
-//   driver.pipe(airport::departures, key, departure, at(10min));
-//   EXPECT_EQ(driver.output(airport::delays).at(0).value, stats);
-//   driver.crash();                       // what was not committed is lost, the rest goes on
-//
-// All tasks of all sub-topologies, with as many partitions as asked for, one after another: each
-// record that is piped in is processed to its last consequence before pipe() returns, through
-// repartitions too. It commits after each unless told otherwise. Time stands still but where
-// records and advance() move it. Threads: its owner's.
 #pragma once
 
 #include <weir/streams/topology.h>
@@ -21,6 +11,16 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+//   weir::streams::TestDriver driver{topology, {.partitions = 3}};
+//   driver.pipe(airport::departures, key, departure, at(10min));
+//   EXPECT_EQ(driver.output(airport::delays).at(0).value, stats);
+//   driver.crash();                       // what was not committed is lost, the rest goes on
+//
+// All tasks of all sub-topologies, with as many partitions as asked for, one after another: each
+// record that is piped in is processed to its last consequence before pipe() returns, through
+// repartitions too. It commits after each unless told otherwise. Time stands still but where
+// records and advance() move it. Threads: its owner's.
 
 namespace weir::streams {
 inline namespace v1 {
