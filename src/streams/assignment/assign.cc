@@ -9,11 +9,11 @@
 namespace weir::streams {
 namespace {
 
-using detail::ClientIndex;
-using detail::Facts;
-using detail::nobody;
-using detail::Placement;
-using detail::TaskIndex;
+using assigning::ClientIndex;
+using assigning::Facts;
+using assigning::nobody;
+using assigning::Placement;
+using assigning::TaskIndex;
 
 /// From where everything is to be to where it can be now, KIP-441's movements.
 class Movements {

@@ -6,7 +6,7 @@
 
 #include "streams/assignment/payload.h"
 
-namespace weir::streams::detail {
+namespace weir::streams::assigning {
 
 Facts::Facts(std::vector<TaskSpec> tasks, std::vector<ClientSpec> clients,
              const AssignOptions& options)
@@ -295,4 +295,4 @@ void Placement::place_standbys() {
   }
 }
 
-}  // namespace weir::streams::detail
+}  // namespace weir::streams::assigning

@@ -10,7 +10,7 @@
 
 #include "streams/assignment/assign.h"
 
-namespace weir::streams::detail {
+namespace weir::streams::assigning {
 
 using TaskIndex = std::size_t;
 using ClientIndex = std::size_t;
@@ -113,4 +113,4 @@ class Placement {
   std::vector<std::map<std::int32_t, std::int64_t>> by_sub_;  // client: sub-topology: active tasks
 };
 
-}  // namespace weir::streams::detail
+}  // namespace weir::streams::assigning
