@@ -189,22 +189,23 @@ TEST(Assign, a_standby_stays_where_it_is) {
 }
 
 TEST(Assign, a_standby_moves_only_when_the_next_one_has_caught_up) {
-  // 2 has both standbys, 3 is new and is to take one of them.
-  const AssignOptions one{.standby_replicas = 1, .max_warmup_replicas = 1};
-  const auto waiting =
-      assign(stateful("0_0 0_1"), {client(1, "0_0 0_1"), with_state(client(2), "0_0 0_1", 0)}, one);
-  EXPECT_EQ(waiting.clients.at(process(1)).active.size(), 1U) << "the standby takes over";
-  const auto given = assign(
-      stateful("0_0 0_1 0_2 0_3"),
-      {client(1, "0_0 0_1"), client(2, "0_2 0_3"), with_state(client(4), "0_0 0_1 0_2 0_3", 0)},
-      one);
-  EXPECT_FALSE(given.clients.at(process(4)).active.empty());
-  for (const TaskId& task : tasks("0_0 0_1 0_2 0_3")) {
-    int ready = 0;
-    for (const auto& [id, share] : given.clients)
-      if (share.standby.contains(task) && !share.warm_up.contains(task)) ++ready;
-    EXPECT_EQ(ready, 1) << to_string(task);
+  // 2 has all standbys, 3 is new and is to take some of them.
+  const std::vector<ClientSpec> clients{client(1, "0_0 0_1"),
+                                        with_state(client(2, "0_2 0_3"), "0_0 0_1", 5),
+                                        with_state(client(4), "0_2 0_3", 5), client(3)};
+  const auto given = assign(stateful("0_0 0_1 0_2 0_3"), clients,
+                            {.standby_replicas = 1, .max_warmup_replicas = 1});
+  std::size_t warm_ups = 0;
+  std::map<TaskId, int> complete;
+  for (const auto& [id, share] : given.clients) {
+    warm_ups += share.warm_up.size();
+    for (const TaskId& task : share.standby)
+      if (!share.warm_up.contains(task)) ++complete[task];
   }
+  EXPECT_EQ(warm_ups, 1U);
+  EXPECT_TRUE(given.probing);
+  for (const TaskId& task : tasks("0_0 0_1 0_2 0_3")) EXPECT_EQ(complete[task], 1);
+  EXPECT_TRUE(given.clients.at(process(3)).active.empty());
 }
 
 TEST(Assign, replicas_go_to_other_zones_as_far_as_there_are) {

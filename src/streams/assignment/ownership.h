@@ -18,6 +18,8 @@ class Ownership {
 
   /// Who claims it in the highest generation. Null: nobody does, or two in the same one.
   const GroupMember* owner(const TopicPartition& partition) const;
+  /// All who say that they own it, of whatever generation.
+  const std::vector<const GroupMember*>& claimants(const TopicPartition& partition) const;
   bool claimed(const TopicPartition& partition) const { return claims_.contains(partition); }
   /// True if the member owns it, or nobody claims it.
   bool may_get(const GroupMember& member, const TopicPartition& partition) const {
@@ -30,6 +32,7 @@ class Ownership {
   struct Claim {
     std::int32_t generation = -1;
     const GroupMember* member = nullptr;
+    std::vector<const GroupMember*> all = {};
   };
   std::map<TopicPartition, Claim> claims_;
   std::int32_t generation_ = -1;

@@ -205,6 +205,7 @@ Result<std::string> encode(const StreamSubscription& subscription) {
   encoder.string(subscription.endpoint, false, "endpoint");
   encoder.string(subscription.transactional_id, false, "transactional_id");
   put_reports(encoder, subscription.tasks);
+  put_tasks(encoder, subscription.awaited);
   encoder.array_count(subscription.tags.size(), false, "tags");
   for (const auto& [key, value] : subscription.tags) {
     encoder.string(key, false, "tag");
@@ -227,6 +228,7 @@ Result<StreamSubscription> decode_stream_subscription(std::string_view bytes) {
     out.endpoint = decoder.string(false, "endpoint");
     out.transactional_id = decoder.string(false, "transactional_id");
     out.tasks = take_reports(decoder);
+    out.awaited = take_tasks(decoder);
     out.tags = take_tags(decoder);
     out.peers = take_strings(decoder, "peers");
     return out;
@@ -243,6 +245,7 @@ Result<std::string> encode(const StreamAssignment& assignment) {
                                             : std::int64_t{-1});
   put_tasks(encoder, assignment.active);
   put_tasks(encoder, assignment.standby);
+  put_tasks(encoder, assignment.awaited);
   put_strings(encoder, assignment.fence, "fence");
   encoder.array_count(assignment.processes.size(), false, "processes");
   for (const ProcessTasks& process : assignment.processes) {
@@ -268,6 +271,7 @@ Result<StreamAssignment> decode_stream_assignment(std::string_view bytes) {
     if (next >= 0) out.next_rebalance = std::chrono::milliseconds(next);
     out.active = take_tasks(decoder);
     out.standby = take_tasks(decoder);
+    out.awaited = take_tasks(decoder);
     out.fence = take_strings(decoder, "fence");
     out.processes = take_processes(decoder);
     return out;

@@ -66,6 +66,8 @@ struct StreamSubscription {
   std::string endpoint = {};          // "host:port" for queries; empty: none
   std::string transactional_id = {};  // empty: none
   std::vector<TaskReport> tasks = {};
+  /// As in the last assignment that it saw.
+  std::vector<TaskId> awaited = {};
   std::map<std::string, std::string> tags = {};
   /// Transactional ids of all members in the last assignment that it saw.
   std::set<std::string> peers = {};
@@ -94,6 +96,9 @@ struct StreamAssignment {
   std::optional<std::chrono::milliseconds> next_rebalance = std::nullopt;
   std::vector<TaskId> active = {};
   std::vector<TaskId> standby = {};
+  /// It gets them once their owners have given them up. It says so when it joins again, so that the
+  /// next leader means the same.
+  std::vector<TaskId> awaited = {};
   /// Transactional ids of members that are gone, to be fenced before `active` begin.
   std::set<std::string> fence = {};
   std::vector<ProcessTasks> processes = {};

@@ -208,7 +208,9 @@ bool Placement::move_one(Kind kind) {
   std::vector<ClientIndex> order;
   for (ClientIndex c = 0; c < facts_.clients().size(); ++c)
     if (facts_.capacity(c) > 0) order.push_back(c);
-  std::ranges::stable_sort(order, [&](ClientIndex a, ClientIndex b) { return less(a, b, kind); });
+  std::ranges::sort(order, [&](ClientIndex a, ClientIndex b) {
+    return less(a, b, kind) || (!less(b, a, kind) && a < b);
+  });
   for (auto from = order.rbegin(); from != order.rend(); ++from)
     for (const ClientIndex to : order) {
       if (to == *from) break;  // the others have no less
@@ -237,6 +239,7 @@ ClientIndex Placement::place_for(TaskIndex task) const {
     for (const Kind kind : {Kind::stateful, Kind::stateless})
       if (kind == Kind::stateless || facts_.tasks()[task].stateful)
         if (less(a, b, kind) || less(b, a, kind)) return less(a, b, kind);
+    if (facts_.is_standby(a, task) != facts_.is_standby(b, task)) return facts_.is_standby(a, task);
     return surplus(task, a, b) < 0;
   };
   for (ClientIndex c = 0; c < facts_.clients().size(); ++c)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 
 #include "base/log.h"
 #include "client/assignors.h"
@@ -41,6 +42,7 @@ void Round::read(const GroupMember& member, std::size_t place) {
   Member& out = members_.emplace_back();
   out.group = &member;
   out.thread = padded(place);
+  places_[&member] = place;
   const auto& bytes = member.subscription.user_data;
   const auto versions = bytes ? versions_of(*bytes) : std::nullopt;
   if (versions) common_ = std::min(common_, versions->latest);
@@ -127,16 +129,26 @@ bool Round::form_tasks(const Plan& plan, const StreamAssignor::EndSum& end_sum) 
   return true;
 }
 
-bool Round::may_run(const Member& member, const Work& work) const {
-  return std::ranges::all_of(work.inputs, [&](const TopicPartition& input) {
-    return client::wants(*member.group, input.topic);
-  });
+std::set<TaskId> Round::excluded_by(const Member& member) const {
+  const auto& topics = member.group->subscription.topics;
+  const std::set<std::string_view> wanted(topics.begin(), topics.end());
+  std::set<TaskId> out;
+  for (const auto& [id, work] : works_)
+    if (!std::ranges::all_of(
+            work.inputs, [&](const TopicPartition& input) { return wanted.contains(input.topic); }))
+      out.insert(id);
+  return out;
 }
 
 bool Round::somebody_else_owns(const Member& member, const Work& work) const {
   return std::ranges::any_of(work.inputs, [&](const TopicPartition& input) {
     return !ownership_.may_get(*member.group, input);
   });
+}
+
+bool Round::is_free(const Work& work) const {
+  return std::ranges::none_of(
+      work.inputs, [&](const TopicPartition& input) { return ownership_.claimed(input); });
 }
 
 std::vector<ClientSpec> Round::clients() const {
@@ -148,8 +160,7 @@ std::vector<ClientSpec> Round::clients() const {
     client.tags.insert(member.said.tags.begin(), member.said.tags.end());
     ThreadSpec thread{.id = member.thread};
     report_tasks(member, client, thread);
-    for (const auto& [id, work] : works_)
-      if (!may_run(member, work)) client.excluded.insert(id);
+    client.excluded.merge(excluded_by(member));
     client.threads.push_back(std::move(thread));
   }
   std::vector<ClientSpec> list;
@@ -173,6 +184,12 @@ void Round::report_tasks(const Member& member, ClientSpec& client, ThreadSpec& t
     std::int64_t& sum = client.offset_sums[report.task];
     sum = std::max(sum, report.offset_sum);
   }
+  // What it was promised counts as if it ran it already: else two rebalances could mean different
+  // things, and what was given up for one would go to another.
+  if (member.group->subscription.generation != ownership_.generation()) return;
+  for (const TaskId& task : member.said.awaited)
+    if (const auto at = works_.find(task); at != works_.end() && is_free(at->second))
+      thread.runs.insert(task);
 }
 
 void Round::give(const Shares& shares) {
@@ -191,7 +208,8 @@ void Round::give_to(Member& member, const ThreadShare& share) {
       member.partitions.insert(member.partitions.end(), work.inputs.begin(), work.inputs.end());
       continue;
     }
-    withhold(work, member);
+    withhold(work);
+    member.told.awaited.push_back(task);
     const auto was_standby = [&](const TaskReport& report) {
       return report.task == task && report.standby;
     };
@@ -201,22 +219,12 @@ void Round::give_to(Member& member, const ThreadShare& share) {
   member.told.standby.assign(standby.begin(), standby.end());
 }
 
-void Round::withhold(const Work& work, Member& from) {
+void Round::withhold(const Work& work) {
   // Those that have to give it up come back when they have; then it can be given.
-  for (Member& other : members_) {
-    if (&other == &from || other.reading != Reading::good) continue;
-    const auto& owned = other.group->subscription.owned;
-    if (std::ranges::any_of(work.inputs, [&](const TopicPartition& input) {
-          return std::ranges::find(owned, input) != owned.end();
-        }))
-      come_back(other, std::chrono::milliseconds(0));
-  }
-  // Two that claim it in one generation: neither keeps it.
-  const auto& mine = from.group->subscription.owned;
-  if (std::ranges::any_of(work.inputs, [&](const TopicPartition& input) {
-        return std::ranges::find(mine, input) != mine.end();
-      }))
-    come_back(from, std::chrono::milliseconds(0));
+  for (const TopicPartition& input : work.inputs)
+    for (const GroupMember* claimant : ownership_.claimants(input))
+      if (Member& member = members_[places_.at(claimant)]; member.reading == Reading::good)
+        come_back(member, std::chrono::milliseconds(0));
 }
 
 void Round::fence() {
@@ -232,8 +240,7 @@ void Round::fence() {
   const bool up_to_date = leader_.generation >= ownership_.generation();
   for (Member& member : members_)
     for (const TaskId& task : member.told.active) {
-      const auto claimed = [&](const TopicPartition& input) { return ownership_.claimed(input); };
-      if (std::ranges::any_of(works_.at(task).inputs, claimed)) continue;
+      if (!is_free(works_.at(task))) continue;
       for (const std::string& id : gone) {
         const auto ran = leader_.ran.find(id);
         if (!up_to_date || ran == leader_.ran.end() || ran->second.contains(task))
@@ -253,7 +260,9 @@ void Round::introduce() {
   }
   std::vector<ProcessTasks> list;
   for (auto& [id, process] : processes) {
-    std::ranges::stable_sort(process.members, {}, &PeerTasks::transactional_id);
+    std::ranges::sort(process.members, [](const PeerTasks& a, const PeerTasks& b) {
+      return std::tie(a.transactional_id, a.active) < std::tie(b.transactional_id, b.active);
+    });
     list.push_back(std::move(process));
   }
   for (Member& member : members_) member.told.processes = list;

@@ -53,13 +53,14 @@ class Round {
   void read(const GroupMember& member, std::size_t place);
   void keep_what_newer_members_own();
   bool form_tasks(const Plan& plan, const StreamAssignor::EndSum& end_sum);
-  bool may_run(const Member& member, const Work& work) const;
+  std::set<TaskId> excluded_by(const Member& member) const;
+  bool is_free(const Work& work) const;
   bool somebody_else_owns(const Member& member, const Work& work) const;
   std::vector<ClientSpec> clients() const;
   void report_tasks(const Member& member, ClientSpec& client, ThreadSpec& thread) const;
   void give(const Shares& shares);
   void give_to(Member& member, const ThreadShare& share);
-  void withhold(const Work& work, Member& from);
+  void withhold(const Work& work);
   void fence();
   void introduce();
   void come_back(Member& member, std::chrono::milliseconds after);
@@ -70,6 +71,7 @@ class Round {
   const LeaderView& leader_;
   const Ownership ownership_;
   std::vector<Member> members_;  // in_order
+  std::map<const GroupMember*, std::size_t> places_;
   std::map<TaskId, Work> works_;
   GroupCode verdict_ = GroupCode::none;
   std::int8_t common_ = stream_payload_version;

@@ -26,6 +26,7 @@ std::optional<std::string> StreamAssignor::user_data(const std::vector<std::stri
                                   .endpoint = std::move(report.endpoint),
                                   .transactional_id = std::move(report.transactional_id),
                                   .tasks = std::move(report.tasks),
+                                  .awaited = awaited_,
                                   .tags = std::move(report.tags)};
   for (const auto& [id, tasks] : ran_) subscription.peers.insert(id);
   auto bytes = encode(subscription);
@@ -53,6 +54,7 @@ Result<Assignor::Assignments> StreamAssignor::assign(const PartitionCounts& part
 }
 
 void StreamAssignor::on_assignment(const GroupAssignment& assignment, const GroupMetadata& member) {
+  awaited_.clear();
   StreamShare share{.generation = member.generation, .partitions = assignment.partitions};
   if (!assignment.user_data && assignment.partitions.empty()) {
     state_.assigned(share);  // the leader did not name this member
@@ -72,6 +74,7 @@ void StreamAssignor::on_assignment(const GroupAssignment& assignment, const Grou
   if (share.code == GroupCode::none) {
     share.active = std::move(told->active);
     share.standby = std::move(told->standby);
+    share.awaited = awaited_ = std::move(told->awaited);
     share.fence = std::move(told->fence);
     share.next_rebalance = told->next_rebalance;
     share.processes = std::move(told->processes);

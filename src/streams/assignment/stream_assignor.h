@@ -47,6 +47,8 @@ struct StreamShare {
   std::vector<TopicPartition> partitions = {};
   std::vector<TaskId> active = {};
   std::vector<TaskId> standby = {};
+  /// To come, once others have given them up.
+  std::vector<TaskId> awaited = {};
   /// InitProducerId for each, before a task begins: whatever its last owner left open is ended, and
   /// if it still lives, it cannot commit any more.
   std::set<std::string> fence = {};
@@ -106,6 +108,7 @@ class StreamAssignor final : public Assignor {
   /// Of the last assignment, and its generation.
   std::map<std::string, std::set<TaskId>> ran_;  // by transactional id
   std::int32_t generation_ = -1;
+  std::vector<TaskId> awaited_;
 };
 
 }  // namespace weir::streams

@@ -322,6 +322,28 @@ TEST(StreamAssignor, an_assignment_without_a_word_is_one_of_nothing_and_nonsense
   EXPECT_EQ(a.share.code, GroupCode::assignment);
 }
 
+TEST(StreamAssignor, two_rebalances_are_enough_when_nothing_has_to_warm_up) {
+  for (std::uint64_t seed = 1; seed <= 300 && !HasFailure(); ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const auto partitions = static_cast<std::int32_t>(rng.between(1, 20));
+    Group group(plan_of({{{{"a", partitions}}, rng.one_in(2)}, {{{"b", partitions}}, false}}),
+                {.assign = {.standby_replicas = static_cast<std::int32_t>(rng.below(2)),
+                            .acceptable_recovery_lag = Group::end_sum}});
+    int named = 0;
+    for (int change = 0; change < 8; ++change) {
+      for (std::int64_t joining = rng.between(1, 3); joining > 0; --joining)
+        group.join("m" + std::to_string(named++), static_cast<std::uint8_t>(rng.between(1, 4)));
+      if (rng.one_in(2)) group.die(group.machines().begin()->first);
+      if (group.machines().empty()) continue;
+      group.rebalance();
+      group.rebalance();
+      for (const auto& [name, machine] : group.machines())
+        EXPECT_EQ(machine->share.next_rebalance, std::nullopt) << name;
+    }
+  }
+}
+
 // Whatever comes and goes: check_assignments holds (test_group.h), each task runs once or is on its
 // way, and what a dead member ran is fenced by who runs it next.
 TEST(StreamAssignor, random_groups_keep_their_rules_and_settle) {
