@@ -188,24 +188,32 @@ TEST(Assign, a_standby_stays_where_it_is) {
   EXPECT_EQ(shown(given), (Lines{"1: 0_0 | 0_2", "2: 0_1 | 0_0", "3: 0_2 | 0_1"}));
 }
 
+TEST(Assign, a_standby_is_preferred_to_state_that_only_lies_there) {
+  const auto given = assign(
+      stateful("0_0"),
+      {client(1, "0_0"), with_state(client(2), "0_0", 5, false), with_state(client(3), "0_0", 9)},
+      {.standby_replicas = 1});
+  EXPECT_EQ(shown(given), (Lines{"1: 0_0", "2: ", "3:  | 0_0"}));
+  const auto over = assign(
+      stateful("0_0"),
+      {client(1), with_state(client(2), "0_0", 5, false), with_state(client(3), "0_0", 9)}, {});
+  EXPECT_EQ(shown(over), (Lines{"1: ", "2: ", "3: 0_0"}));
+}
+
 TEST(Assign, a_standby_moves_only_when_the_next_one_has_caught_up) {
-  // 2 has all standbys, 3 is new and is to take some of them.
-  const std::vector<ClientSpec> clients{client(1, "0_0 0_1"),
-                                        with_state(client(2, "0_2 0_3"), "0_0 0_1", 5),
-                                        with_state(client(4), "0_2 0_3", 5), client(3)};
-  const auto given = assign(stateful("0_0 0_1 0_2 0_3"), clients,
-                            {.standby_replicas = 1, .max_warmup_replicas = 1});
-  std::size_t warm_ups = 0;
-  std::map<TaskId, int> complete;
-  for (const auto& [id, share] : given.clients) {
-    warm_ups += share.warm_up.size();
-    for (const TaskId& task : share.standby)
-      if (!share.warm_up.contains(task)) ++complete[task];
-  }
-  EXPECT_EQ(warm_ups, 1U);
-  EXPECT_TRUE(given.probing);
-  for (const TaskId& task : tasks("0_0 0_1 0_2 0_3")) EXPECT_EQ(complete[task], 1);
-  EXPECT_TRUE(given.clients.at(process(3)).active.empty());
+  // 1 has two standbys, 3 none: it is to take 0_1.
+  const auto given = [](ClientSpec third) {
+    return shown(assign(stateful("0_0 0_1 0_2"),
+                        {with_state(client(1, "0_0"), "0_1 0_2", 5),
+                         with_state(client(2, "0_1"), "0_0", 5), std::move(third)},
+                        {.standby_replicas = 1}));
+  };
+  EXPECT_EQ(given(client(3, "0_2")),
+            (Lines{"1: 0_0 | 0_1 0_2", "2: 0_1 | 0_0", "3: 0_2 | 0_1 | 0_1"}));
+  EXPECT_EQ(given(with_state(client(3, "0_2"), "0_1", 10'001)),
+            (Lines{"1: 0_0 | 0_1 0_2", "2: 0_1 | 0_0", "3: 0_2 | 0_1 | 0_1"}));
+  EXPECT_EQ(given(with_state(client(3, "0_2"), "0_1", 10'000)),
+            (Lines{"1: 0_0 | 0_2", "2: 0_1 | 0_0", "3: 0_2 | 0_1"}));
 }
 
 TEST(Assign, replicas_go_to_other_zones_as_far_as_there_are) {
@@ -222,6 +230,15 @@ TEST(Assign, replicas_go_to_other_zones_as_far_as_there_are) {
   const auto alone = assign(stateful("0_0"), {zones[0], zones[1]},
                             {.standby_replicas = 1, .spread_tags = {"zone"}});
   EXPECT_EQ(shown(alone), (Lines{"1: 0_0", "2:  | 0_0"}));
+}
+
+TEST(Assign, standbys_stay_in_other_zones_though_they_are_more_there) {
+  const auto given = assign(stateful("0_0 0_1 0_2"),
+                            {tagged(with_state(client(1, "0_0"), "0_2", 5), {{"zone", "a"}}),
+                             tagged(client(2, "0_1"), {{"zone", "a"}}),
+                             tagged(with_state(client(3, "0_2"), "0_0 0_1", 5), {{"zone", "b"}})},
+                            {.standby_replicas = 1, .spread_tags = {"zone"}});
+  EXPECT_EQ(shown(given), (Lines{"1: 0_0 | 0_2", "2: 0_1", "3: 0_2 | 0_0 0_1"}));
 }
 
 TEST(Assign, a_task_whose_end_is_not_known_stays_or_goes_where_the_most_of_it_is) {

@@ -46,6 +46,7 @@ struct Machine final : MemberState {
   std::vector<std::string> topics;
   std::vector<TopicPartition> owned;
   std::int32_t generation = -1;
+  bool away = false;                 // the others go on without it
   std::optional<std::string> bytes;  // instead of what the assignor says
   std::unique_ptr<StreamAssignor> assignor;
   StreamShare share;
@@ -86,6 +87,7 @@ class Group {
     ++generation_;
     std::vector<GroupMember> members;
     for (auto& [name, machine] : machines_) {
+      if (machine->away) continue;
       const auto said = machine->assignor->user_data(machine->topics);
       members.push_back({.id = name,
                          .instance_id = machine->instance,
@@ -100,6 +102,7 @@ class Group {
     const auto checked = client::check_assignments(assignor, counts, members, *given);
     ASSERT_TRUE(checked) << checked.error().message();
     for (auto& [name, machine] : machines_) {
+      if (machine->away) continue;
       machine->assignor->on_assignment(
           given->at(name), {.group = "app", .generation = generation_, .member_id = name});
       machine->generation = generation_;
@@ -143,6 +146,7 @@ class Group {
     std::map<TaskId, int> running;
     bool comes_back = options_.assign.strategy == Strategy::fixed;
     for (const auto& [name, machine] : machines_) {
+      if (machine->away) continue;
       for (const TaskId& task : machine->share.active) ++running[task];
       if (machine->share.next_rebalance || machine->share.code != GroupCode::none)
         comes_back = true;
