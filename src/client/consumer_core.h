@@ -130,6 +130,9 @@ class ConsumerCore {
   };
   struct Broker {
     FetchSession session;
+    /// Ends that it has told in this session: it does not tell them again while they stay, though
+    /// the partition went and came back here.
+    std::map<TopicPartition, std::int64_t> told_ends;
     unsigned lost_sessions = 0;  // in a row
     MonoTime muted_until{};      // it asked us to slow down
   };
@@ -172,6 +175,7 @@ class ConsumerCore {
                   Result<Reply<kafka::FetchResponse>> reply);
   void on_partition(const Asked& asked, const kafka::FetchResponse::PartitionData& told,
                     const std::shared_ptr<const FetchedBytes>& frame);
+  std::int64_t end_in(const kafka::FetchResponse::PartitionData& told) const;
   void on_error(Partition& partition, Errc code);
   using Aborted = kafka::FetchResponse::AbortedTransaction;
   void take_records(Partition& partition, std::string_view bytes,

@@ -171,6 +171,7 @@ void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked
   broker.lost_sessions = outcome == FetchSession::Outcome::lost ? broker.lost_sessions + 1 : 0;
   if (reply && whole == Errc::none && outcome != FetchSession::Outcome::lost) {
     const auto frame = std::make_shared<const FetchedBytes>(reply->frame, budget_);
+    if (outcome != FetchSession::Outcome::incremental) broker.told_ends.clear();
     for (const auto& topic : reply->message.responses) {
       for (const auto& told : topic.partitions) {
         for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -178,6 +179,7 @@ void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked
                                                        : asked[i].partition.topic == topic.topic;
           if (!same_topic || asked[i].partition.partition != told.partition_index) continue;
           answered[i] = true;
+          if (told.error_code == 0) broker.told_ends[asked[i].partition] = end_in(told);
           on_partition(asked[i], told, frame);
         }
       }
@@ -188,7 +190,12 @@ void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked
     if (partition == nullptr || partition->generation != asked[i].generation) continue;
     partition->in_flight = false;
     if (answered[i] && whole == Errc::none) continue;
-    if (outcome == FetchSession::Outcome::incremental && whole == Errc::none) continue;
+    if (outcome == FetchSession::Outcome::incremental && whole == Errc::none) {
+      const auto end = broker.told_ends.find(asked[i].partition);
+      if (partition->high_watermark < 0 && end != broker.told_ends.end())
+        partition->high_watermark = end->second;
+      continue;
+    }
     // A session that the broker has dropped is opened again at once, but not over and over.
     if (broker.lost_sessions == 1) continue;
     const bool quiet = reply.has_value() ? whole == Errc::none : worth_a_retry(whole);
@@ -199,6 +206,12 @@ void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked
   }
   tell_positions();
   pump();
+}
+
+/// How far it may be read.
+std::int64_t ConsumerCore::end_in(const kafka::FetchResponse::PartitionData& told) const {
+  const bool committed = options_.isolation == Isolation::read_committed;
+  return committed && told.last_stable_offset >= 0 ? told.last_stable_offset : told.high_watermark;
 }
 
 void ConsumerCore::pause_after(Partition& partition) {
@@ -216,12 +229,10 @@ void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::
   if (told.diverging_epoch.end_offset >= 0)
     return on_diverging(*partition, told.diverging_epoch.epoch, told.diverging_epoch.end_offset);
   partition->failures = 0;
-  const bool committed = options_.isolation == Isolation::read_committed;
-  partition->high_watermark =
-      committed && told.last_stable_offset >= 0 ? told.last_stable_offset : told.high_watermark;
+  partition->high_watermark = end_in(told);
   if (told.records.size() == 0) return;
   std::vector<Aborted> aborted;
-  if (committed && told.aborted_transactions) aborted = *told.aborted_transactions;
+  if (options_.isolation == Isolation::read_committed && told.aborted_transactions) aborted = *told.aborted_transactions;
   take_records(*partition, told.records.bytes(), frame, std::move(aborted));
 }
 

@@ -96,6 +96,10 @@ void GroupCore::become(Names topics, const std::string& reason) {
   act(membership_.join(now(), reason));
 }
 
+void GroupCore::rejoin(const std::string& reason) {
+  if (subscribed_) act(membership_.join(now(), reason));
+}
+
 Result<void> GroupCore::assign(Partitions partitions) {
   if (subscribed_)
     return fail(Errc::invalid_argument, "assign: the consumer is subscribed; unsubscribe before");

@@ -50,6 +50,8 @@ class GroupCore final : private CommitJudge {
 
   Result<void> subscribe(std::vector<std::string> topics);
   Result<void> subscribe_pattern(const std::string& pattern);
+  /// Joins again though nothing has changed that the group could see.
+  void rejoin(const std::string& reason);
   /// By hand; not while subscribed.
   Result<void> assign(std::vector<TopicPartition> partitions);
   bool subscribed() const { return subscribed_; }

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/log.h"
+#include "base/check.h"
 #include "client/admin_core.h"
 #include "client/session_maker.h"
 #include "streams/internal_topics.h"
@@ -196,7 +196,10 @@ ThreadOptions Application::Impl::thread_options(int number) const {
   out.consumer.session_timeout = options.session_timeout;
   out.consumer.heartbeat_interval = options.heartbeat_interval;
   out.consumer.max_poll_interval = options.max_poll_interval;
-  out.consumer.assignors = {cooperative_sticky_assignor()};
+  check(Uuid::parse(folder->process_id(), out.process), "a process id is a UUID");
+  out.speaks_for_process = number == 0;
+  out.assignor.assign.standby_replicas = options.standby_replicas;
+  out.assignor.probing_interval = options.probing_rebalance_interval;
   out.producer.linger = milliseconds(100);
   out.producer.batch_bytes = std::size_t{64} << 10U;
   out.producer.compression = options.compression;

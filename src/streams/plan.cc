@@ -1,6 +1,7 @@
 #include "streams/plan.h"
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 #include <optional>
 
@@ -179,6 +180,20 @@ class Resolver {
 
 std::string to_string(const TaskId& task) {
   return std::to_string(task.sub_topology) + "_" + std::to_string(task.partition);
+}
+
+std::optional<TaskId> parse_task_id(std::string_view text) {
+  const std::size_t line = text.find('_');
+  if (line == std::string_view::npos) return std::nullopt;
+  const auto number = [](std::string_view digits, std::int32_t& out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc() && end == digits.data() + digits.size() && out >= 0;
+  };
+  TaskId id;
+  if (!number(text.substr(0, line), id.sub_topology) ||
+      !number(text.substr(line + 1), id.partition))
+    return std::nullopt;
+  return id;
 }
 
 std::string topic_of(const Graph& graph, const NodeSpec& node) {

@@ -11,8 +11,10 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::streams {
@@ -24,6 +26,8 @@ struct TaskId {
   auto operator<=>(const TaskId&) const = default;
 };
 std::string to_string(const TaskId& task);
+/// Of what to_string() writes.
+std::optional<TaskId> parse_task_id(std::string_view text);
 
 struct SubTopology {
   std::int32_t id = 0;

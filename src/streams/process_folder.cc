@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "streams/task_state.h"
 
 namespace weir::streams {
 namespace {
@@ -35,7 +36,8 @@ Result<void> ProcessFolder::open_folder(const std::string& folder) {
                                          "its own");
   lock_ = *std::move(lock);
   memory_ = std::make_unique<state::SharedMemory>();
-  return read_process_id();
+  if (auto read = read_process_id(); !read) return read;
+  return open_what_is_there();
 }
 
 Result<void> ProcessFolder::read_process_id() {
@@ -63,8 +65,19 @@ Result<void> ProcessFolder::read_process_id() {
   return files_->sync_directory(folder_);
 }
 
-Result<state::Database*> ProcessFolder::open(TaskId task) {
+/// State of earlier runs: whoever has it is the first to be asked for its tasks.
+Result<void> ProcessFolder::open_what_is_there() {
+  auto entries = files_->list(folder_ + "/tasks");
+  if (!entries) return fail(entries.error());
   const std::lock_guard lock(mutex_);
+  for (const auto& entry : *entries)
+    if (const auto task = parse_task_id(entry.name))
+      if (auto opened = database_of(*task); !opened) return fail(opened.error());
+  return {};
+}
+
+/// Under the mutex.
+Result<state::Database*> ProcessFolder::database_of(TaskId task) {
   auto& database = databases_[task];
   if (database == nullptr) {
     auto opened = open_database(task);
@@ -72,6 +85,31 @@ Result<state::Database*> ProcessFolder::open(TaskId task) {
     database = *std::move(opened);
   }
   return database.get();
+}
+
+Result<state::Database*> ProcessFolder::open(TaskId task) {
+  const std::lock_guard lock(mutex_);
+  if (taken_.contains(task))
+    return fail(Errc::locked, "the state of task " + to_string(task) +
+                                  " is still with another thread of this process");
+  auto database = database_of(task);
+  if (database) taken_.insert(task);
+  return database;
+}
+
+void ProcessFolder::close(TaskId task) {
+  const std::lock_guard lock(mutex_);
+  taken_.erase(task);
+}
+
+std::map<TaskId, std::int64_t> ProcessFolder::at_rest() {
+  const std::lock_guard lock(mutex_);
+  std::map<TaskId, std::int64_t> out;
+  for (const auto& [task, database] : databases_) {
+    if (database == nullptr || taken_.contains(task)) continue;
+    if (const auto sum = stored_changelog_sum(*database); sum && *sum > 0) out[task] = *sum;
+  }
+  return out;
 }
 
 Result<std::unique_ptr<state::Database>> ProcessFolder::open_database(TaskId task) {

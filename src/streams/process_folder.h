@@ -11,11 +11,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "io/runtime.h"
 #include "state/rocksdb.h"
-#include "streams/thread.h"
+#include "streams/databases.h"
 
 namespace weir::streams {
 
@@ -28,11 +29,15 @@ class ProcessFolder final : public TaskDatabases {
   const std::string& process_id() const { return process_id_; }
   /// A database that is damaged is made anew: its state is in the changelogs.
   Result<state::Database*> open(TaskId task) override;
+  void close(TaskId task) override;
+  std::map<TaskId, std::int64_t> at_rest() override;
 
  private:
   ProcessFolder() = default;
   Result<void> open_folder(const std::string& folder);
   Result<void> read_process_id();
+  Result<void> open_what_is_there();
+  Result<state::Database*> database_of(TaskId task);
   Result<std::unique_ptr<state::Database>> open_database(TaskId task);
 
   std::unique_ptr<io::FileSystem> files_ = io::make_real_file_system();
@@ -41,7 +46,9 @@ class ProcessFolder final : public TaskDatabases {
   std::unique_ptr<io::FolderLock> lock_;
   std::unique_ptr<state::SharedMemory> memory_;
   std::mutex mutex_;
-  std::map<TaskId, std::unique_ptr<state::Database>> databases_;  // under the mutex
+  // Under the mutex.
+  std::map<TaskId, std::unique_ptr<state::Database>> databases_;
+  std::set<TaskId> taken_;
 };
 
 }  // namespace weir::streams

@@ -5,9 +5,12 @@
 namespace weir::streams {
 namespace {
 
-constexpr Duration poll_wait = std::chrono::milliseconds(500);
+/// Trailing markers move the position without a batch that would end the poll.
+constexpr Duration poll_wait = std::chrono::milliseconds(50);
 
-ConsumerOptions restore_options(ConsumerOptions options) {
+}  // namespace
+
+ConsumerOptions changelog_options(ConsumerOptions options) {
   options.group.clear();
   options.topics.clear();
   options.assignors.clear();
@@ -18,13 +21,11 @@ ConsumerOptions restore_options(ConsumerOptions options) {
   return client::checked(options).value();
 }
 
-}  // namespace
-
 Restorer::Restorer(World world, const ConsumerOptions& options, Duration step_timeout)
     : world_(std::move(world)),
       step_timeout_(step_timeout),
       consumer_(world_.loop, world_.transport, world_.rng, world_.cluster,
-                restore_options(options)) {}
+                changelog_options(options)) {}
 
 Restorer::~Restorer() { *alive_ = false; }
 
@@ -44,6 +45,15 @@ void Restorer::restore(Task& task, InputOffsets committed, Done done) {
   }
   jobs_.push_back(std::move(job));
   if (jobs_.size() == 1) begin();
+}
+
+std::string Restorer::describe() const {
+  if (jobs_.empty() || jobs_.front().parts.empty()) return "nothing to restore";
+  const Part& part = jobs_.front().parts.back();
+  const auto place = consumer_.place_of(part.log);
+  return "restores " + part.log.topic + "-" + std::to_string(part.log.partition) + ", at " +
+         (place ? std::to_string(place->position) : "no offset yet") + " of " +
+         (part.end ? std::to_string(*part.end) : "an end that is asked for");
 }
 
 void Restorer::cancel(const Task& task) {

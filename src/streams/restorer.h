@@ -18,6 +18,9 @@
 
 namespace weir::streams {
 
+/// Of a consumer that reads changelogs for a thread with these options.
+ConsumerOptions changelog_options(ConsumerOptions options);
+
 /// Owner: a stream thread. Threads: the loop's.
 class Restorer {
  public:
@@ -39,6 +42,8 @@ class Restorer {
   /// Nothing of this task is under way any more; its `done` is not called.
   void cancel(const Task& task);
   std::uint64_t records() const { return records_; }
+  /// What it is at, for people.
+  std::string describe() const;
 
  private:
   struct Part {

@@ -97,6 +97,10 @@ constexpr Flag flags[] = {
        into.options.dead_letters = value;
        return std::string();
      }},
+    {"standby-replicas", "N", "hot replicas of each task with state (default 0)",
+     [](Arguments& into, std::string_view value) {
+       return read_number(value, 0, into.options.standby_replicas);
+     }},
     {"replication-factor", "N", "of the application's own topics (default: the brokers')",
      [](Arguments& into, std::string_view value) {
        return read_number<std::int16_t>(value, 1, into.options.replication_factor);

@@ -84,7 +84,10 @@ std::vector<TopicPartition> Task::inputs() const {
 
 void Task::begin_at(const InputOffsets& offsets, const std::map<std::string, std::int64_t>& times) {
   for (const auto& [input, offset] : offsets)
-    if (RecordQueue* queue = group_.find(input)) queue->advance_to(offset);
+    if (RecordQueue* queue = group_.find(input)) {
+      queue->advance_to(offset);
+      committed_[input] = offset;
+    }
   for (const auto& [name, time] : times) {
     std::int64_t& own = state_->operator_time(name);
     own = std::max(own, time);
@@ -153,6 +156,15 @@ Result<Task::Commit> Task::begin_commit() {
   return commit;
 }
 
+bool Task::progress() const {
+  if (progress_) return true;
+  for (const auto& queue : group_.queues()) {
+    const auto at = committed_.find(queue->partition());
+    if (queue->position() > (at == committed_.end() ? 0 : at->second)) return true;
+  }
+  return false;
+}
+
 InputOffsets Task::positions() const {
   InputOffsets out;
   for (const auto& queue : group_.queues())
@@ -169,6 +181,7 @@ Result<void> Task::committed(std::map<std::string, std::int64_t> changelogs) {
         changelogs[store] = at->second;
   if (auto done = state_->committed(changelogs, inputs); !done) return done;
   progress_ = false;
+  committed_ = inputs;
   state_->shrink_to(options_.cache_bytes);
   return {};
 }

@@ -106,8 +106,9 @@ class Task final : public detail::TaskContext {
   Result<bool> punctuate(std::int64_t wall_ms);
   /// When punctuate() has something to do next, by the wall clock.
   std::optional<std::int64_t> punctuation_due_ms() const;
-  /// Whether records were processed since the last commit.
-  bool progress() const { return progress_; }
+  /// Whether records were processed since the last commit, or there were none up to a later
+  /// offset: markers of transactions count as read.
+  bool progress() const;
 
   std::int64_t stream_time_ms() const override { return stream_time_ms_; }
   const TaskCounts& counts() const { return counts_; }
@@ -164,6 +165,7 @@ class Task final : public detail::TaskContext {
   std::span<const Header> added_headers_;
   std::vector<Scheduled> scheduled_;
   bool progress_ = false;
+  InputOffsets committed_;  // positions of the last commit
   TaskCounts counts_;
 };
 

@@ -74,7 +74,8 @@ Result<void> TaskState::read_known() {
       return corrupt(key);
     switch (kind) {
       case 's': numbers_[std::string(key)] = load_be<std::uint16_t>(value.data()); break;
-      case 'c': changelog_offsets_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
+      case 'c':
+      case 'q': changelog_offsets_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
       case 't':
         if (!mutant(Mutant::operator_time_forgotten))
           times_[std::string(key)] = load_be<std::int64_t>(value.data());
@@ -157,6 +158,33 @@ std::optional<std::int64_t> TaskState::changelog_offset(const std::string& store
   return found == changelog_offsets_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::int64_t TaskState::changelog_sum() const {
+  std::int64_t sum = 0;
+  for (const auto& [store, offset] : changelog_offsets_)
+    if (!is_copy(store)) sum += offset;
+  return sum;
+}
+
+bool TaskState::is_copy(const std::string& store) const {
+  const detail::StoreSpec* spec = graph_.find_store(store);
+  return spec != nullptr && !spec->source_topic.empty();
+}
+
+std::string TaskState::offset_key(const std::string& store) const {
+  return known_key(is_copy(store) ? 'q' : 'c', store);
+}
+
+Result<std::int64_t> stored_changelog_sum(const state::Database& database) {
+  std::int64_t sum = 0;
+  const state::PrefixRange offsets(known_key('c', ""));
+  const auto cursor = database.scan(offsets.range());
+  for (; cursor->valid(); cursor->next())
+    if (cursor->value().size() == sizeof(std::int64_t))
+      sum += load_be<std::int64_t>(cursor->value().data());
+  if (auto read = cursor->status(); !read) return fail(read.error());
+  return sum;
+}
+
 void TaskState::write_changes(const Log& log) {
   batch_.clear();
   for (auto& [name, store] : stores_)
@@ -171,7 +199,7 @@ Result<void> TaskState::committed(const std::map<std::string, std::int64_t>& cha
   for (const auto& [store, offset] : changelogs) {
     std::int64_t& known = changelog_offsets_[store];
     known = std::max(known, offset);
-    batch_.put(known_key('c', store), number(known));
+    batch_.put(offset_key(store), number(known));
   }
   for (const auto& [input, offset] : inputs) {
     inputs_[input] = offset;
@@ -190,7 +218,7 @@ Result<void> TaskState::restore(const std::string& store,
   batch_.clear();
   const Store& into = find(store);
   for (const ChangelogRecord& record : records) into.state->restore(record, batch_);
-  batch_.put(known_key('c', store), number(next_offset));
+  batch_.put(offset_key(store), number(next_offset));
   if (auto written = database_.write(batch_); !written) return written;
   changelog_offsets_[store] = next_offset;
   batch_.clear();

@@ -19,6 +19,7 @@
 //
 //   0000 's' STORE            -> u16   the number of a store
 //   0000 'c' STORE            -> i64   the offset behind which its changelog is not in yet
+//   0000 'q' STORE            -> i64   the same of a store that is a copy of a topic
 //   0000 'i' TOPIC 00 i32     -> i64   the offset of the next input record
 //   0000 't' OPERATOR         -> i64   the operator's time
 //   NNNN key                  -> i64 timestamp, value      of a key-value store
@@ -69,6 +70,9 @@ class StoreState {
 
 using InputOffsets = std::map<TopicPartition, std::int64_t>;
 
+/// As TaskState::changelog_sum(), of a database that nobody has open.
+Result<std::int64_t> stored_changelog_sum(const state::Database& database);
+
 class TaskState {
  public:
   /// Reads what the database knows of stores, offsets and times. Errc::damaged.
@@ -85,6 +89,8 @@ class TaskState {
   const InputOffsets& input_offsets() const { return inputs_; }
   /// Behind what is in the database; absent: nothing is.
   std::optional<std::int64_t> changelog_offset(const std::string& store) const;
+  /// Of all stores that have a changelog of their own.
+  std::int64_t changelog_sum() const;
 
   using Log = std::function<void(const std::string& store, const ChangelogRecord&)>;
   /// Throws StateFailure.
@@ -115,6 +121,8 @@ class TaskState {
   Result<void> open_store(const std::string& name);
   Result<std::uint16_t> number_of(const std::string& name);
   Store& find(std::string_view store);
+  bool is_copy(const std::string& store) const;
+  std::string offset_key(const std::string& store) const;
 
   const detail::Graph& graph_;
   state::Database& database_;

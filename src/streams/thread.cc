@@ -21,8 +21,13 @@ StreamThread::StreamThread(World world, ThreadOptions options, Died died)
     for (const std::string& topic : sub.source_topics)
       for (std::int32_t p = 0; p < world_.plan.partitions.at(topic); ++p)
         task_by_input_[{topic, p}] = TaskId{sub.id, p};
-    for (const std::string& store : sub.stores)
-      changelog_topics_.insert(changelog_topic(world_.graph.name(), store));
+    for (const std::string& store : sub.stores) {
+      if (!world_.graph.find_store(store)->source_topic.empty()) continue;
+      const std::string topic = changelog_topic(world_.graph.name(), store);
+      changelog_topics_.insert(topic);
+      for (std::int32_t p = 0; p < world_.plan.changelogs.at(topic); ++p)
+        changelogs_[{topic, p}] = TaskId{sub.id, p};
+    }
   }
 }
 
@@ -38,6 +43,10 @@ Result<void> StreamThread::start() {
   consumer.auto_offset_reset = OffsetReset::earliest;
   consumer.auto_commit_interval.reset();
   consumer.observer = std::make_shared<RebalanceObserver>();  // that there is one: events are told
+  MemberState& self = *this;
+  consumer.assignors = {std::make_shared<StreamAssignor>(
+      self, [plan = world_.plan](const PartitionCounts&) -> Result<Plan> { return plan; },
+      [this](TaskId task) { return end_sum(task); }, options_.assignor)};
   auto checked = client::checked(consumer);
   if (!checked) return fail(checked.error());
   auto protocol = client::GroupProtocol::open(checked->assignors, checked->rack);
@@ -51,6 +60,13 @@ Result<void> StreamThread::start() {
   restorer_ = std::make_unique<Restorer>(
       Restorer::World{world_.loop, world_.transport, world_.rng, world_.cluster, world_.graph},
       *checked, options_.step_timeout);
+  standbys_ = std::make_unique<Standbys>(
+      Standbys::World{world_.loop, world_.transport, world_.rng, world_.cluster, world_.graph,
+                      world_.plan, world_.databases},
+      *checked);
+  admin_ = std::make_unique<client::AdminCore>(world_.loop, world_.transport, world_.rng,
+                                               world_.cluster);
+  look_up_ends();
   std::set<std::string> topics;
   for (const auto& [input, task] : task_by_input_) topics.insert(input.topic);
   if (auto done = group_->subscribe({topics.begin(), topics.end()}); !done) return done;
@@ -197,7 +213,7 @@ bool StreamThread::process_slice() {
       for (int i = 0; progress && i < records_a_look; ++i) {
         const auto processed = task.process(now);
         if (!processed) {
-          die(processed.error());
+          task_failed(processed.error());
           return false;
         }
         progress = *processed;
@@ -221,12 +237,23 @@ bool StreamThread::punctuate(Task& task) {
   if (!task.punctuation_due_ms()) return true;
   const Clock& clock = world_.loop.clock();
   if (auto done = task.punctuate(clock.wall_ms()); !done) {
-    die(done.error());
+    task_failed(done.error());
     return false;
   }
   const std::int64_t wait = std::max<std::int64_t>(1, *task.punctuation_due_ms() - clock.wall_ms());
   plan_step(clock.now() + std::chrono::milliseconds(wait));
   return true;
+}
+
+/// The producer may have lost its transaction, or its id to another one: then it is no fault of the
+/// task's.
+void StreamThread::task_failed(const Error& why) {
+  using State = TransactionState;
+  const bool lost = exactly_once() && producer_->transactions().state() != State::open &&
+                    producer_->transactions().state() != State::ready;
+  if (lost || why.code() == Errc::transaction_abortable || why.code() == Errc::producer_fenced)
+    return recover(why);
+  die(why);
 }
 
 Result<void> StreamThread::send(const OutputRecord& record) {
@@ -283,6 +310,25 @@ bool StreamThread::idle() const {
       return queue->empty() && consumer_->lag(queue->partition()) == 0;
     });
   });
+}
+
+std::string StreamThread::describe() const {
+  std::string out = "phase " + std::to_string(static_cast<int>(phase_)) +
+                    (event_ ? ", an event of the group waits" : "");
+  for (const auto& [id, owned] : tasks_) {
+    out += ", task " + to_string(id) + " in state " + std::to_string(static_cast<int>(owned.state));
+    if (owned.state != Owned::State::running) continue;
+    out += owned.task->progress() ? " with something to commit" : "";
+    for (const auto& queue : owned.task->group().queues())
+      out += ", " + queue->partition().topic + " at " + std::to_string(queue->position()) +
+             " with " + std::to_string(queue->records()) + " here and " +
+             std::to_string(consumer_->lag(queue->partition()).value_or(-1)) + " to come";
+  }
+  if (consumer_ != nullptr)
+    for (const TopicPartition& partition : consumer_->assignment())
+      out += ", is assigned " + partition.topic + "-" + std::to_string(partition.partition);
+  if (restorer_ != nullptr) out += ", " + restorer_->describe();
+  return out + "; last error: " + (last_error_.empty() ? "none" : last_error_);
 }
 
 std::uint64_t StreamThread::dropped() const {

@@ -12,9 +12,13 @@
 #include <string>
 #include <vector>
 
+#include "client/admin_core.h"
 #include "client/group_core.h"
 #include "client/producer_core.h"
+#include "streams/assignment/stream_assignor.h"
+#include "streams/databases.h"
 #include "streams/restorer.h"
+#include "streams/standby.h"
 #include "streams/task.h"
 
 //   starting ──> running <──> committing            stopping ──> dead
@@ -35,6 +39,11 @@
 namespace weir::streams {
 
 struct ThreadOptions {
+  /// Threads of one process say the same.
+  Uuid process = {};
+  /// One of them, for state that no thread has open.
+  bool speaks_for_process = true;
+  StreamAssignorOptions assignor = {};
   /// Of this thread alone, and the same after a restart; exactly_once.
   std::string transactional_id;
   Guarantee guarantee = Guarantee::exactly_once;
@@ -51,16 +60,8 @@ struct ThreadOptions {
   Duration slice = std::chrono::milliseconds(2);
 };
 
-/// Where local state is. Owner: the application; shared by its threads, one task one thread.
-class TaskDatabases {
- public:
-  virtual ~TaskDatabases() = default;
-  /// The same one as long as the process runs. Errc::locked, ….
-  virtual Result<state::Database*> open(TaskId task) = 0;
-};
-
 /// Owner: an application, or a simulated process. Threads: the loop's.
-class StreamThread final : private Outputs {
+class StreamThread final : private Outputs, private MemberState {
  public:
   enum class Phase : std::uint8_t {
     starting,    // the producer is not ready
@@ -108,6 +109,10 @@ class StreamThread final : private Outputs {
   bool all_tasks_run() const;
   /// As far as it knows: all its tasks run, nothing waits in them and nothing is to be committed.
   bool idle() const;
+  /// What idle() goes by, for people.
+  std::string describe() const;
+  /// Records that its standbys took.
+  std::uint64_t replicated() const { return standbys_ == nullptr ? 0 : standbys_->records(); }
   /// Records that its tasks have dropped.
   std::uint64_t dropped() const;
   /// The last thing that went wrong, for people.
@@ -119,6 +124,7 @@ class StreamThread final : private Outputs {
     enum class State : std::uint8_t { waiting, opening, restoring, running };
     State state = State::waiting;
     std::uint64_t attempt = 0;
+    DatabaseLease lease = {};  // goes after the task
     std::unique_ptr<Task> task = {};
     bool paused = false;  // some partition of it
   };
@@ -132,6 +138,7 @@ class StreamThread final : private Outputs {
   void take(std::vector<client::RawBatch> raws);
   bool process_slice();
   bool punctuate(Task& task);
+  void task_failed(const Error& why);
   void hold_back();
   void look_at_ends(Task& task);
   Result<void> send(const OutputRecord& record) override;
@@ -166,6 +173,15 @@ class StreamThread final : private Outputs {
   std::vector<TopicPartition> inputs_of(TaskId id) const;
   void finish_stop();
 
+  // thread_group.cc: what the group is told, and tells.
+  MemberReport report() override;
+  void assigned(const StreamShare& share) override;
+  void die_later(const Error& why);
+  void open_standbys();
+  void fence_then_open();
+  void look_up_ends();
+  std::optional<std::int64_t> end_sum(TaskId task) const;
+
   const World world_;
   const ThreadOptions options_;
   Died died_;
@@ -177,10 +193,18 @@ class StreamThread final : private Outputs {
   std::unique_ptr<client::ConsumerCore> consumer_;
   std::unique_ptr<client::GroupCore> group_;  // goes before the consumer
   std::unique_ptr<Restorer> restorer_;
+  std::unique_ptr<Standbys> standbys_;
+  std::unique_ptr<client::AdminCore> admin_;
 
   std::map<TaskId, Owned> tasks_;
   std::uint64_t last_attempt_ = 0;
   std::map<TopicPartition, TaskId> task_by_input_;  // of all tasks of the plan
+  std::map<TopicPartition, TaskId> changelogs_;     // of all tasks of the plan
+  std::map<TaskId, std::int64_t> end_sums_;
+  std::set<TaskId> standby_tasks_;
+  std::set<std::string> to_fence_;
+  bool fencing_ = false;
+  std::uint64_t rebalance_turn_ = 0;
   std::optional<client::RebalanceEvent> event_;
   bool polling_ = false;
   bool step_planned_ = false;

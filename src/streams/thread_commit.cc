@@ -51,7 +51,7 @@ void StreamThread::commit(std::function<void()> then) {
     if (owned.state != Owned::State::running || !owned.task->progress()) continue;
     look_at_ends(*owned.task);
     auto commit = owned.task->begin_commit();
-    if (!commit) return die(commit.error());
+    if (!commit) return task_failed(commit.error());
     for (const auto& [input, offset] : commit->offsets) {
       const RecordQueue* queue = owned.task->queue(input);
       std::string note =
@@ -152,7 +152,7 @@ void StreamThread::recover(const Error& why) {
   for (auto& [id, owned] : tasks_)
     if (owned.task != nullptr) restorer_->cancel(*owned.task);
   tasks_.clear();
-  if (!exactly_once()) return later(retry_pause, [this] { reset_tasks(); });
+  if (!exactly_once()) return later(retry_pause, [this] { new_producer(); });
   abort_then_reset();
 }
 
@@ -216,6 +216,8 @@ void StreamThread::die(const Error& why) {
 
 void StreamThread::let_go() {
   restorer_.reset();
+  standbys_.reset();
+  admin_.reset();
   tasks_.clear();
   group_.reset();
   producer_.reset();

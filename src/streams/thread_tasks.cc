@@ -58,6 +58,7 @@ void StreamThread::on_revoked(std::vector<TopicPartition> partitions) {
     tasks_.erase(owned);
   }
   event_.reset();
+  open_standbys();  // of what was ours
   group_->event_done();
   step_soon();
 }
@@ -73,7 +74,8 @@ void StreamThread::take_up_tasks() {
     tasks_[id];
     static_cast<void>(consumer_->set_paused(wanted, true));
   }
-  open_next();
+  open_standbys();  // not of what is ours now
+  fence_then_open();
 }
 
 void StreamThread::open_next() {
@@ -100,9 +102,9 @@ void StreamThread::open_next() {
 void StreamThread::open_task(TaskId id, std::uint64_t attempt,
                              const client::CommittedOffsets& committed) {
   Owned& owned = tasks_.at(id);
-  auto database = world_.databases.open(id);
-  if (!database) return restored(id, attempt, fail(database.error()));
-  auto task = Task::open(id, {world_.graph, world_.plan, **database, *this}, options_.task);
+  auto lease = DatabaseLease::take(world_.databases, id);
+  if (!lease) return restored(id, attempt, fail(lease.error()));
+  auto task = Task::open(id, {world_.graph, world_.plan, lease->database(), *this}, options_.task);
   if (!task) return restored(id, attempt, fail(task.error()));
   InputOffsets offsets;
   std::map<std::string, std::int64_t> times;
@@ -122,6 +124,7 @@ void StreamThread::open_task(TaskId id, std::uint64_t attempt,
   }
   if (mutant(Mutant::operator_time_forgotten)) times.clear();
   (*task)->begin_at(offsets, times);
+  owned.lease = *std::move(lease);
   owned.task = *std::move(task);
   owned.state = Owned::State::restoring;
   restorer_->restore(*owned.task, std::move(offsets),
@@ -136,10 +139,13 @@ void StreamThread::restored(TaskId id, std::uint64_t attempt, const Result<void>
   Owned& owned = found->second;
   if (!outcome) {
     last_error_ = "task " + to_string(id) + ": " + outcome.error().message();
-    if (!outcome.error().retriable() && outcome.error().code() != Errc::timed_out)
+    const Errc code = outcome.error().code();
+    // Locked: another thread of the process is about to let it go.
+    if (!outcome.error().retriable() && code != Errc::timed_out && code != Errc::locked)
       return die(Error(outcome.error().code(), last_error_));
     log_warn("streams", world_.graph.name() + ": " + last_error_ + "; tries again");
     owned.task.reset();
+    owned.lease = {};
     owned.state = Owned::State::waiting;
     owned.attempt = ++last_attempt_;
     return later(retry_pause, [this] {

@@ -54,7 +54,15 @@ class Disk final : public TaskDatabases {
   Result<state::Database*> open(TaskId task) override {
     auto& database = now_[task];
     if (database == nullptr) database = state::open_in_memory();
+    if (!taken_.insert(task).second) return fail(Errc::locked, "taken");
     return database.get();
+  }
+  void close(TaskId task) override { taken_.erase(task); }
+  std::map<TaskId, std::int64_t> at_rest() override {
+    std::map<TaskId, std::int64_t> out;
+    for (const auto& [task, database] : now_)
+      if (!taken_.contains(task)) out[task] = stored_changelog_sum(*database).value();
+    return out;
   }
   void lose() {
     now_.clear();
@@ -84,6 +92,7 @@ class Disk final : public TaskDatabases {
   }
   Databases now_;
   Databases before_;
+  std::set<TaskId> taken_;
 };
 
 /// A loop that stands still while its process does.
@@ -140,10 +149,12 @@ struct Run {
         topology(make_topology()),
         plan(streams::plan(topology.graph(),
                            {{"in", partitions}, {"counts", partitions}, {"windows", partitions}})
-                 .value()) {}
+                 .value()),
+        standbys(static_cast<std::int32_t>(machine.rng.below(3))) {}
   World& world;
   Topology topology;
   Plan plan;
+  const std::int32_t standbys;
   StreamResult result;
 };
 
@@ -154,7 +165,8 @@ class Instance {
       : run_(run),
         name_("instance " + std::to_string(number)),
         id_("app-" + std::to_string(number)),
-        application_(run.world, name_) {}
+        application_(run.world, name_),
+        process_(application_.rng().uuid()) {}
   ~Instance() {
     note_counts();
     thread_.reset();
@@ -181,9 +193,7 @@ class Instance {
   bool stopped() const { return stopped_; }
   std::string describe() const {
     if (thread_ == nullptr) return name_ + " is away";
-    return fmt::format("{}: phase {}, {} tasks run, restoring {}, last error: {}", name_,
-                       static_cast<int>(thread_->phase()), thread_->running_tasks().size(),
-                       thread_->restoring(), thread_->last_error());
+    return name_ + ": " + thread_->describe();
   }
 
  private:
@@ -207,7 +217,11 @@ class Instance {
     consumer.session_timeout = 500ms;
     consumer.heartbeat_interval = std::chrono::milliseconds(rng.between(50, 150));
     consumer.max_poll_interval = 2s;
-    consumer.assignors = {cooperative_sticky_assignor()};
+    options.process = process_;
+    options.assignor.assign.standby_replicas = run_.standbys;
+    options.assignor.assign.acceptable_recovery_lag = run_.world.rng.one_in(2) ? 0 : 20;
+    options.assignor.probing_interval = 300ms;
+    options.assignor.retry_interval = 200ms;
     return options;
   }
 
@@ -246,6 +260,7 @@ class Instance {
     all[StreamCount::recoveries] += counts.recoveries;
     all[StreamCount::tasks_opened] += counts.opened;
     all[StreamCount::records_restored] += counts.restored;
+    all[StreamCount::records_replicated] += thread_->replicated();
     all[StreamCount::late_records] += thread_->dropped();
   }
 
@@ -298,6 +313,7 @@ class Instance {
   const std::string name_;
   const std::string id_;
   NativeApplication application_;
+  const Uuid process_;
   Disk disk_;
   std::unique_ptr<StallingLoop> loop_;
   std::unique_ptr<StreamThread> thread_;  // goes before its loop
@@ -605,10 +621,22 @@ void run_one(Run& run) {
 }  // namespace
 
 std::string_view name_of(StreamCount count) {
-  constexpr std::string_view names[] = {
-      "runs",         "inputs",           "outputs", "commits",           "recoveries",
-      "tasks opened", "records restored", "kills",   "kills in a commit", "kills in a restore",
-      "lost disks",   "old disks",        "stalls",  "rebalances",        "late records"};
+  constexpr std::string_view names[] = {"runs",
+                                        "inputs",
+                                        "outputs",
+                                        "commits",
+                                        "recoveries",
+                                        "tasks opened",
+                                        "records restored",
+                                        "kills",
+                                        "kills in a commit",
+                                        "kills in a restore",
+                                        "lost disks",
+                                        "old disks",
+                                        "records replicated",
+                                        "stalls",
+                                        "rebalances",
+                                        "late records"};
   static_assert(std::size(names) == static_cast<std::size_t>(StreamCount::count));
   return names[static_cast<std::size_t>(count)];
 }

@@ -24,7 +24,8 @@ enum class StreamCount : std::uint8_t {
   kills_in_a_restore,
   lost_disks,
   old_disks,  // a crash brought back an earlier state of the disk
-  stalls,     // long enough to be taken for dead
+  records_replicated,
+  stalls,  // long enough to be taken for dead
   rebalances,
   late_records,
   count,

@@ -32,6 +32,7 @@ constexpr std::pair<StreamCount, double> minimums[] = {
     {StreamCount::old_disks, 0.2},
     {StreamCount::stalls, 1},
     {StreamCount::late_records, 5},
+    {StreamCount::records_replicated, 5},
 };
 
 TEST(streams_world, no_seed_loses_doubles_or_reorders_anything) {

@@ -59,6 +59,12 @@ struct ApplicationOptions {
   std::int16_t replication_factor = -1;
   /// For finding the topics and making those that are missing.
   std::chrono::milliseconds start_timeout{60'000};
+  /// Hot replicas of each task with state, in other instances; `num.standby.replicas`. After the
+  /// loss of an instance its tasks go on from there.
+  std::int32_t standby_replicas = 0;
+  /// How soon it is looked again whether a task can move to where the balance wants it, while its
+  /// state is being brought there; `probing.rebalance.interval.ms`.
+  std::chrono::milliseconds probing_rebalance_interval{600'000};
   std::chrono::milliseconds session_timeout{45'000};
   std::chrono::milliseconds heartbeat_interval{3'000};
   std::chrono::milliseconds max_poll_interval{300'000};
