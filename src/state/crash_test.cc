@@ -253,6 +253,28 @@ TEST(crash, leaves_the_state_behind_a_batch_and_no_flushed_one_is_lost) {
   RecordProperty("batches_lost_that_were_not_flushed", lost);
 }
 
+TEST(crash, between_the_making_of_the_folder_and_its_sync_is_made_good_by_who_opens_next) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CrashDisk disk(seed, {});
+    ASSERT_TRUE(disk.make_folder("/var", false).ok());
+    ASSERT_TRUE(disk.sync_folder("/").ok());
+    ASSERT_TRUE(disk.make_folder("/var/0_1", false).ok());
+    const SharedMemory memory;
+    {
+      const auto database = open_rocksdb_on({"/var/0_1", memory}, disk.env());
+      Batch batch;
+      batch.put("a", "1");
+      ASSERT_TRUE((*database)->write(batch));
+      ASSERT_TRUE((*database)->flush());
+      disk.stop_after(0);
+    }
+    disk.power_fails();
+    ASSERT_TRUE(disk.is_folder("/var/0_1")) << "seed " << seed;
+    const auto database = open_rocksdb_on({"/var/0_1", memory}, disk.env());
+    EXPECT_EQ(all(**database), (Entries{{"a", "1"}}));
+  }
+}
+
 /// How many of so many seeds see the fault, and not another.
 int seeds_that_find(Fault fault, int seeds) {
   int found = 0;

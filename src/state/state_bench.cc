@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/check.h"
 #include "base/rng.h"
@@ -39,6 +40,22 @@ void fill(Database& database) {
     batch.clear();
   }
   check(database.flush().has_value(), "the flush failed");
+}
+
+/// A full database of a kind, for those that only read; filled once.
+const Database& full(const Kind& kind) {
+  struct Full {
+    std::unique_ptr<Place> place;
+    std::unique_ptr<Database> database;
+  };
+  static std::map<std::string, Full> made;
+  Full& one = made[kind.name];
+  if (!one.database) {
+    one.place = kind.make_place();
+    one.database = one.place->open();
+    fill(*one.database);
+  }
+  return *one.database;
 }
 
 void count(benchmark::State& state, std::size_t number) {
@@ -118,40 +135,34 @@ void put_over(benchmark::State& state, const Kind& kind) {
 
 /// `there` tells whether the keys are.
 void get(benchmark::State& state, const Kind& kind, bool there) {
-  const auto place = kind.make_place();
-  const auto database = place->open();
-  fill(*database);
+  const Database& database = full(kind);
   Rng rng(1);
   std::string value;
   for (auto unused : state)
     benchmark::DoNotOptimize(
-        database->get(key_of(rng.below(entries) + (there ? 0 : entries)), value));
+        database.get(key_of(rng.below(entries) + (there ? 0 : entries)), value));
   count(state, 1);
 }
 
 void multi_get(benchmark::State& state, const Kind& kind) {
   constexpr std::size_t keys = 1'000;
-  const auto place = kind.make_place();
-  const auto database = place->open();
-  fill(*database);
+  const Database& database = full(kind);
   Rng rng(1);
   std::vector<std::string> wanted(keys);
   std::vector<std::string_view> views(keys);
   std::vector<std::optional<std::string>> found(keys);
   for (auto unused : state) {
     for (std::size_t i = 0; i < keys; ++i) views[i] = wanted[i] = key_of(rng.below(entries));
-    check(database->multi_get(views, found).has_value(), "the keys cannot be read");
+    check(database.multi_get(views, found).has_value(), "the keys cannot be read");
   }
   count(state, keys);
 }
 
 void scan_all(benchmark::State& state, const Kind& kind) {
-  const auto place = kind.make_place();
-  const auto database = place->open();
-  fill(*database);
+  const Database& database = full(kind);
   std::size_t bytes = 0;
   for (auto unused : state)
-    for (const auto cursor = database->scan({}); cursor->valid(); cursor->next())
+    for (const auto cursor = database.scan({}); cursor->valid(); cursor->next())
       bytes += cursor->key().size() + cursor->value().size();
   benchmark::DoNotOptimize(bytes);
   count(state, entries);
@@ -159,14 +170,12 @@ void scan_all(benchmark::State& state, const Kind& kind) {
 
 /// Cursors over some 15 entries each.
 void scan_prefixes(benchmark::State& state, const Kind& kind) {
-  const auto place = kind.make_place();
-  const auto database = place->open();
-  fill(*database);
+  const Database& database = full(kind);
   Rng rng(1);
   std::size_t seen = 0;
   for (auto unused : state) {
     const PrefixRange range(key_of(rng.next()).substr(0, 2));
-    for (const auto cursor = database->scan(range.range()); cursor->valid(); cursor->next()) ++seen;
+    for (const auto cursor = database.scan(range.range()); cursor->valid(); cursor->next()) ++seen;
   }
   benchmark::DoNotOptimize(seen);
   count(state, 1);
