@@ -18,9 +18,18 @@ constexpr int batches = 400;
 
 std::string key_of(int i) { return "key " + std::to_string(1'000 + i); }
 
+/// ThreadSanitizer cannot see the order of things inside RocksDB, which is built without it.
+std::vector<const Kind*> visible_kinds() {
+  std::vector<const Kind*> all_kinds = kinds();
+#ifdef __SANITIZE_THREAD__
+  std::erase_if(all_kinds, [](const Kind* kind) { return kind->name == "rocksdb"; });
+#endif
+  return all_kinds;
+}
+
 class readers : public testing::TestWithParam<const Kind*> {};
 
-INSTANTIATE_TEST_SUITE_P(of, readers, testing::ValuesIn(kinds()),
+INSTANTIATE_TEST_SUITE_P(of, readers, testing::ValuesIn(visible_kinds()),
                          [](const auto& kind) { return kind.param->name; });
 
 /// Every batch puts its number under each key: a reader sees one number, and never a smaller one

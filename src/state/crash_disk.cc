@@ -287,6 +287,8 @@ void CrashDisk::power_fails() {
         copy = std::make_shared<File>(*file);
         const std::size_t tail = file->bytes.size() - file->synced;
         copy->bytes.resize(file->synced + (parts ? rng_.below(tail + 1) : 0));
+        if (parts && faults_.zeros_in_tails && rng_.one_in(2))
+          copy->bytes.resize(file->bytes.size(), '\0');
         copy->synced = copy->bytes.size();
       }
       now_[path] = copy;

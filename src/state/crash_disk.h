@@ -24,7 +24,8 @@ namespace weir::state {
 class CrashDisk {
  public:
   struct Faults {
-    bool loses_syncs = false;  // one of three syncs of a file does nothing
+    bool loses_syncs = false;     // one of three syncs of a file does nothing
+    bool zeros_in_tails = false;  // of what was not synced the size may be there without the bytes
   };
   CrashDisk(std::uint64_t seed, const Faults& faults);
 

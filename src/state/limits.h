@@ -13,7 +13,8 @@ inline constexpr std::size_t value_bytes = 64U << 20U;
 /// the least used go.
 inline constexpr std::size_t cache_bytes = 64U << 20U;
 /// What all databases of a process keep of batches that are not in files yet; above it the one that
-/// is written to begins a file. One batch may go beyond.
+/// is written to begins a file, above twice that it waits until it has written its own. Then still
+/// one batch may come on top.
 inline constexpr std::size_t write_buffer_bytes = 64U << 20U;
 /// The same of one database. Twice that made random writes a quarter slower: the skip list then no
 /// longer fits the processor's cache.

@@ -14,8 +14,8 @@ namespace {
 
 class MemoryCursor final : public Cursor {
  public:
-  MemoryCursor(Tree tree, const Range& range, Order order)
-      : tree_(std::move(tree)), walk_(tree_), ascending_(order == Order::ascending) {
+  MemoryCursor(const Tree& tree, const Range& range, Order order)
+      : tree_(tree), walk_(tree_), ascending_(order == Order::ascending) {
     if (range.to && *range.to <= range.from) return;
     if (ascending_) {
       if (range.to) bound_.emplace(*range.to);

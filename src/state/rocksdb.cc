@@ -196,10 +196,11 @@ class IngestFiles {
 class RocksDatabase final : public Database {
  public:
   RocksDatabase(std::string folder, std::unique_ptr<rocksdb::Env> own_env, rocksdb::Options options,
-                std::unique_ptr<rocksdb::DB> db)
+                SharedMemory::Impl memory, std::unique_ptr<rocksdb::DB> db)
       : folder_(std::move(folder)),
         own_env_(std::move(own_env)),
         options_(std::move(options)),
+        memory_(std::move(memory)),
         db_(std::move(db)) {
     writing_.disableWAL = true;
   }
@@ -299,6 +300,10 @@ class RocksDatabase final : public Database {
   }
 
   Result<void> write_guarded(const Batch& batch) {
+    // RocksDB begins a file when the buffers of all are full, and waits for nobody; where files are
+    // written slower than batches come, this one waits for its own.
+    if (memory_.buffers->memory_usage() > 2 * memory_.buffers->buffer_size())
+      if (auto done = flush(); !done) return done;
     constexpr std::size_t operation_bytes = 16;  // kind and two lengths
     rocksdb::WriteBatch out(batch.size_bytes() + batch.size() * operation_bytes);
     std::optional<std::string_view> highest;  // of the keys put by this batch
@@ -385,24 +390,30 @@ class RocksDatabase final : public Database {
   const std::string folder_;
   const std::unique_ptr<rocksdb::Env> own_env_;
   const rocksdb::Options options_;
+  const SharedMemory::Impl memory_;
   rocksdb::WriteOptions writing_;
   const std::unique_ptr<rocksdb::DB> db_;
 };
 
-/// Makes the folder and those above it, each one's name durable: RocksDB syncs what is in its
-/// folder, and nobody else the name of it.
+/// Makes the folder and those above it, each one's name durable before there is something in it:
+/// RocksDB syncs what is in its folder, and nobody else the name of it. One that is there may be of
+/// a process that was killed before it came to the sync.
 rocksdb::IOStatus make_folders(rocksdb::FileSystem& files, const std::string& folder) {
   const rocksdb::IOOptions how;
-  if (folder.empty() || files.FileExists(folder, how, nullptr).ok()) return rocksdb::IOStatus::OK();
   const std::size_t slash = folder.find_last_of('/');
+  if (folder.empty() || slash == folder.size() - 1) return rocksdb::IOStatus::OK();
   const std::string above = slash == std::string::npos ? "." : folder.substr(0, slash);
-  if (slash != 0 && slash != std::string::npos) {
-    if (auto done = make_folders(files, above); !done.ok()) return done;
+  const bool there = files.FileExists(folder, how, nullptr).ok();
+  if (!there) {
+    if (slash != std::string::npos)
+      if (auto done = make_folders(files, above); !done.ok()) return done;
+    if (auto made = files.CreateDirIfMissing(folder, how, nullptr); !made.ok()) return made;
   }
-  if (auto made = files.CreateDirIfMissing(folder, how, nullptr); !made.ok()) return made;
   std::unique_ptr<rocksdb::FSDirectory> directory;
   const auto opened = files.NewDirectory(above.empty() ? "/" : above, how, &directory, nullptr);
-  return opened.ok() ? directory->Fsync(how, nullptr) : opened;
+  // Who may not read what is above a folder has not made that folder.
+  if (!opened.ok()) return there ? rocksdb::IOStatus::OK() : opened;
+  return directory->Fsync(how, nullptr);
 }
 
 void remove_leftovers(rocksdb::Env& env, const std::string& folder) {
@@ -410,7 +421,8 @@ void remove_leftovers(rocksdb::Env& env, const std::string& folder) {
   if (!env.GetChildren(folder, &names).ok()) return;
   for (const std::string& name : names)
     if (name.ends_with(".sst"))
-      env.DeleteFile(folder + "/" + name).PermitUncheckedError();  // it is found at the next start
+      env.DeleteFile(fmt::format("{}/{}", folder, name))
+          .PermitUncheckedError();  // it is found at the next start
 }
 
 std::string without_slashes(std::string folder) {
@@ -433,7 +445,7 @@ Opened open_in(const RocksOptions& wanted, std::unique_ptr<rocksdb::Env> own_env
     if (!status.ok()) return fail(translated(folder, "opening", status));
     remove_leftovers(*env, RocksDatabase::ingest_folder(folder));
     return std::make_unique<RocksDatabase>(folder, std::move(own_env), std::move(options),
-                                           std::move(db));
+                                           wanted.memory.impl(), std::move(db));
   });
 }
 

@@ -1,7 +1,12 @@
 #include "state/rocksdb.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -54,6 +59,58 @@ TEST_F(rocksdb_folder, that_is_open_already_is_locked) {
   EXPECT_EQ(remove_rocksdb(folder_).error().code(), Errc::locked);
 }
 
+/// Another process that has the database of `folder` open, as far as its LOCK tells.
+class OtherProcess {
+ public:
+  explicit OtherProcess(const std::string& folder) {
+    std::array<int, 2> ready{};
+    std::array<int, 2> over{};
+    EXPECT_EQ(pipe(ready.data()), 0);
+    EXPECT_EQ(pipe(over.data()), 0);
+    child_ = fork();
+    if (child_ == 0) {
+      std::FILE* file = std::fopen((folder + "/LOCK").c_str(), "r+");
+      struct flock lock = {};
+      lock.l_type = F_WRLCK;
+      char byte = file != nullptr && fcntl(fileno(file), F_SETLK, &lock) == 0 ? 'y' : 'n';
+      if (write(ready[1], &byte, 1) == 1) byte = static_cast<char>(read(over[0], &byte, 1));
+      _exit(byte);
+    }
+    over_ = over[1];
+    char byte = 'n';
+    EXPECT_EQ(read(ready[0], &byte, 1), 1);
+    EXPECT_EQ(byte, 'y');
+    close(ready[0]);
+    close(ready[1]);
+    close(over[0]);
+  }
+  OtherProcess(const OtherProcess&) = delete;
+  OtherProcess& operator=(const OtherProcess&) = delete;
+  ~OtherProcess() {
+    EXPECT_EQ(write(over_, "o", 1), 1);
+    close(over_);
+    waitpid(child_, nullptr, 0);
+  }
+
+ private:
+  pid_t child_ = 0;
+  int over_ = -1;
+};
+
+TEST_F(rocksdb_folder, that_another_process_has_open_is_locked_until_that_ends) {
+  {
+    ASSERT_TRUE(open());
+  }
+  {
+    const OtherProcess other(folder_);
+    auto database = open();
+    ASSERT_FALSE(database);
+    EXPECT_EQ(database.error().code(), Errc::locked) << database.error().message();
+    EXPECT_NE(database.error().message().find("another process"), std::string::npos);
+  }
+  EXPECT_TRUE(open());
+}
+
 TEST_F(rocksdb_folder, whose_manifest_is_damaged_says_so_and_what_to_do) {
   {
     auto database = open();
@@ -70,6 +127,27 @@ TEST_F(rocksdb_folder, whose_manifest_is_damaged_says_so_and_what_to_do) {
   ASSERT_FALSE(database);
   EXPECT_EQ(database.error().code(), Errc::damaged) << database.error().message();
   EXPECT_NE(database.error().message().find("delete the folder"), std::string::npos);
+  ASSERT_TRUE(remove_rocksdb(folder_));
+  database = open();
+  ASSERT_TRUE(database) << database.error().message();
+  EXPECT_EQ(all(**database), Entries{});
+}
+
+TEST_F(rocksdb_folder, that_lacks_a_file_of_data_is_damaged_not_emptier) {
+  {
+    auto database = open();
+    put(**database, "a", "1");
+    ASSERT_TRUE((*database)->flush());
+  }
+  std::vector<std::filesystem::path> data;
+  for (const auto& file : std::filesystem::directory_iterator(folder_))
+    if (file.path().extension() == ".sst") data.push_back(file.path());
+  ASSERT_EQ(data.size(), 1);
+  std::filesystem::remove(data.front());
+  auto database = open();
+  ASSERT_FALSE(database);
+  EXPECT_EQ(database.error().code(), Errc::damaged) << database.error().message();
+  EXPECT_TRUE(remove_rocksdb(folder_));
 }
 
 TEST_F(rocksdb_folder, whose_data_are_damaged_is_told_by_reads_and_cursors) {

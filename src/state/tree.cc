@@ -132,9 +132,8 @@ std::size_t bound(const Node& node, std::string_view key, bool above) {
   const std::size_t first = node.first();
   if (first >= node.count) return first;
   if (node.skip > 0) {
-    const int order =
-        std::memcmp(key.data(), node.prefix.data(), std::min<std::size_t>(key.size(), node.skip));
-    if (order < 0 || (order == 0 && key.size() < node.skip)) return first;
+    const int order = key.substr(0, node.skip).compare({node.prefix.data(), node.skip});
+    if (order < 0) return first;
     if (order > 0) return node.count;
   }
   const auto begin = node.heads.begin();
@@ -264,7 +263,6 @@ struct Tree::Split {
 Tree::Tree() : root_(make_node(true)) {}
 Tree::Tree(const Tree& other) noexcept
     : root_(hold(other.root_)), size_(other.size_), entry_bytes_(other.entry_bytes_) {}
-Tree::Tree(Tree&& other) noexcept : Tree(std::as_const(other)) {}
 Tree& Tree::operator=(Tree other) noexcept {
   std::swap(root_, other.root_);
   size_ = other.size_;

@@ -23,7 +23,6 @@ class Tree {
  public:
   Tree();
   Tree(const Tree& other) noexcept;
-  Tree(Tree&& other) noexcept;
   Tree& operator=(Tree other) noexcept;
   ~Tree();
 
