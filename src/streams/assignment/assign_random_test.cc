@@ -9,7 +9,7 @@
 namespace weir::streams {
 namespace {
 
-constexpr std::uint64_t seeds = 400;
+constexpr std::uint64_t seeds = 200;
 
 /// A group that does what it is told: what was assigned runs, and is replicated by standbys.
 class Cluster {
