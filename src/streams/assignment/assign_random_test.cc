@@ -9,7 +9,7 @@
 namespace weir::streams {
 namespace {
 
-constexpr std::uint64_t seeds = 400;
+constexpr std::uint64_t seeds = 200;
 
 /// A group that does what it is told: what was assigned runs, and is replicated by standbys.
 class Cluster {
@@ -89,6 +89,15 @@ class Cluster {
     const auto sum = at == client.offset_sums.end() ? std::nullopt : std::optional(at->second);
     return lag_of(sum, end_of(id)) <= options_.acceptable_recovery_lag;
   }
+  void expect_all_standbys() const {
+    std::map<TaskId, std::size_t> standbys;
+    for (const auto& [id, share] : last_.clients)
+      for (const TaskId& task : share.standby) ++standbys[task];
+    const std::size_t wanted =
+        std::min(static_cast<std::size_t>(options_.standby_replicas), clients_.size() - 1);
+    for (const TaskSpec& task : tasks_)
+      EXPECT_EQ(standbys[task.id], task.stateful ? wanted : 0) << to_string(task.id);
+  }
   /// The numbers of active tasks a thread differ by no more than one task.
   void expect_balance() const {
     for (const ClientSpec& a : clients_)
@@ -161,6 +170,7 @@ TEST(AssignRandom, a_group_settles_balanced_with_all_its_standbys_and_then_nothi
       cluster.settle();
       const Shares settled = cluster.rebalance();
       cluster.expect_balance();
+      cluster.expect_all_standbys();
       EXPECT_FALSE(settled.probing);
       cluster.obey(0);
       EXPECT_EQ(cluster.rebalance(), settled) << "moves though nothing has changed";

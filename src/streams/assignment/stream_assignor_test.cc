@@ -421,7 +421,7 @@ TEST(StreamAssignor, an_assignment_without_a_word_is_one_of_nothing_and_nonsense
 }
 
 TEST(StreamAssignor, two_rebalances_are_enough_when_nothing_has_to_warm_up) {
-  for (std::uint64_t seed = 1; seed <= 300 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
     const auto partitions = static_cast<std::int32_t>(rng.between(1, 20));
@@ -445,7 +445,7 @@ TEST(StreamAssignor, two_rebalances_are_enough_when_nothing_has_to_warm_up) {
 // Whatever comes and goes: check_assignments holds (test_group.h), each task runs once or is on its
 // way, and what a dead member ran is fenced by who runs it next.
 TEST(StreamAssignor, random_groups_keep_their_rules_and_settle) {
-  for (std::uint64_t seed = 1; seed <= 300 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 150 && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
     Group group(plan_of({{{{"a", static_cast<std::int32_t>(rng.between(1, 6))},

@@ -11,7 +11,7 @@ void weir::fuzz::input(std::string_view bytes) {
       bounded(bytes.size(), [&] { return decode_stream_subscription(bytes); });
   if (subscription) {
     canary(!subscription->tags.empty() && !subscription->tasks.empty() &&
-           subscription->code == GroupCode::shutdown);
+           subscription->unique > 0xffff);
     check(encode(*subscription) == std::string(bytes), "a subscription has two encodings");
   }
   const auto assignment = bounded(bytes.size(), [&] { return decode_stream_assignment(bytes); });

@@ -76,8 +76,9 @@ class Group {
     return *machine;
   }
   void die(const std::string& name) {
+    const bool led = leader_ == name;
     machines_.erase(name);
-    if (leader_ == name) leader_ = machines_.empty() ? "" : machines_.begin()->first;
+    if (led) leader_ = machines_.empty() ? "" : machines_.begin()->first;
   }
   void lead(const std::string& name) { leader_ = name; }
   Machine& machine(const std::string& name) { return *machines_.at(name); }
