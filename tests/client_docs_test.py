@@ -1,4 +1,4 @@
-"""docs/client.md and docs/contracts.md: each example stands in a program of examples/client, which is compiled and runs."""
+"""docs/client.md, docs/contracts.md and docs/streams.md: each example stands in a program of examples/client, which is compiled and runs."""
 import re
 import textwrap
 import unittest
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lib import broker, proc
 
-PAGES = {"client.md": "guide.cc", "contracts.md": "contracts_guide.cc"}
+PAGES = {"client.md": "guide.cc", "contracts.md": "contracts_guide.cc", "streams.md": "streams_guide.cc"}
 EXAMPLES = broker.ROOT / "examples" / "client"
 BUILT = Path(broker.program()).parents[2] / "examples" / "client"
 
@@ -26,6 +26,6 @@ class ClientDocs(unittest.TestCase):
                     self.assertIn("\n".join(lines(block)), program)
 
     def test_the_programs_run(self):
-        for name in ("client_guide", "contracts_guide"):
+        for name in ("client_guide", "contracts_guide", "streams_guide"):
             done = proc.run([BUILT / name], deadline_s=60)
             self.assertTrue(done.out.endswith("every example has run\n"), done.out)

@@ -1,5 +1,5 @@
-// A stream application for the tests in Python: what comes into "in" is counted by its first letter,
-// behind a repartition, and by key and window of one second.
+// A stream application for the tests in Python: what comes into "in" is counted by its first
+// letter, behind a repartition, and by key and window of one second.
 #include <weir/streams.h>
 
 namespace {

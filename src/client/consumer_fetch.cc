@@ -232,7 +232,8 @@ void ConsumerCore::on_partition(const Asked& asked, const kafka::FetchResponse::
   partition->high_watermark = end_in(told);
   if (told.records.size() == 0) return;
   std::vector<Aborted> aborted;
-  if (options_.isolation == Isolation::read_committed && told.aborted_transactions) aborted = *told.aborted_transactions;
+  if (options_.isolation == Isolation::read_committed && told.aborted_transactions)
+    aborted = *told.aborted_transactions;
   take_records(*partition, told.records.bytes(), frame, std::move(aborted));
 }
 

@@ -1,0 +1,220 @@
+// The state of a task: bytes in the database, changelog records, what survives.
+#include <gtest/gtest.h>
+#include <weir/streams/topology.h>
+
+#include "streams/row_table.h"
+#include "streams/task_state.h"
+
+namespace weir::streams {
+namespace {
+
+using Text = std::string;
+
+std::string hex(std::string_view bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    out += digits[static_cast<unsigned char>(c) >> 4U];
+    out += digits[static_cast<unsigned char>(c) & 15U];
+  }
+  return out;
+}
+
+/// A task with one store of windows and one by key.
+class StateTest : public ::testing::Test {
+ protected:
+  StateTest() {
+    graph.add_store({.name = "hits",
+                     .value = detail::value_type<std::int64_t>(&int64_codec),
+                     .windows = tumbling(std::chrono::seconds(1))});
+    graph.add_store({.name = "names", .value = detail::value_type<Text>(&string_codec)});
+    open();
+  }
+  void open() {
+    auto opened = TaskState::open(graph, {"hits", "names"}, *database);
+    ASSERT_TRUE(opened) << opened.error().message();
+    state = *std::move(opened);
+  }
+  void put_hit(std::int64_t start, const Text& key, std::int64_t value, std::int64_t time) {
+    auto& store = state->window("hits");
+    store.put(store.row(start, key), &value, time);
+  }
+  void put_name(const Text& key, Text value) {
+    auto& store = state->key_value("names");
+    store.put(store.row(key), &value, 7);
+  }
+  std::string name(const Text& key) {
+    auto& store = state->key_value("names");
+    const void* value = store.value(store.row(key));
+    return value == nullptr ? "none" : *static_cast<const Text*>(value);
+  }
+  /// "store key=value@time" of each changelog record, and the commit.
+  std::vector<std::string> commit(const InputOffsets& inputs = {}) {
+    std::vector<std::string> log;
+    state->write_changes([&](const std::string& store, const ChangelogRecord& record) {
+      log.push_back(store + " " + hex(record.key) + "=" +
+                    (record.value ? hex(*record.value) : "none") + "@" +
+                    std::to_string(record.timestamp_ms));
+    });
+    EXPECT_TRUE(state->committed({{"hits", 1}}, inputs));
+    return log;
+  }
+  std::map<std::string, std::string> stored() const {
+    std::map<std::string, std::string> out;
+    for (auto cursor = database->scan({}); cursor->valid(); cursor->next())
+      out[hex(cursor->key())] = hex(cursor->value());
+    return out;
+  }
+
+  detail::Graph graph{"app"};
+  std::unique_ptr<state::Database> database = state::open_in_memory();
+  std::unique_ptr<TaskState> state;
+};
+
+TEST_F(StateTest, the_database_has_the_bytes_that_the_page_shows) {
+  put_hit(1000, "k", 2, 1500);
+  EXPECT_EQ(commit(),
+            (std::vector<std::string>{"hits 6b00000000000003e800000000=0000000000000002@1500"}));
+  const auto all = stored();
+  EXPECT_EQ(all.at("00006368697473"), "0000000000000001");
+  EXPECT_EQ(all.at("00007368697473"), "0001");
+  EXPECT_EQ(all.at("000100000000000003e86b"), "00000000000005dc0000000000000002");
+}
+
+TEST_F(StateTest, nothing_uncommitted_is_in_the_database) {
+  put_name("a", "first");
+  const auto before = stored();
+  EXPECT_EQ(name("a"), "first");
+  open();
+  EXPECT_EQ(name("a"), "none");
+  EXPECT_EQ(stored(), before);
+}
+
+TEST_F(StateTest, a_key_is_logged_once_a_commit_with_its_last_value) {
+  put_name("a", "1");
+  put_name("b", "1");
+  put_name("a", "2");
+  EXPECT_EQ(commit(), (std::vector<std::string>{"names 61=32@7", "names 62=31@7"}));
+  EXPECT_TRUE(commit().empty());
+}
+
+TEST_F(StateTest, what_came_and_went_between_two_commits_is_logged_nowhere) {
+  put_name("a", "1");
+  auto& store = state->key_value("names");
+  store.remove(store.row("a"), 8);
+  state->settle();
+  EXPECT_TRUE(commit().empty());
+  put_name("a", "1");
+  commit();
+  store.remove(store.row("a"), 9);
+  EXPECT_EQ(commit(), (std::vector<std::string>{"names 61=none@9"}));
+}
+
+TEST_F(StateTest, offsets_and_times_come_back) {
+  state->operator_time("hits") = 42;
+  commit({{{"in", 3}, 17}});
+  open();
+  EXPECT_EQ(state->operator_time("hits"), 42);
+  EXPECT_EQ(state->input_offsets(), (InputOffsets{{{"in", 3}, 17}}));
+  EXPECT_EQ(state->changelog_offset("hits"), 1);
+  EXPECT_EQ(state->changelog_sum(), 1);
+  EXPECT_EQ(stored_changelog_sum(*database).value(), 1);
+}
+
+TEST_F(StateTest, a_walk_sees_committed_and_changed_rows_in_their_order) {
+  for (const char* key : {"a", "c", "e", "g"}) put_name(key, key);
+  commit();
+  open();
+  put_name("b", "new");
+  put_name("c", "changed");
+  auto& store = state->key_value("names");
+  store.remove(store.row("e"), 8);
+  std::string seen;
+  store.for_each("b", "g", [&](std::string_view key, const void* value, std::int64_t) {
+    seen += std::string(key) + "=" + *static_cast<const Text*>(value) + " ";
+    return true;
+  });
+  EXPECT_EQ(seen, "b=new c=changed ");
+}
+
+TEST_F(StateTest, windows_are_walked_by_start_then_key_and_expire_with_tombstones) {
+  put_hit(1000, "b", 1, 1);
+  put_hit(0, "c", 1, 1);
+  commit();
+  open();
+  put_hit(1000, "a", 2, 2);
+  std::string seen;
+  state->window("hits").for_each(
+      0, 2000, [&](std::int64_t start, std::string_view key, const void*, std::int64_t) {
+        seen += std::to_string(start) + std::string(key) + " ";
+        return true;
+      });
+  EXPECT_EQ(seen, "0c 1000a 1000b ");
+  state->window("hits").expire_before(1000);
+  state->settle();
+  EXPECT_EQ(commit(),
+            (std::vector<std::string>{"hits 6100000000000003e800000000=0000000000000002@2",
+                                      "hits 63000000000000000000000000=none@1"}));
+  EXPECT_FALSE(stored().contains("0001000000000000000063"));
+}
+
+TEST_F(StateTest, a_restored_state_is_the_one_that_was_logged) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> log;
+  put_name("a", "1");
+  put_hit(1000, "k", 5, 1500);
+  std::map<std::string, std::vector<std::array<std::string, 2>>> records;
+  state->write_changes([&](const std::string& store, const ChangelogRecord& record) {
+    records[store].push_back({std::string(record.key), std::string(record.value.value_or(""))});
+  });
+  database = state::open_in_memory();
+  open();
+  for (const auto& [store, rows] : records) {
+    std::vector<ChangelogRecord> restored;
+    for (const auto& row : rows)
+      restored.push_back({.key = row[0], .value = row[1], .timestamp_ms = 1500});
+    ASSERT_TRUE(state->restore(store, restored, 1));
+  }
+  EXPECT_EQ(name("a"), "1");
+  auto& hits = state->window("hits");
+  EXPECT_EQ(*static_cast<std::int64_t*>(hits.value(hits.row(1000, "k"))), 5);
+  EXPECT_EQ(hits.timestamp_ms(hits.row(1000, "k")), 1500);
+}
+
+TEST_F(StateTest, clean_rows_go_when_memory_is_short_and_come_back_from_the_database) {
+  for (int i = 0; i < 1000; ++i) put_name("key " + std::to_string(i), std::to_string(i));
+  const std::size_t full = state->size_bytes();
+  state->shrink_to(0);
+  EXPECT_EQ(state->size_bytes(), full) << "changed rows stay until they are committed";
+  commit();
+  state->shrink_to(full / 4);
+  EXPECT_LE(state->size_bytes(), full / 4);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(name("key " + std::to_string(i)), std::to_string(i));
+}
+
+TEST(row_table, finds_every_row_whatever_went_before) {
+  RowTable table(detail::value_ops<Text>);
+  std::set<std::string> there;
+  std::uint64_t dice = 1;
+  for (int i = 0; i < 20'000; ++i) {
+    dice = dice * 6364136223846793005U + 1442695040888963407U;
+    const std::string key = std::to_string((dice >> 33U) % 500);
+    detail::Row* row = table.find(key, hash_of(key));
+    EXPECT_EQ(row != nullptr, there.contains(key)) << key;
+    if (row == nullptr) {
+      Text value = key;
+      table.put(table.add(key, hash_of(key)), &value, i);
+      there.insert(key);
+    } else {
+      EXPECT_EQ(*static_cast<const Text*>(row->place), key);
+    }
+    if (i % 100 != 99) continue;
+    table.all_clean();
+    table.shrink_to(table.size_bytes() / 2);
+    there.clear();
+    table.for_each([&](const detail::Row& kept) { there.insert(kept.key); });
+    EXPECT_EQ(there.size(), table.rows());
+  }
+}
+
+}  // namespace
+}  // namespace weir::streams
