@@ -4,7 +4,7 @@
 #   contract   <weir/avro.h>, <weir/json_schema.h>, <weir/protobuf.h>, and weir_contracts(); what parses schemas of Protobuf needs libprotobuf
 #   serde      <weir/serde.h> and <weir/schema_registry.h>
 #   embed      <weir/embed.h> and <weir/embed_registry.h>
-#   streams    <weir/streams.h>: topologies, and the driver that tests them
+#   streams    <weir/streams.h>: topologies, applications, the driver that tests them; needs RocksDB
 #   tools      the program weir, its manual pages are `weir man`
 #
 # The archives are made by the target weir_install only (`./run install`), not by every build.
@@ -16,7 +16,7 @@ find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(PkgConfig REQUIRED)
-foreach(library zstd:libzstd lz4:liblz4 snappy:snappy re2:re2 protobuf:protobuf)
+foreach(library zstd:libzstd lz4:liblz4 snappy:snappy re2:re2 protobuf:protobuf rocksdb:rocksdb)
   string(REPLACE ":" ";" library ${library})
   list(GET library 0 name)
   list(GET library 1 module)
@@ -56,11 +56,11 @@ list(FILTER contract_headers INCLUDE REGEX "^(avro|json|protobuf)")
 list(FILTER client_headers EXCLUDE REGEX "^(avro|json|protobuf|embed|serde|schema_registry|streams)")
 
 weir_component(client
-  MODULES base io compress config metrics sasl kafka client
+  MODULES base io json compress config metrics sasl kafka client
   HEADERS ${client_headers}
   LIBS fmt::fmt ZLIB::ZLIB OpenSSL::SSL OpenSSL::Crypto PkgConfig::zstd PkgConfig::lz4 PkgConfig::snappy PkgConfig::re2 Threads::Threads)
 weir_component(contract
-  MODULES json contract
+  MODULES contract
   HEADERS ${contract_headers}
   LIBS weir_component_client PkgConfig::protobuf)
 weir_component(serde
@@ -72,9 +72,9 @@ weir_component(embed
   HEADERS embed.h embed_registry.h
   LIBS weir_component_serde)
 weir_component(streams
-  MODULES state streams
+  MODULES state state_rocksdb streams
   HEADERS streams.h
-  LIBS weir_component_client)
+  LIBS weir_component_client PkgConfig::rocksdb)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/weir/streams DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir COMPONENT streams)
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/systemd/weir.service DESTINATION lib/systemd/system COMPONENT tools)

@@ -48,12 +48,13 @@ class Installed(unittest.TestCase):
 
     def test_all_components_with_types_that_the_installed_program_generates(self):
         prefix = self.folder / "all"
-        self.install(prefix, "client", "contract", "serde", "embed", "tools")
+        self.install(prefix, "client", "contract", "serde", "embed", "streams", "tools")
         self.assertTrue(os.access(prefix / "bin" / "weir", os.X_OK))
         out, _ = self.build(prefix, "all")
         self.assertEqual(proc.run([out / "order"]).out, "o-17 costs 1999 cents\n")
         self.assertEqual(proc.run([out / "alone"]).out, "1 topic\n")
         self.assertEqual(proc.run([out / "typed"]).out, "o-17 costs 1999 cents\n")
+        self.assertEqual(proc.run([out / "letters"]).out, "a 2\n")
 
     def test_what_is_missing_is_named(self):
         prefix = self.folder / "contract"
