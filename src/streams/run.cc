@@ -90,6 +90,19 @@ constexpr Flag flags[] = {
      [](Arguments& into, std::string_view value) {
        return read_ms(value, -1, into.options.max_task_idle);
      }},
+    {"session-timeout-ms", "N",
+     "how long an instance may be silent before others take over (default 45000)",
+     [](Arguments& into, std::string_view value) {
+       std::string wrong = read_ms(value, 3, into.options.session_timeout);
+       into.options.heartbeat_interval =
+           std::min(into.options.heartbeat_interval, into.options.session_timeout / 3);
+       return wrong;
+     }},
+    {"transaction-timeout-ms", "N",
+     "when a transaction that nobody ends is aborted (default 60000)",
+     [](Arguments& into, std::string_view value) {
+       return read_ms(value, 1, into.options.transaction_timeout);
+     }},
     {"on-error", "WHAT", "fail, dead-letter or skip a record that fails (default fail)",
      read_on_error},
     {"dead-letters", "TOPIC", "where dead letters go",
