@@ -99,8 +99,13 @@ class Trial:
         folder = tempfile.TemporaryDirectory()
         test.addCleanup(folder.cleanup)
         admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
-        for future in admin.create_topics([NewTopic(name, PARTITIONS, replicas) for name in (IN, LETTERS, HITS)]).values():
+        settings = {"retention.ms": "-1"}  # the records are of long ago
+        topics = [NewTopic(name, PARTITIONS, replicas, config=settings) for name in (IN, LETTERS, HITS)]
+        for future in admin.create_topics(topics).values():
             future.result(DEADLINE_S)
+        for broker in address.split(","):  # each hears of them by itself
+            known = AdminClient({"bootstrap.servers": broker, "log_level": 2})
+            poll_until(lambda: {IN, LETTERS, HITS} <= known.list_topics(timeout=10).topics.keys(), DEADLINE_S, "the topics")
         self.instances = [Instance(address, f"{folder.name}/{n}") for n in range(INSTANCES)]
         test.addCleanup(lambda: [instance.process.kill() for instance in self.instances])
         self.group = Reader(address, PARTITIONS, committed=False, group=stream_app.NAME)
@@ -117,7 +122,11 @@ class Trial:
 
     def reach(self, aim):
         begin = time.monotonic()
-        poll_until(lambda: self.processed() >= aim, DEADLINE_S, f"{aim} processed records")
+        try:
+            poll_until(lambda: self.processed() >= aim, DEADLINE_S, f"{aim} processed records")
+        except AssertionError as late:
+            said = "\n".join(f"{instance.folder}: {instance.process.output()[-3000:]}" for instance in self.instances)
+            raise AssertionError(f"{late}; {self.load.processed} are; {self.counters}\n{said}") from None
         self.counters["longest_wait_s"] = round(max(self.counters["longest_wait_s"], time.monotonic() - begin), 1)
 
     def kill_one(self):
@@ -147,7 +156,7 @@ class Trial:
         wanted = [[] for _ in range(PARTITIONS)]
         for record in made(self.inputs):
             wanted[stream_app.partition_for(record.key, PARTITIONS)].append(record)
-        self.test.assertEqual(read[IN], wanted, "the input is not what was written")
+        self.test.assertEqual(stream_app.differences(IN, read[IN], wanted), [], "the input is not what was written")
         wrong, late = judge(read)
         self.test.assertEqual(wrong, [], f"{len(wrong)} broken promises: {wrong[:20]}")
         self.test.assertGreater(late, 0)

@@ -209,7 +209,7 @@ int complain(const std::string& name, const Error& error) {
 }
 
 /// Until a signal comes or it ends by itself.
-Result<void> run_until_told(Application& application) {
+Result<void> run_until_told(Application& application, const std::string& name) {
   auto runtime = io::RealRuntime::create();
   bool told = false;
   const auto stop = [&] {
@@ -218,6 +218,8 @@ Result<void> run_until_told(Application& application) {
   };
   runtime->on_signal(SIGTERM, stop);
   runtime->on_signal(SIGINT, stop);
+  // Whoever reads this may send a signal.
+  std::fprintf(stderr, "%s: runs; it is a member of the group %s\n", name.c_str(), name.c_str());
   std::function<void()> look = [&] {
     if (application.state() != Application::State::running) return runtime->stop();
     runtime->loop().call_after(look_interval, look);
@@ -246,8 +248,7 @@ int run(Topology topology, int argc, char** argv) {
   auto application =
       Application::start(std::move(topology), arguments->bootstrap, arguments->options);
   if (!application) return complain(name, application.error());
-  std::fprintf(stderr, "%s: runs; it is a member of the group %s\n", name.c_str(), name.c_str());
-  if (auto ended = run_until_told(*application); !ended) return complain(name, ended.error());
+  if (auto ended = run_until_told(*application, name); !ended) return complain(name, ended.error());
   return 0;
 }
 

@@ -6,7 +6,7 @@ second takes records until the time of its operator, which is that of its task, 
 import collections
 import struct
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from lib import proc
 from lib.broker import helper
@@ -91,6 +91,11 @@ def first_difference(name, found, wanted):
     return [f"{name}: {len(found)} records, want {len(wanted)}; record {at} is {found[at:at + 2]}, want {wanted[at:at + 2]}"]
 
 
+def differences(topic, found, wanted):
+    """Of all partitions of a topic."""
+    return [line for n, pair in enumerate(zip(found, wanted)) for line in first_difference(f"{topic}-{n}", *pair)]
+
+
 def table(records):
     """What a changelog leaves: {key: (count, timestamp)}."""
     rows = {}
@@ -159,6 +164,7 @@ class Reader:
 
     def __init__(self, address, partitions, committed=True, group="reader"):
         self.partitions = partitions
+        self.headers = []  # of the records of the last read()
         self.consumer = Consumer({"bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "log_level": 2,
                                   "isolation.level": "read_committed" if committed else "read_uncommitted",
                                   "enable.partition.eof": True})
@@ -176,21 +182,29 @@ class Reader:
 
     def group_offsets(self, topic):
         """What the group of the reader's name has committed; 0 where it has not."""
-        asked = [TopicPartition(topic, n) for n in range(self.partitions)]
-        return [max(0, told.offset) for told in self.consumer.committed(asked, timeout=30)]
+        def told():
+            try:
+                return self.consumer.committed([TopicPartition(topic, n) for n in range(self.partitions)], timeout=30)
+            except KafkaException:  # the group's coordinator is not ready, or moves
+                return None
+        return [max(0, partition.offset) for partition in poll_until(told, 30, "committed offsets", every_s=0.1)]
 
     def read(self, topic, deadline_s):
         """[[(offset, Record)]] of each partition up to its end."""
-        out, ended = [[] for _ in range(self.partitions)], set()
+        out, ended, self.headers = [[] for _ in range(self.partitions)], set(), []
         self.consumer.assign([TopicPartition(topic, n, 0) for n in range(self.partitions)])
 
         def at_end():
             for message in self.consumer.consume(1000, 0.2):
+                if message.topic() != topic:
+                    continue  # of the read before
                 if message.error():
-                    ended.add(message.partition())
+                    if message.error().code() == KafkaError._PARTITION_EOF:  # others pass
+                        ended.add(message.partition())
                 else:
                     record = Record(message.key(), message.value(), message.timestamp()[1])
                     out[message.partition()].append((message.offset(), record))
+                    self.headers.append(message.headers() or [])
             return len(ended) == self.partitions
         poll_until(at_end, deadline_s, f"the ends of {topic}")
         return out
