@@ -80,7 +80,7 @@ class Instance:
 
     def kill_and_start(self, forget):
         self.process.kill()
-        if forget:
+        if forget and Path(self.folder).exists():  # it may have been killed before it made one
             shutil.rmtree(self.folder)
         self.process = stream_app.start(self.address, self.folder, ARGS)
 
