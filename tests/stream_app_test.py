@@ -170,6 +170,18 @@ class Start(WithBroker):
         first.kill()
         self.running()
 
+    def test_a_start_that_is_killed_while_it_names_itself_stops_no_later_one(self):
+        self.begin()
+        name = f"{self.folder.name}/state/counter/process-id"
+        cut = proc.run(["strace", "-f", "-qq", "-o", "/dev/null", "-P", name, "-P", f"{name}.tmp",
+                        "-e", "inject=pwritev:signal=SIGKILL", helper("stream_app"), "--bootstrap", self.address,
+                        "--state-dir", f"{self.folder.name}/state"], expect=None, deadline_s=DEADLINE_S)
+        self.assertEqual(cut.code, -signal.SIGKILL, cut.err)
+        self.assertEqual(self.running().terminate(DEADLINE_S), 0)
+        named = Path(name).read_text(encoding="ascii")
+        self.assertEqual(self.running().terminate(DEADLINE_S), 0)
+        self.assertEqual(Path(name).read_text(encoding="ascii"), named)
+
     def test_the_environment_says_what_flags_do_not(self):
         self.begin()
         self.write(["apple"])

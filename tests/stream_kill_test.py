@@ -24,7 +24,6 @@ from lib.waiting import poll_until  # noqa: E402
 ROUNDS, INPUTS = 3, 6000
 INSTANCES, PARTITIONS, KEYS = 3, 4, 20
 CHUNK, PAUSE_S = 20, 0.01  # some 2000 records a second, so that each kill falls among them
-BEHIND = 6000  # records that wait to be processed, at most
 STATE_LOST, SECOND_KILL = 0.3, 0.25  # of kills; the second falls into the rebalance that the first has begun
 DEADLINE_S = 120
 START_MS, STEP_MS = 1_700_000_000_000, 5
@@ -48,12 +47,12 @@ class Load(threading.Thread):
     def __init__(self, address, count):
         super().__init__(daemon=True)
         self.producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "log_level": 2, "linger.ms": 1})
-        self.count, self.written, self.processed, self.failed = count, 0, 0, []
+        self.count, self.allowed, self.written, self.failed = count, 0, 0, []
         self.halt = threading.Event()
 
     def run(self):
         for record in made(self.count):
-            while self.written - self.processed > BEHIND and not self.halt.is_set():
+            while self.written >= self.allowed and not self.halt.is_set():
                 self.halt.wait(PAUSE_S)
             if self.halt.is_set():
                 return
@@ -117,8 +116,7 @@ class Trial:
         for instance in self.instances:
             instance.must_run()
         self.test.assertEqual(self.load.failed, [])
-        self.load.processed = sum(self.group.group_offsets(IN))
-        return self.load.processed
+        return sum(self.group.group_offsets(IN))
 
     def reach(self, aim):
         begin = time.monotonic()
@@ -126,7 +124,7 @@ class Trial:
             poll_until(lambda: self.processed() >= aim, DEADLINE_S, f"{aim} processed records")
         except AssertionError as late:
             said = "\n".join(f"{instance.folder}: {instance.process.output()[-3000:]}" for instance in self.instances)
-            raise AssertionError(f"{late}; {self.load.processed} are; {self.counters}\n{said}") from None
+            raise AssertionError(f"{late}; {self.processed()} are; {self.counters}\n{said}") from None
         self.counters["longest_wait_s"] = round(max(self.counters["longest_wait_s"], time.monotonic() - begin), 1)
 
     def kill_one(self):
@@ -139,11 +137,13 @@ class Trial:
         """The counters."""
         self.load.start()
         share = self.inputs // (self.rounds + 1)
-        for _ in range(self.rounds):
-            self.reach(self.processed() + self.rng.randrange(share // 2, share))
+        for number in range(self.rounds):
+            self.load.allowed = share * (number + 2)  # there is always something left to be processed
+            self.reach(share * number + self.rng.randrange(share))
             self.kill_one()
             if self.rng.random() < SECOND_KILL:
                 self.kill_one()
+        self.load.allowed = self.inputs
         self.load.join(DEADLINE_S + self.inputs)
         self.reach(self.inputs)
         topics = self.wait_for_the_end()
