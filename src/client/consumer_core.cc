@@ -295,23 +295,30 @@ void ConsumerCore::pump() {
     if (!check_epoch(*leader, partition)) by_leader[*leader].push_back(&partition);
   }
   send_epoch_checks();
+  // Each broker has its share: a fetch that waits for records holds what it has reserved, and would
+  // hold up those of other brokers for as long as nothing comes.
+  std::size_t brokers = fetching_.size();
+  for (const auto& [node, wanted] : by_leader) brokers += fetching_.contains(node) ? 0 : 1;
   for (const auto& [node, wanted] : by_leader) {
     if (fetching_.contains(node)) continue;
     if (const MonoTime until = brokers_[node].muted_until; until > now) {
       plan(until);
       continue;
     }
-    std::size_t reserved = budget_->used();
+    const std::size_t used = budget_->used();
+    std::size_t reserved = used;
     for (const auto& [other, bytes] : fetching_) reserved += bytes;
     if (reserved >= budget_->limit()) {
       budget_->want_wake();
-      // Looked at again: what was given back before the wish was known wakes nobody.
-      if (budget_->used() < reserved) pump_soon();
+      // Looked at again: what was given back before the wish was known wakes nobody. A fetch that
+      // ends wakes us anyway.
+      if (budget_->used() < used) pump_soon();
       break;
     }
-    const std::size_t max_bytes =
-        std::min(static_cast<std::size_t>(options_.fetch_max_bytes), budget_->limit() - reserved);
-    fetch(node, wanted, max_bytes);
+    const std::size_t share = std::max<std::size_t>(1, (budget_->limit() - used) / brokers);
+    fetch(node, wanted,
+          std::min({static_cast<std::size_t>(options_.fetch_max_bytes), share,
+                    budget_->limit() - reserved}));
   }
   check_poll();
 }

@@ -272,6 +272,17 @@ TEST_F(ConsumerTest, no_more_than_the_prefetch_bound_is_fetched_and_held_batches
   EXPECT_EQ(r->front().begin()->offset(), static_cast<std::int64_t>(before));
 }
 
+TEST_F(ConsumerTest, a_broker_that_has_nothing_holds_no_other_up) {
+  open({.auto_offset_reset = OffsetReset::earliest,
+        .fetch_max_bytes = 1 << 20,
+        .prefetch_bytes = 1 << 20});
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  world.run_for(100ms);  // a fetch waits, with all that may be fetched
+  write(numbered(0, 3), 1);
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  EXPECT_EQ(read(3), numbered(0, 3));
+}
+
 TEST_F(ConsumerTest, every_codec_and_control_batches_are_read) {
   for (int codec = 0; codec < 5; ++codec)
     cluster.append("t", 0,

@@ -38,6 +38,9 @@ Result<void> check_options(const ApplicationOptions& options) {
   return {};
 }
 
+/// Between two looks at whether a topic that was made is known.
+constexpr Duration look_interval = std::chrono::milliseconds(100);
+
 /// Blocking calls of administration, at the start.
 class Starter {
  public:
@@ -61,6 +64,16 @@ class Starter {
         return fail(told.error());
     }
     return out;
+  }
+  /// Of topics that were made a moment ago, by whomever: not every broker knows of them at once.
+  Result<PartitionCounts> count_made(const std::set<std::string>& topics) {
+    while (true) {
+      auto found = count(topics);
+      if (!found || found->size() == topics.size() || session_->now() >= deadline_) return found;
+      const auto waited = wait<void>(
+          [this](auto done) { session_->loop().call_after(look_interval, [done] { done({}); }); });
+      if (!waited) return fail(waited.error());
+    }
   }
   /// One that is there already is another instance's work, or an earlier start's.
   Result<void> create(const std::vector<NewTopic>& topics) {
@@ -108,7 +121,7 @@ Result<Plan> plan_and_create(const detail::Graph& graph, Starter& starter,
   wanted.insert(made->changelogs.begin(), made->changelogs.end());
   std::set<std::string> names;
   for (const auto& [name, count] : wanted) names.insert(name);
-  const auto found = starter.count(names);
+  const auto found = starter.count_made(names);
   if (!found) return fail(found.error());
   for (const auto& [name, count] : wanted) {
     const auto is = found->find(name);

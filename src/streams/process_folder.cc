@@ -44,25 +44,22 @@ Result<void> ProcessFolder::read_process_id() {
   const std::string path = folder_ + "/process-id";
   const auto there = files_->exists(path);
   if (!there) return fail(there.error());
-  auto file = files_->open(path, *there ? io::OpenMode::read : io::OpenMode::create);
-  if (!file) return fail(file.error());
-  if (*there) {
-    std::array<char, uuid_text_bytes> text{};
-    const auto size = (*file)->read_at(0, text.data(), text.size());
-    if (!size) return fail(size.error());
-    Uuid id;
-    const std::string_view read(text.data(), *size);
-    if (!Uuid::parse(read, id))
-      return fail(Errc::damaged, path + " is no process id; remove the folder " + folder_ +
-                                     ", its state is restored from the changelogs");
-    process_id_ = read;
-    return {};
+  if (!*there) {
+    process_id_ = Rng::from_system().uuid().to_string();
+    return io::write_file_durably(*files_, path, process_id_);
   }
-  process_id_ = Rng::from_system().uuid().to_string();
-  const std::string_view pieces[] = {process_id_};
-  if (auto written = (*file)->write_at(0, pieces); !written) return written;
-  if (auto synced = (*file)->sync(); !synced) return synced;
-  return files_->sync_directory(folder_);
+  auto file = files_->open(path, io::OpenMode::read);
+  if (!file) return fail(file.error());
+  std::array<char, uuid_text_bytes> text{};
+  const auto size = (*file)->read_at(0, text.data(), text.size());
+  if (!size) return fail(size.error());
+  Uuid id;
+  const std::string_view read(text.data(), *size);
+  if (!Uuid::parse(read, id))
+    return fail(Errc::damaged, path + " is no process id; remove the folder " + folder_ +
+                                   ", its state is restored from the changelogs");
+  process_id_ = read;
+  return {};
 }
 
 /// State of earlier runs: whoever has it is the first to be asked for its tasks.

@@ -61,7 +61,13 @@ void Restorer::cancel(const Task& task) {
   std::erase_if(jobs_, [&](const Job& job) { return job.task == &task; });
   if (!first) return;
   ++turn_;
-  if (!jobs_.empty()) begin();
+  next_job();
+}
+
+void Restorer::next_job() {
+  if (!jobs_.empty()) return begin();
+  // Or what is written to the last changelog from now on would be fetched.
+  consumer_.own({});
 }
 
 void Restorer::begin() {
@@ -164,7 +170,7 @@ void Restorer::end(Result<void> outcome) {
   Job job = std::move(jobs_.front());
   jobs_.pop_front();
   ++turn_;
-  if (!jobs_.empty()) begin();
+  next_job();
   job.done(std::move(outcome));
 }
 

@@ -58,6 +58,7 @@ class Restorer {
   };
 
   void begin();
+  void next_job();
   void next_part();
   void on_end(std::int64_t end);
   void read();

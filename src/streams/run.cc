@@ -90,6 +90,19 @@ constexpr Flag flags[] = {
      [](Arguments& into, std::string_view value) {
        return read_ms(value, -1, into.options.max_task_idle);
      }},
+    {"session-timeout-ms", "N",
+     "how long an instance may be silent before others take over (default 45000)",
+     [](Arguments& into, std::string_view value) {
+       std::string wrong = read_ms(value, 3, into.options.session_timeout);
+       into.options.heartbeat_interval =
+           std::min(into.options.heartbeat_interval, into.options.session_timeout / 3);
+       return wrong;
+     }},
+    {"transaction-timeout-ms", "N",
+     "when a transaction that nobody ends is aborted (default 60000)",
+     [](Arguments& into, std::string_view value) {
+       return read_ms(value, 1, into.options.transaction_timeout);
+     }},
     {"on-error", "WHAT", "fail, dead-letter or skip a record that fails (default fail)",
      read_on_error},
     {"dead-letters", "TOPIC", "where dead letters go",
@@ -200,7 +213,7 @@ int complain(const std::string& name, const Error& error) {
 }
 
 /// Until a signal comes or it ends by itself.
-Result<void> run_until_told(Application& application) {
+Result<void> run_until_told(Application& application, const std::string& name) {
   auto runtime = io::RealRuntime::create();
   bool told = false;
   const auto stop = [&] {
@@ -209,6 +222,8 @@ Result<void> run_until_told(Application& application) {
   };
   runtime->on_signal(SIGTERM, stop);
   runtime->on_signal(SIGINT, stop);
+  // Whoever reads this may send a signal.
+  std::fprintf(stderr, "%s: runs; it is a member of the group %s\n", name.c_str(), name.c_str());
   std::function<void()> look = [&] {
     if (application.state() != Application::State::running) return runtime->stop();
     runtime->loop().call_after(look_interval, look);
@@ -237,8 +252,7 @@ int run(Topology topology, int argc, char** argv) {
   auto application =
       Application::start(std::move(topology), arguments->bootstrap, arguments->options);
   if (!application) return complain(name, application.error());
-  std::fprintf(stderr, "%s: runs; it is a member of the group %s\n", name.c_str(), name.c_str());
-  if (auto ended = run_until_told(*application); !ended) return complain(name, ended.error());
+  if (auto ended = run_until_told(*application, name); !ended) return complain(name, ended.error());
   return 0;
 }
 

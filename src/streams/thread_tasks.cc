@@ -152,6 +152,9 @@ void StreamThread::restored(TaskId id, std::uint64_t attempt, const Result<void>
       if (phase_ != Phase::dead && phase_ != Phase::recovering) open_next();
     });
   }
+  log_info("streams", world_.graph.name() + ": task " + to_string(id) + " runs; " +
+                          std::to_string(restorer_->records() - counts_.restored) +
+                          " changelog records were read");
   counts_.restored = restorer_->records();
   ++counts_.opened;
   for (const auto& queue : owned.task->group().queues()) {

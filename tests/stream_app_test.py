@@ -1,0 +1,326 @@
+"""A stream application as a program: its flags, its environment, what it says when it cannot start, how it ends."""
+import json
+import os
+import re
+import signal
+import socket
+import tempfile
+import unittest
+from pathlib import Path
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from lib import ports, proc, stream_app
+from lib.broker import WeirBroker, helper
+from lib.stream_app import HITS, IN, LETTERS, REPARTITION, RUNS, Reader
+from lib.waiting import poll_until
+
+PARTITIONS = 3
+DEADLINE_S = 60
+FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms",
+         "transaction-timeout-ms", "on-error", "dead-letters", "replication-factor", "set", "describe", "help")
+SHORT_SESSION = ["--session-timeout-ms", 6000]
+
+
+def run(*args, expect=0, env=None):
+    return proc.run([helper("stream_app"), *args], expect=expect, env=env, deadline_s=DEADLINE_S)
+
+
+class CommandLine(unittest.TestCase):
+    """Without a broker."""
+
+    def test_help_names_every_flag(self):
+        told = run("--help").out
+        self.assertEqual(re.findall(r"^  --([a-z-]+)", told, re.M), list(FLAGS))
+        self.assertIn("WEIR_STATE_DIR", told)
+
+    def test_describe_shows_the_topology_in_each_form(self):
+        text = run("--describe").out
+        self.assertEqual(text, run("--describe=text").out)
+        for part in ("sub-topology 0", "sub-topology 1", REPARTITION, stream_app.HITS_LOG, stream_app.LETTERS_LOG):
+            self.assertIn(part, text)
+        form = json.loads(run("--describe=json").out)
+        self.assertEqual((form["name"], [sub["id"] for sub in form["subTopologies"]]), ("counter", [0, 1]))
+        stores = [store["changelog"] for sub in form["subTopologies"] for store in sub["stores"]]
+        self.assertEqual(stores, [stream_app.HITS_LOG, stream_app.LETTERS_LOG])
+        mermaid, dot = run("--describe=mermaid").out, run("--describe=dot").out
+        self.assertTrue(mermaid.startswith("flowchart TD\n"), mermaid)
+        self.assertEqual(mermaid.count(" --> "), dot.count(" -> "))
+        self.assertTrue(dot.startswith('digraph "counter" {\n') and dot.endswith("}\n"), dot)
+        self.assertEqual(dot.count("{"), dot.count("}"))
+
+    def refused(self, *args, env=None):
+        """What it says before it ends with 2."""
+        done = run(*args, expect=2, env=env)
+        self.assertEqual(done.out, "")
+        self.assertTrue(done.err.startswith("counter: "), done.err)
+        return done.err
+
+    def test_a_flag_that_it_does_not_have_is_named(self):
+        self.assertIn("there is no --bogus", self.refused("--bogus"))
+        self.assertIn("there is no --bogus", self.refused("--bogus=1", "--help"))
+        self.assertIn("'words' is no flag", self.refused("words"))
+
+    def test_a_value_that_it_cannot_use_is_named_with_its_flag(self):
+        for flag, value in (("threads", "0"), ("threads", "two"), ("commit-interval-ms", "0"), ("session-timeout-ms", "1s"),
+                            ("transaction-timeout-ms", "-1"), ("replication-factor", "40000"), ("on-error", "panic"),
+                            ("describe", "xml"), ("set", "security.protocol")):
+            self.assertIn(f"--{flag} '{value}': want ", self.refused(f"--{flag}={value}"))
+        self.assertIn("--state-dir needs a value: DIR", self.refused("--state-dir"))
+
+    def test_the_environment_is_checked_as_flags_are(self):
+        self.assertIn("--threads 'many': want ", self.refused(env={"WEIR_THREADS": "many"}))
+
+    def test_dead_letters_without_a_topic_for_them_are_refused(self):
+        self.assertIn("no topic is named", run("--on-error=dead-letter", expect=1).err)
+
+
+class WithBroker(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.port = ports.free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.broker = None
+
+    def start_broker(self):
+        self.broker = WeirBroker(f"{self.folder.name}/broker", port=self.port)
+        self.addCleanup(self.broker.process.stop)
+
+    def create(self, *names, partitions=PARTITIONS):
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 2})
+        settings = {"retention.ms": "-1"}  # the records are of long ago
+        for future in admin.create_topics([NewTopic(name, partitions, 1, config=settings) for name in names]).values():
+            future.result(DEADLINE_S)
+
+    def begin(self):
+        """A broker with the topics."""
+        self.start_broker()
+        self.create(IN, LETTERS, HITS)
+
+    def start(self, *args, state="state", env=None, bootstrap=True):
+        folder = None if state is None else f"{self.folder.name}/{state}"
+        command = [helper("stream_app"), *(["--bootstrap", self.address] if bootstrap else []),
+                   *(["--state-dir", folder] if folder else []), *SHORT_SESSION, *args]
+        process = proc.Process(command, env=env)
+        self.addCleanup(process.kill)
+        return process
+
+    def running(self, *args, **kwargs):
+        process = self.start(*args, **kwargs)
+        process.wait_for_line(RUNS, DEADLINE_S, "err")
+        return process
+
+    def write(self, values, partition=0):
+        producer = Producer({"bootstrap.servers": self.address, "log_level": 2, "enable.idempotence": True})
+        failed = []
+        for number, value in enumerate(values):
+            producer.produce(IN, value, f"key-{number}", partition, timestamp=1_700_000_000_000 + number,
+                             on_delivery=lambda error, _: failed.append(error) if error else None)
+        self.assertEqual(producer.flush(DEADLINE_S), 0)
+        self.assertEqual(failed, [])
+
+    def read(self, topic, committed=True, partitions=PARTITIONS):
+        with Reader(self.address, partitions, committed) as reader:
+            return [record for records in reader.read(topic, DEADLINE_S) for _, record in records]
+
+    def wait_for(self, topic, count, process, committed=True):
+        """Until so many records are there."""
+        def there():
+            self.assertIsNone(process.exit_code, process.output())
+            return len(self.read(topic, committed)) >= count
+        poll_until(there, DEADLINE_S, f"{count} records in {topic}", every_s=0.2)
+        self.assertEqual(len(self.read(topic, committed)), count)
+
+    def committed(self):
+        with Reader(self.address, PARTITIONS, group=stream_app.NAME) as group:
+            return sum(group.group_offsets(IN))
+
+    def fails(self, *args, **kwargs):
+        """What it says before it ends with 1."""
+        process = self.start(*args, **kwargs)
+        self.assertEqual(process.wait(DEADLINE_S), 1, process.output())
+        return process.output("err")
+
+
+class Start(WithBroker):
+    def test_all_missing_topics_are_named(self):
+        self.start_broker()
+        self.assertIn("reads or writes topics that do not exist: hits, in, letters; create them", self.fails())
+        self.create(IN)
+        self.assertIn("topics that do not exist: hits, letters; create them", self.fails())
+
+    def test_an_internal_topic_with_another_number_of_partitions_is_named_with_both(self):
+        self.begin()
+        self.create(REPARTITION, partitions=2)
+        self.assertIn(f"{REPARTITION} has 2 partitions, counter needs 3", self.fails())
+
+    def test_a_topic_of_dead_letters_that_does_not_exist_is_named(self):
+        self.begin()
+        self.assertIn("the topic of dead letters, graves, does not exist",
+                      self.fails("--on-error", "dead-letter", "--dead-letters", "graves"))
+
+    def test_a_state_folder_is_of_one_process_at_a_time(self):
+        self.begin()
+        first = self.running()
+        said = self.fails()
+        self.assertIn(f"{self.folder.name}/state/counter", said)
+        self.assertIn("each instance on one machine needs a state folder of its own", said)
+        first.kill()
+        self.running()
+
+    def test_a_start_that_is_killed_while_it_names_itself_stops_no_later_one(self):
+        self.begin()
+        name = f"{self.folder.name}/state/counter/process-id"
+        cut = proc.run(["strace", "-f", "-qq", "-o", "/dev/null", "-P", name, "-P", f"{name}.tmp",
+                        "-e", "inject=pwritev:signal=SIGKILL", helper("stream_app"), "--bootstrap", self.address,
+                        "--state-dir", f"{self.folder.name}/state"], expect=None, deadline_s=DEADLINE_S)
+        self.assertEqual(cut.code, -signal.SIGKILL, cut.err)
+        self.assertEqual(self.running().terminate(DEADLINE_S), 0)
+        named = Path(name).read_text(encoding="ascii")
+        self.assertEqual(self.running().terminate(DEADLINE_S), 0)
+        self.assertEqual(Path(name).read_text(encoding="ascii"), named)
+
+    def test_the_environment_says_what_flags_do_not(self):
+        self.begin()
+        self.write(["apple"])
+        state = f"{self.folder.name}/from-environment"
+        env = {"WEIR_BOOTSTRAP": self.address, "WEIR_STATE_DIR": state, "WEIR_THREADS": "2"}
+        process = self.running(state=None, env=env, bootstrap=False)
+        self.wait_for(LETTERS, 1, process)
+        self.assertTrue(Path(state, "counter", "process-id").exists())
+        self.assertEqual(process.terminate(DEADLINE_S), 0)
+        other = {**env, "WEIR_STATE_DIR": "/proc/not-to-be-used", "WEIR_BOOTSTRAP": "127.0.0.1:1"}
+        self.assertEqual(self.running(env=other).terminate(DEADLINE_S), 0)
+
+    def test_a_broker_that_comes_later_is_waited_for(self):
+        self.begin()
+        self.write(["apple"])
+        self.assertEqual(self.broker.terminate(DEADLINE_S), 0)
+        held = socket.create_server(("127.0.0.1", self.port))
+        process = self.start()
+        held.accept()[0].close()  # it has asked, in vain
+        held.close()
+        self.start_broker()
+        process.wait_for_line(RUNS, DEADLINE_S, "err")
+        self.wait_for(LETTERS, 1, process)
+
+
+class State(WithBroker):
+    RECORDS = 300
+
+    def records_read(self, process):
+        """Of changelogs, once every task runs."""
+        def all_run():
+            self.assertIsNone(process.exit_code, process.output())
+            lines = dict(re.findall(r"task (\d_\d) runs; (\d+) changelog records were read", process.output("err")))
+            return len(lines) == 2 * PARTITIONS and lines
+        return sum(map(int, poll_until(all_run, DEADLINE_S, "all tasks").values()))
+
+    def test_a_folder_is_used_again_after_an_end_in_order_and_restored_when_it_is_lost(self):
+        self.begin()
+        self.write([f"{n % 26:c}{n}" for n in range(97, 97 + self.RECORDS)])
+        first = self.running()
+        self.wait_for(LETTERS, self.RECORDS, first)
+        self.assertEqual(first.terminate(DEADLINE_S), 0, first.output())
+        again = self.running()
+        self.assertEqual(self.records_read(again), 0)
+        self.assertEqual(again.terminate(DEADLINE_S), 0, again.output())
+        elsewhere = self.running(state="another")
+        self.assertGreater(self.records_read(elsewhere), self.RECORDS)
+        self.write(["apple"])
+        self.wait_for(LETTERS, self.RECORDS + 1, elsewhere)
+
+    def test_a_folder_is_used_again_after_a_kill_and_what_had_not_reached_it_is_restored(self):
+        self.begin()
+        self.write(["apple"] * self.RECORDS)
+        first = self.running()
+        self.wait_for(LETTERS, self.RECORDS, first)
+        self.assertEqual(first.terminate(DEADLINE_S), 0, first.output())
+        second = self.running()
+        self.write(["apple"])
+        self.wait_for(LETTERS, self.RECORDS + 1, second)
+        second.kill()
+        third = self.running()
+        # Of each of the two stores the row that the second one has written, or not even that.
+        self.assertLessEqual(self.records_read(third), 2)
+        self.write(["apple"])
+        self.wait_for(LETTERS, self.RECORDS + 2, third)
+        self.assertEqual([int.from_bytes(record.value, "big") for record in self.read(LETTERS)],
+                         list(range(1, self.RECORDS + 3)))
+
+
+class End(WithBroker):
+    RECORDS = 50
+
+    def test_a_signal_ends_it_in_order_and_what_it_has_done_is_committed(self):
+        self.begin()
+        done = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # So long that no commit comes by itself.
+            process = self.running("--commit-interval-ms", 300_000, "--transaction-timeout-ms", 600_000)
+            self.write([f"v{n}" for n in range(self.RECORDS)])
+            done += self.RECORDS
+            self.wait_for(HITS, done, process, committed=False)
+            self.assertEqual((len(self.read(HITS)), self.committed()), (done - self.RECORDS,) * 2)
+            os.kill(process.pid, number)
+            self.assertEqual(process.wait(DEADLINE_S), 0, process.output())
+            self.assertEqual((len(self.read(HITS)), self.committed()), (done, done))
+
+    def test_it_goes_on_when_the_broker_is_restarted(self):
+        self.begin()
+        process = self.running()
+        self.write(["apple"])
+        self.wait_for(LETTERS, 1, process)
+        for again in (2, 3):
+            self.broker.kill() if again == 2 else self.broker.terminate(DEADLINE_S)
+            self.start_broker()
+            self.write(["apple"])
+            self.wait_for(LETTERS, again, process)
+        self.assertEqual(process.terminate(DEADLINE_S), 0, process.output())
+        self.assertEqual([int.from_bytes(record.value, "big") for record in self.read(LETTERS)], [1, 2, 3])
+
+
+class Failure(WithBroker):
+    ENV = {"STREAM_APP_FAILS": "rotten"}
+
+    def test_a_function_that_fails_ends_it_with_the_place_and_nothing_of_the_record_is_committed(self):
+        self.begin()
+        self.write(["apple", "pear"], partition=1)
+        process = self.running(env=self.ENV)
+        self.wait_for(LETTERS, 2, process)
+        self.write(["rotten"], partition=1)
+        self.assertEqual(process.wait(DEADLINE_S), 1, process.output())
+        said = process.output("err").splitlines()[-1]
+        self.assertIn("counter: by-letter-key, record in-1 at offset 2: cannot map rotten", said)
+        self.assertEqual((len(self.read(HITS)), self.committed()), (2, 2))
+        healed = self.running()
+        self.wait_for(LETTERS, 3, healed)
+
+    def test_dead_letters_have_the_record_and_its_place_and_the_rest_goes_on(self):
+        self.begin()
+        self.create("dead", partitions=1)
+        self.write(["apple", "rotten", "pear"], partition=2)
+        process = self.running("--on-error", "dead-letter", "--dead-letters", "dead", env=self.ENV)
+        self.wait_for(LETTERS, 2, process)
+        with Reader(self.address, 1) as reader:
+            (letter,) = reader.read("dead", DEADLINE_S)[0]
+            headers = dict(reader.headers[0])
+        self.assertEqual((letter[1].key, letter[1].value), (b"key-1", b"rotten"))
+        self.assertEqual({name: headers[f"__streams.errors.{name}"] for name in ("node", "topic", "partition", "offset")},
+                         {"node": b"by-letter-key", "topic": b"in", "partition": b"2", "offset": b"1"})
+        self.assertIn(b"cannot map rotten", headers["__streams.errors.message"])
+        self.assertEqual(self.committed(), 3)
+        self.assertEqual(len(self.read(HITS)), 3, "the other branch has the record too")
+
+    def test_records_that_fail_are_skipped_on_request(self):
+        self.begin()
+        self.write(["rotten", "apple", "rotten"])
+        process = self.running("--on-error=skip", env=self.ENV)
+        self.wait_for(LETTERS, 1, process)
+        self.assertEqual(process.terminate(DEADLINE_S), 0, process.output())
+
+
+if __name__ == "__main__":
+    unittest.main()
