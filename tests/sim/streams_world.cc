@@ -205,6 +205,9 @@ class Instance {
     options.step_timeout = 5s;
     options.buffered_records = rng.between(1, 200);
     options.producer = application_.producer();
+    // Small batches, one at a time: what waits to be sent must fit into a transaction.
+    options.producer.buffer_bytes = 20'000;
+    options.producer.transaction_timeout = std::chrono::milliseconds(rng.between(2000, 4000));
     options.task.cache_bytes = rng.below(5000);
     ConsumerOptions& consumer = options.consumer;
     consumer.group = "app";
