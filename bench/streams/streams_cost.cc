@@ -28,6 +28,13 @@ const weir::EntityTopic<View, std::int64_t> counts{"streams-out", &weir::int64_c
   std::exit(1);
 }
 
+long number(const char* text) {
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  if (end == text || *end != '\0') stop(std::string(text) + " is no number");
+  return value;
+}
+
 /// A value's second byte says whether it passes the filter; half do.
 int fill(const char* address, const char* topic, long records, long keys) {
   auto client = weir::Client::connect(address);
@@ -76,11 +83,11 @@ Topology make(const std::string& mode) {
 int main(int argc, char** argv) {
   if (argc < 6) stop("see the top of its source");
   const std::string mode = argv[1];
-  if (mode == "fill") return fill(argv[2], argv[3], std::atol(argv[4]), std::atol(argv[5]));
+  if (mode == "fill") return fill(argv[2], argv[3], number(argv[4]), number(argv[5]));
   ApplicationOptions options;
   options.guarantee = std::strcmp(argv[3], "exactly_once") == 0 ? Guarantee::exactly_once
                                                                 : Guarantee::at_least_once;
-  options.commit_interval = std::chrono::milliseconds(std::atol(argv[4]));
+  options.commit_interval = std::chrono::milliseconds(number(argv[4]));
   if (std::strcmp(argv[5], "-") != 0) options.state_dir = argv[5];
   auto application = Application::start(make(mode), argv[2], options);
   if (!application) stop(application.error().message());

@@ -1,3 +1,4 @@
+#include <fmt/core.h>
 #include <weir/streams/describe.h>
 
 #include "json/json.h"
@@ -113,23 +114,21 @@ std::map<std::string, std::string> topic_ids(const Graph& graph) {
 std::string mermaid_of(const Graph& graph) {
   std::string out = "flowchart TD\n";
   const auto topics = topic_ids(graph);
-  for (const auto& [topic, id] : topics) out += "  " + id + "[(\"" + topic + "\")]\n";
+  for (const auto& [topic, id] : topics) out += fmt::format("  {}[(\"{}\")]\n", id, topic);
   for (const SubTopology& sub : divide(graph)) {
-    out += "  subgraph s" + std::to_string(sub.id) + "[\"sub-topology " + std::to_string(sub.id) +
-           "\"]\n";
+    out += fmt::format("  subgraph s{0}[\"sub-topology {0}\"]\n", sub.id);
     for (const NodeIndex i : sub.nodes)
-      out += "    n" + std::to_string(i) + "[\"" + label_of(graph.nodes()[i]) + "\"]\n";
+      out += fmt::format("    n{}[\"{}\"]\n", i, label_of(graph.nodes()[i]));
     out += "  end\n";
   }
   for (NodeIndex i = 0; i < graph.nodes().size(); ++i) {
     const NodeSpec& node = graph.nodes()[i];
     const std::string id = "n" + std::to_string(i);
     if (node.role == Role::source)
-      out += "  " + topics.at(place_of(graph, node)) + " --> " + id + "\n";
+      out += fmt::format("  {} --> {}\n", topics.at(place_of(graph, node)), id);
     if (node.role == Role::sink)
-      out += "  " + id + " --> " + topics.at(place_of(graph, node)) + "\n";
-    for (const NodeIndex child : node.children)
-      out += "  " + id + " --> n" + std::to_string(child) + "\n";
+      out += fmt::format("  {} --> {}\n", id, topics.at(place_of(graph, node)));
+    for (const NodeIndex child : node.children) out += fmt::format("  {} --> n{}\n", id, child);
   }
   return out;
 }
@@ -138,14 +137,13 @@ std::string graphviz_of(const Graph& graph) {
   std::string out = "digraph \"" + graph.name() + "\" {\n  node [shape=box];\n";
   const auto topics = topic_ids(graph);
   for (const auto& [topic, id] : topics)
-    out += "  " + id + " [shape=cylinder, label=\"" + topic + "\"];\n";
+    out += fmt::format("  {} [shape=cylinder, label=\"{}\"];\n", id, topic);
   for (const SubTopology& sub : divide(graph)) {
-    out += "  subgraph cluster_" + std::to_string(sub.id) + " {\n    label=\"sub-topology " +
-           std::to_string(sub.id) + "\";\n";
+    out += fmt::format("  subgraph cluster_{0} {{\n    label=\"sub-topology {0}\";\n", sub.id);
     for (const NodeIndex i : sub.nodes) {
       const NodeSpec& node = graph.nodes()[i];
-      out += "    n" + std::to_string(i) + " [label=\"" + node.operation +
-             (node.operation == node.name ? "" : "\\n" + node.name) + "\"];\n";
+      out += fmt::format("    n{} [label=\"{}{}\"];\n", i, node.operation,
+                         node.operation == node.name ? "" : "\\n" + node.name);
     }
     out += "  }\n";
   }
@@ -153,11 +151,10 @@ std::string graphviz_of(const Graph& graph) {
     const NodeSpec& node = graph.nodes()[i];
     const std::string id = "n" + std::to_string(i);
     if (node.role == Role::source)
-      out += "  " + topics.at(place_of(graph, node)) + " -> " + id + ";\n";
+      out += fmt::format("  {} -> {};\n", topics.at(place_of(graph, node)), id);
     if (node.role == Role::sink)
-      out += "  " + id + " -> " + topics.at(place_of(graph, node)) + ";\n";
-    for (const NodeIndex child : node.children)
-      out += "  " + id + " -> n" + std::to_string(child) + ";\n";
+      out += fmt::format("  {} -> {};\n", id, topics.at(place_of(graph, node)));
+    for (const NodeIndex child : node.children) out += fmt::format("  {} -> n{};\n", id, child);
   }
   return out + "}\n";
 }

@@ -10,8 +10,6 @@ namespace weir::streams {
 namespace {
 
 using detail::NodeIndex;
-using detail::NodeSpec;
-using detail::Role;
 
 /// The code of what a function throws; one that returns an error has its own.
 constexpr Errc function_failed = Errc::invalid_record;

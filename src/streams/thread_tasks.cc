@@ -84,16 +84,16 @@ void StreamThread::open_next() {
     owned.state = Owned::State::opening;
     owned.attempt = ++last_attempt_;
     group_->committed(inputs_of(id), deadline(),
-                      [this, alive = alive_, id = id,
+                      [this, alive = alive_, task = id,
                        attempt = owned.attempt](Result<client::CommittedOffsets> found) {
                         if (!*alive || phase_ == Phase::dead) return;
                         auto told =
                             std::make_shared<Result<client::CommittedOffsets>>(std::move(found));
-                        later(Duration::zero(), [this, id, attempt, told] {
-                          const auto at = tasks_.find(id);
+                        later(Duration::zero(), [this, task, attempt, told] {
+                          const auto at = tasks_.find(task);
                           if (at == tasks_.end() || at->second.attempt != attempt) return;
-                          if (*told) return open_task(id, attempt, **told);
-                          restored(id, attempt, fail(told->error()));
+                          if (*told) return open_task(task, attempt, **told);
+                          restored(task, attempt, fail(told->error()));
                         });
                       });
   }

@@ -142,6 +142,23 @@ TEST(topology, is_described_as_text_and_json) {
   EXPECT_NE(json.find(R"("windows":"hopping 10ms by 5ms, grace 1ms")"), std::string::npos) << json;
 }
 
+TEST(topology, is_drawn_by_mermaid_and_graphviz) {
+  Topology topology("app");
+  topology.stream(in).filter([](const Text&) { return true; }, "all").to(out);
+  EXPECT_EQ(describe(topology, DescriptionForm::mermaid),
+            "flowchart TD\n  t0[(\"in\")]\n  t1[(\"out\")]\n"
+            "  subgraph s0[\"sub-topology 0\"]\n    n0[\"source<br/>source-0\"]\n"
+            "    n1[\"filter<br/>all\"]\n    n2[\"sink<br/>sink-2\"]\n  end\n"
+            "  t0 --> n0\n  n0 --> n1\n  n1 --> n2\n  n2 --> t1\n");
+  EXPECT_EQ(describe(topology, DescriptionForm::graphviz),
+            "digraph \"app\" {\n  node [shape=box];\n"
+            "  t0 [shape=cylinder, label=\"in\"];\n  t1 [shape=cylinder, label=\"out\"];\n"
+            "  subgraph cluster_0 {\n    label=\"sub-topology 0\";\n"
+            "    n0 [label=\"source\\nsource-0\"];\n    n1 [label=\"filter\\nall\"];\n"
+            "    n2 [label=\"sink\\nsink-2\"];\n  }\n"
+            "  t0 -> n0;\n  n0 -> n1;\n  n1 -> n2;\n  n2 -> t1;\n}\n");
+}
+
 TEST(offset_note, is_written_as_kafka_streams_writes_it) {
   // i8 2, i64 1000, i32 1, i32 4 "hits", i64 7
   EXPECT_EQ(encode(OffsetNote{.partition_time_ms = 1000, .operator_times = {{"hits", 7}}}),

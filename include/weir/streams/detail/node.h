@@ -150,6 +150,9 @@ class Children {
 /// A node between others: `Self` is copied for each task.
 template <class Self, class K, class V, class KeyOut, class ValueOut>
 class Operator : public Receiver<K, V> {
+  friend Self;
+  Operator() = default;
+
  public:
   std::unique_ptr<Node> clone() const override {
     return std::make_unique<Self>(static_cast<const Self&>(*this));
