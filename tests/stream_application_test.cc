@@ -7,6 +7,8 @@
 #include <map>
 #include <string>
 
+#include "base/clock.h"
+
 namespace weir::streams {
 namespace {
 
@@ -54,8 +56,8 @@ class ApplicationTest : public ::testing::Test {
                         .value();
     EXPECT_TRUE(consumer.assign({{"letters", 0}, {"letters", 1}, {"letters", 2}}));
     std::map<Text, std::int64_t> counts;
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (std::chrono::steady_clock::now() < deadline) {
+    const auto deadline = clock.now() + 60s;
+    while (clock.now() < deadline) {
       const auto batches = consumer.poll(200ms);
       if (!batches) break;
       for (const Batch& batch : *batches)
@@ -70,6 +72,7 @@ class ApplicationTest : public ::testing::Test {
     return counts;
   }
 
+  SystemClock clock;
   embed::Broker broker = embed::Broker::in_memory().value();
   Client client = Client::connect(broker.local()).value();
 };
@@ -137,8 +140,8 @@ TEST_F(ApplicationTest, what_does_not_fit_is_said_at_the_start) {
 TEST_F(ApplicationTest, is_ready_when_its_tasks_run) {
   auto application = Application::start(counting(), broker.local(), {.threads = 2});
   ASSERT_TRUE(application);
-  const auto deadline = std::chrono::steady_clock::now() + 30s;
-  while (!application->ready() && std::chrono::steady_clock::now() < deadline) {
+  const auto deadline = clock.now() + 30s;
+  while (!application->ready() && clock.now() < deadline) {
   }
   EXPECT_TRUE(application->ready());
 }
