@@ -84,6 +84,10 @@ class TinyRuns(unittest.TestCase):
         kafka.jars()
         self.assertIn(("produce transactions of 1, 16 partitions, 1 producers", "p99_us"), self.run_tiny("transactions"))
 
+    def test_streams_beside_kafka_streams(self):
+        kafka.jars()
+        self.assertIn(("count, 100,000 keys, exactly once", "cpu_s_per_million"), self.run_tiny("streams"))
+
     def test_restarts_and_connections_beside_kafka(self):
         kafka.jars()
         self.assertIn(("50 idle connections", "rss_mib"), self.run_tiny("scale"))

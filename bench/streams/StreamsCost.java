@@ -8,11 +8,11 @@ import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 
-/** The application of streams_cost.cc on Kafka Streams: pass|filter_map|count ADDRESS GUARANTEE COMMIT_MS STATE_DIR CACHE_BYTES. */
+/** The application of streams_cost.cc on Kafka Streams: pass|filter_map|count ADDRESS GUARANTEE COMMIT_MS STATE_DIR CACHE_BYTES APPLICATION. */
 public class StreamsCost {
   public static void main(String[] args) {
     Properties settings = new Properties();
-    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "java-bench-" + args[0]);
+    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, args[6]);
     settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[1]);
     settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
         args[2].equals("exactly_once") ? StreamsConfig.EXACTLY_ONCE_V2 : StreamsConfig.AT_LEAST_ONCE);

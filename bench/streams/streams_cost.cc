@@ -1,7 +1,8 @@
 // What a record costs a stream application on weir; and what fills its input.
 //
 //   streams_cost fill ADDRESS TOPIC RECORDS KEYS
-//   streams_cost pass|filter_map|count ADDRESS exactly_once|at_least_once COMMIT_MS STATE_DIR|-
+//   streams_cost pass|filter_map|count ADDRESS exactly_once|at_least_once COMMIT_MS STATE_DIR
+//     CACHE_BYTES APPLICATION
 //
 // Reads "streams-in", writes "streams-out"; runs until it is told to end.
 #include <weir/client.h>
@@ -57,8 +58,8 @@ int fill(const char* address, const char* topic, long records, long keys) {
   return 0;
 }
 
-Topology make(const std::string& mode) {
-  Topology topology("streams-bench-" + mode);
+Topology make(const std::string& mode, const std::string& name) {
+  Topology topology(name);
   if (mode == "pass") {
     topology.stream(input).to(output);
   } else if (mode == "filter_map") {
@@ -84,12 +85,14 @@ int main(int argc, char** argv) {
   if (argc < 6) stop("see the top of its source");
   const std::string mode = argv[1];
   if (mode == "fill") return fill(argv[2], argv[3], number(argv[4]), number(argv[5]));
+  if (argc < 8) stop("see the top of its source");
   ApplicationOptions options;
   options.guarantee = std::strcmp(argv[3], "exactly_once") == 0 ? Guarantee::exactly_once
                                                                 : Guarantee::at_least_once;
   options.commit_interval = std::chrono::milliseconds(number(argv[4]));
-  if (std::strcmp(argv[5], "-") != 0) options.state_dir = argv[5];
-  auto application = Application::start(make(mode), argv[2], options);
+  options.state_dir = argv[5];
+  options.cache_bytes = static_cast<std::size_t>(number(argv[6]));
+  auto application = Application::start(make(mode, argv[7]), argv[2], options);
   if (!application) stop(application.error().message());
   auto ended = application->wait();
   stop(ended ? "ended" : ended.error().message());

@@ -294,11 +294,15 @@ bool Application::ready() const {
 }
 
 Result<void> Application::wait() {
-  std::unique_lock lock(impl_->mutex);
-  impl_->changed.wait(
-      lock, [this] { return impl_->state == State::stopped || impl_->state == State::failed; });
-  if (impl_->error) return fail(*impl_->error);
-  return {};
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->changed.wait(
+        lock, [this] { return impl_->state == State::stopped || impl_->state == State::failed; });
+    if (!impl_->error) return {};
+  }
+  // What the others have done is committed.
+  static_cast<void>(stop(std::chrono::seconds(10)));
+  return fail(*error());
 }
 
 Result<void> Application::stop(std::chrono::milliseconds timeout) {

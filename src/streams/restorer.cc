@@ -143,6 +143,9 @@ void Restorer::on_read(Result<std::vector<client::RawBatch>> raws) {
 Result<void> Restorer::take(std::vector<client::RawBatch> raws) {
   Job& job = jobs_.front();
   const Part& part = job.parts.back();
+  for (const PositionReset& reset : consumer_.take_resets())
+    if (reset.partition == part.log && reset.to > reset.from)
+      if (auto wiped = job.task->state().wipe(part.store); !wiped) return wiped;
   auto opened = client::open_batches(std::move(raws), true);
   if (!opened.undone.empty()) consumer_.give_back(opened.undone);
   if (opened.error) return fail(*opened.error);

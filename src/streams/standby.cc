@@ -97,6 +97,12 @@ void Standbys::take(std::vector<client::RawBatch> raws) {
   auto opened = client::open_batches(std::move(raws), true);
   if (!opened.undone.empty()) consumer_.give_back(opened.undone);
   if (opened.error) log_warn("streams", "standby: " + opened.error->message());
+  for (const PositionReset& reset : consumer_.take_resets()) {
+    const auto place = places_.find(reset.partition);
+    if (place == places_.end() || reset.to <= reset.from) continue;
+    if (auto wiped = replicas_.at(place->second.task).state->wipe(place->second.store); !wiped)
+      log_warn("streams", "standby: " + wiped.error().message());
+  }
   for (const Batch& batch : opened.batches)
     if (auto taken = take(batch); !taken)
       log_warn("streams", "standby: " + taken.error().message());

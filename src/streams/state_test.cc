@@ -180,6 +180,20 @@ TEST_F(StateTest, a_restored_state_is_the_one_that_was_logged) {
   EXPECT_EQ(hits.timestamp_ms(hits.row(1000, "k")), 1500);
 }
 
+TEST_F(StateTest, a_store_that_is_wiped_leaves_the_others_alone) {
+  put_name("a", "1");
+  put_hit(1000, "k", 5, 1500);
+  commit();
+  open();
+  ASSERT_TRUE(state->wipe("hits"));
+  EXPECT_EQ(state->changelog_offset("hits"), std::nullopt);
+  open();
+  EXPECT_EQ(state->changelog_offset("hits"), std::nullopt);
+  auto& hits = state->window("hits");
+  EXPECT_EQ(hits.value(hits.row(1000, "k")), nullptr);
+  EXPECT_EQ(name("a"), "1");
+}
+
 TEST_F(StateTest, clean_rows_go_when_memory_is_short_and_come_back_from_the_database) {
   for (int i = 0; i < 1000; ++i) put_name("key " + std::to_string(i), std::to_string(i));
   const std::size_t full = state->size_bytes();

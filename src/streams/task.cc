@@ -53,7 +53,6 @@ Result<std::unique_ptr<Task>> Task::open(TaskId id, const World& world, TaskOpti
   if (!state) return fail(state.error());
   task->state_ = *std::move(state);
   task->make_nodes(sub);
-  task->begin_at(task->state_->input_offsets());
   return task;
 }
 

@@ -225,6 +225,17 @@ Result<void> TaskState::restore(const std::string& store,
   return {};
 }
 
+Result<void> TaskState::wipe(const std::string& store) {
+  batch_.clear();
+  const state::PrefixRange rows(prefix_of(numbers_.at(store)));
+  batch_.remove(rows.range());
+  batch_.remove(offset_key(store));
+  if (auto written = database_.write(batch_); !written) return written;
+  batch_.clear();
+  changelog_offsets_.erase(store);
+  return {};
+}
+
 void TaskState::settle() {
   for (auto& [name, store] : stores_) store.state->settle();
 }

@@ -102,6 +102,9 @@ class TaskState {
   /// Records of a changelog, in their order; what is known is true up to `next_offset` then.
   Result<void> restore(const std::string& store, const std::vector<ChangelogRecord>& records,
                        std::int64_t next_offset);
+  /// Forgets what the database has of the store: its changelog does not reach back to where it
+  /// stands, so what was deleted meanwhile is not known. Before the first record is processed.
+  Result<void> wipe(const std::string& store);
 
   void settle();
   /// Keeps clean rows of about so many bytes in all.

@@ -10,6 +10,7 @@ namespace weir::streams {
 namespace {
 
 constexpr Duration poll_wait = std::chrono::milliseconds(100);
+constexpr Duration held_pause = std::chrono::milliseconds(2);
 /// Records between two looks at the clock.
 constexpr int records_a_look = 64;
 
@@ -138,9 +139,11 @@ void StreamThread::poll() {
 /// of the group waits.
 void StreamThread::on_polled(Result<client::Polled> polled) {
   if (!polled) {
+    // The tasks hold all that may be fetched: they work it off first.
+    if (polled.error().code() == Errc::queue_full)
+      return later(held_pause, [this] { step_soon(); });
     last_error_ = polled.error().message();
-    if (polled.error().code() == Errc::queue_full || polled.error().retriable()) {
-      // Held by batches that wait in tasks, or it passes.
+    if (polled.error().retriable()) {
       log_warn("streams", world_.graph.name() + ": " + last_error_);
       return later(poll_wait, [this] { step_soon(); });
     }

@@ -214,6 +214,7 @@ class StreamThread final : private Outputs, private MemberState {
   bool producer_ready_ = false;
   MonoTime last_commit_{};
   std::function<void()> after_commit_;
+  std::set<TaskId> committing_;  // tasks that have something in the commit under way
   /// Behind the last record of each changelog partition that was written.
   std::map<TopicPartition, std::int64_t> changelog_ends_;
   std::set<std::string, std::less<>> changelog_topics_;

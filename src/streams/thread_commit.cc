@@ -46,12 +46,14 @@ void StreamThread::commit(std::function<void()> then) {
   last_commit_ = world_.loop.now();
   after_commit_ = std::move(then);
   phase_ = Phase::committing;
+  committing_.clear();
   std::map<TopicPartition, OffsetAndMetadata> offsets;
   for (auto& [id, owned] : tasks_) {
     if (owned.state != Owned::State::running || !owned.task->progress()) continue;
     look_at_ends(*owned.task);
     auto commit = owned.task->begin_commit();
     if (!commit) return task_failed(commit.error());
+    committing_.insert(id);
     for (const auto& [input, offset] : commit->offsets) {
       const RecordQueue* queue = owned.task->queue(input);
       std::string note =
@@ -127,7 +129,7 @@ void StreamThread::commit_at_least_once(std::map<TopicPartition, OffsetAndMetada
 
 void StreamThread::committed() {
   for (auto& [id, owned] : tasks_) {
-    if (owned.state != Owned::State::running || !owned.task->progress()) continue;
+    if (!committing_.contains(id)) continue;
     std::map<std::string, std::int64_t> changelogs;
     for (const std::string& store : owned.task->stores()) {
       const auto end =

@@ -84,9 +84,16 @@ void StreamThread::fence_then_open() {
   admin_->fence_producer(
       id, deadline(), [this, alive = alive_, id](const Result<FencedProducer>& fenced) {
         if (!*alive || phase_ == Phase::dead) return;
-        later(fenced ? Duration::zero() : retry_pause, [this, id, good = fenced.has_value()] {
+        bool over = fenced.has_value();
+        if (!over) {
+          log_warn("streams", world_.graph.name() + ": " + id +
+                                  " cannot be fenced: " + fenced.error().message());
+          // Who may not do that waits for the transaction's timeout, as readers do.
+          over = !fenced.error().retriable() && fenced.error().code() != Errc::timed_out;
+        }
+        later(over ? Duration::zero() : retry_pause, [this, id, over] {
           fencing_ = false;
-          if (good) to_fence_.erase(id);
+          if (over) to_fence_.erase(id);
           fence_then_open();
         });
       });

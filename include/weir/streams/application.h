@@ -103,13 +103,12 @@ class Application {
   std::optional<Error> error() const;
   /// Every task of this instance is restored and processes, and there is at least one.
   bool ready() const;
-  /// Waits until it has stopped or failed; the error if it has failed.
+  /// Waits until it has stopped or failed; the error if it has failed. One thread that fails ends
+  /// the others too, here or with the application.
   Result<void> wait();
   /// Commits what was processed, leaves the group and ends the threads. Errc::timed_out: something
   /// did not answer; what was not committed is processed again by others.
   Result<void> stop(std::chrono::milliseconds timeout);
-  /// In Prometheus' text format 0.0.4; docs/metrics.md lists it.
-  std::string metrics() const;
 
  private:
   struct Impl;

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""What a record costs a stream application: weir's streams and Kafka Streams on one broker (weir's).
+
+usage: streams.py [--quick | --tiny] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
+
+Both applications (streams/streams_cost.cc, streams/StreamsCost.java) read one topic of 100-byte values with keys of 8 bytes in
+six partitions and write another one: as it came, filtered and mapped, or counted by key with state in RocksDB. They take turns
+and run alone, one thread each, with one commit interval and one size of cache. A part of the input warms each of them up; CPU
+is that of the application's process from there to the end of the input, by what its group has committed. Memory is the
+process's peak. Before that, small inputs are worked through by both and the results compared.
+"""
+import contextlib
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from common import ROOT, brokers, machine, results, script
+from common.results import median
+from lib import kafka, proc
+
+PEER = "Kafka Streams 4.3.1"
+THREADS, CACHE_BYTES = 1, 64 << 20
+COMMIT_MS = {"exactly_once": 100, "at_least_once": 1000}
+#        mode, keys, name
+MODES = (("pass", 100_000, "pass through"), ("filter_map", 100_000, "filter and map"),
+         ("count", 100_000, "count, 100,000 keys"), ("count", 10_000_000, "count, 10 million keys"))
+SIZES = {  # runs, records to warm up with, records that are measured, modes, guarantees
+    "default": (3, 2_000_000, 4_000_000, MODES, ("at_least_once", "exactly_once")),
+    "quick": (1, 500_000, 1_500_000, MODES, ("exactly_once",)),
+    "tiny": (1, 0, 200_000, (MODES[0], MODES[2]), ("exactly_once",)),
+}
+SAMPLE = 20_000  # records whose results are compared
+POLL_S, DEADLINE_S = 0.05, 900
+_pause = threading.Event()
+
+
+class Applications:
+    """The command lines of the two."""
+
+    def __init__(self, classes):
+        proc.run(["javac", "-cp", f"{kafka.jars()}/*", "-d", classes, ROOT / "bench" / "streams" / "StreamsCost.java"])
+        self._classes = classes
+        self.cost = brokers.program("streams_cost")
+
+    def command(self, which, mode, address, guarantee, state, run):
+        words = [mode, address, guarantee, str(COMMIT_MS[guarantee]), str(state), str(CACHE_BYTES), run]
+        if which == "weir":
+            return [self.cost, *words]
+        line = kafka.java("StreamsCost", *words, heap="1G")
+        line[line.index("-cp") + 1] += f":{self._classes}"
+        return line
+
+
+def fill(apps, target, records, keys):
+    proc.run([apps.cost, "fill", target.address, "streams-in", str(records), str(keys)], deadline_s=DEADLINE_S)
+
+
+class Progress:
+    """How far a group has committed the input."""
+
+    def __init__(self, target, group):
+        from confluent_kafka import Consumer, TopicPartition
+        self._consumer = Consumer({"bootstrap.servers": target.address, "group.id": group, "log_level": 2})
+        self._all = [TopicPartition("streams-in", p) for p in range(brokers.PARTITIONS)]
+
+    def committed(self):
+        return sum(max(p.offset, 0) for p in self._consumer.committed(self._all, timeout=30))
+
+    def wait_for(self, records, process):
+        deadline = time.monotonic() + DEADLINE_S
+        while (done := self.committed()) < records:
+            if process.exit_code is not None:
+                raise SystemExit(f"the application has ended: {process.output()[-2000:]}")
+            if time.monotonic() > deadline:
+                raise SystemExit(f"only {done} of {records} records were committed in {DEADLINE_S} s")
+            _pause.wait(POLL_S)
+        return done
+
+    def close(self):
+        self._consumer.close()
+
+
+def peak_mib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("VmHWM is not told")
+
+
+def work(apps, target, which, case, guarantee, run, state, warm, total):
+    """One application through the input; its figures."""
+    mode = case[0]
+    process = proc.Process(apps.command(which, mode, target.address, guarantee, state, run))
+    progress = Progress(target, run)
+    try:
+        # Without a warm-up the start is measured too.
+        first = progress.wait_for(warm, process) if warm else 0
+        begin, meter = time.monotonic(), machine.Meter([process.pid])
+        last = progress.wait_for(total, process)
+        meter.end()
+        return {"cpu_per_million": meter.broker / max(last - first, 1) * 1e6,
+                "records_per_s": (last - first) / (time.monotonic() - begin),
+                "peak_mib": peak_mib(process.pid)}
+    finally:
+        progress.close()
+        process.stop()
+
+
+def read_committed(target, topic):
+    """[(key, value)] of all that is committed."""
+    from confluent_kafka import Consumer, TopicPartition
+    consumer = Consumer({"bootstrap.servers": target.address, "group.id": "check", "enable.auto.commit": False, "log_level": 2,
+                         "isolation.level": "read_committed", "enable.partition.eof": True})
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(brokers.PARTITIONS)])
+    out, ends = [], set()
+    while len(ends) < brokers.PARTITIONS:
+        for message in consumer.consume(10_000, timeout=1):
+            if message.error():
+                ends.add(message.partition())
+            else:
+                out.append((message.key(), message.value()))
+    consumer.close()
+    return out
+
+
+def compare(apps, target, topics, folder, cases):
+    """Both give the same: every record where each is written, the last of each key where states are."""
+    for case in cases:
+        mode, keys, name = case
+        found = {}
+        topics.create("streams-in")
+        fill(apps, target, SAMPLE, min(keys, 1_000))
+        for which in ("weir", "java"):
+            topics.create("streams-out")
+            run = f"check-{which}-{mode}-{keys}"
+            work(apps, target, which, case, "exactly_once", run, folder / run, 1, SAMPLE)
+            written = read_committed(target, "streams-out")
+            found[which] = dict(written) if mode == "count" else sorted(written)
+            topics.delete("streams-out")
+        topics.delete("streams-in")
+        if found["weir"] != found["java"] or not found["weir"]:
+            raise SystemExit(f"{name}: the two applications give different results")
+    print("results compared: equal", flush=True)
+
+
+def measure(apps, target, topics, folder, size):
+    runs, warm, measured, cases, guarantees = size
+    rows, observed = [], {}
+    for case in cases:
+        mode, keys, name = case
+        topics.create("streams-in")
+        fill(apps, target, warm + measured, keys)
+        for guarantee in guarantees:
+            figures = {"weir": [], "java": []}
+            for number in range(runs):
+                for which in figures:
+                    topics.create("streams-out")
+                    run = f"{which}-{mode}-{keys}-{guarantee}-{number}"
+                    figures[which].append(work(apps, target, which, case, guarantee, run, folder / run, warm, warm + measured))
+                    topics.delete("streams-out")
+            middle = {which: {key: median([r[key] for r in all_runs]) for key in all_runs[0]} for which, all_runs in figures.items()}
+            title = f"{name}, {guarantee.replace('_', ' ')}"
+            observed[title] = {which: {k: results.rounded(v) for k, v in m.items()} for which, m in middle.items()}
+            print(f"\n{title}")
+            print(results.table(["", "CPU s/million", "records/s", "peak MiB"],
+                                [[label, *(results.number(middle[which][k]) for k in ("cpu_per_million", "records_per_s", "peak_mib"))]
+                                 for which, label in (("weir", "weir"), ("java", PEER))]), flush=True)
+            for key, metric in (("cpu_per_million", "cpu_s_per_million"), ("records_per_s", "records_per_s"), ("peak_mib", "rss_mib")):
+                if middle["weir"][key] > 0 and middle["java"][key] > 0:
+                    rows.append(results.row("streams", title, metric, middle["weir"][key], PEER, middle["java"][key]))
+        topics.delete("streams-in")
+    return rows, observed
+
+
+def main():
+    arguments = script.parse(__doc__)
+    size = SIZES[arguments.which]
+    with script.folder(arguments, "streams") as folder, contextlib.ExitStack() as stack:
+        print(machine.description(), flush=True)
+        apps = Applications(stack.enter_context(tempfile.TemporaryDirectory()))
+        target = stack.enter_context(brokers.Weir(folder / "weir"))
+        topics = brokers.Topics(target)
+        compare(apps, target, topics, folder, size[3][:1] + size[3][-1:])
+        rows, observed = measure(apps, target, topics, folder, size)
+    print()
+    results.print_rows(rows)
+    settings = {"size": arguments.which, "runs": size[0], "records to warm up": size[1], "records measured": size[2],
+                "partitions": brokers.PARTITIONS, "threads": THREADS, "cache bytes": CACHE_BYTES, "commit ms": COMMIT_MS,
+                "value bytes": 100, "key bytes": 8, "state": "RocksDB", "java heap": "1 GiB", "observed": observed}
+    results.finish("streams", arguments, settings, rows, arguments.which in ("quick", "tiny"))
+
+
+if __name__ == "__main__":
+    main()
