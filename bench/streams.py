@@ -99,7 +99,7 @@ def work(apps, target, which, case, guarantee, run, state, warm, total):
         begin, meter = time.monotonic(), machine.Meter([process.pid])
         last = progress.wait_for(total, process)
         meter.end()
-        return {"cpu_per_million": meter.broker / max(last - first, 1) * 1e6,
+        return {"cpu_per_million": meter.broker.total / max(last - first, 1) * 1e6,
                 "records_per_s": (last - first) / (time.monotonic() - begin),
                 "peak_mib": peak_mib(process.pid)}
     finally:
