@@ -108,7 +108,9 @@ Result<void> Recovery::load(const Checkpoint::Row& row) {
   if (!found) return found;
   if (row.unknown) return load_unknown();
   const Offset end = std::max(recovery_point, log_start);
-  bool removed = false;
+  auto deleted = remove_deleted(log_start);
+  if (!deleted) return fail(deleted.error());
+  bool removed = *deleted;
   if (log_start < end)
     if (auto r = mend_front(log_start, bases_.empty() ? end : std::min(bases_.front(), end)); !r)
       return r;
@@ -315,6 +317,10 @@ Result<void> Recovery::remove_segment(Offset base) {
     if (!*known)
       if (auto r = keep_aside(**log, base, 0, *size); !r) return r;
   }
+  return remove_files(base);
+}
+
+Result<void> Recovery::remove_files(Offset base) {
   for (const char* suffix : segment_suffixes) {
     auto there = files_.exists(stem(base) + suffix);
     if (!there) return fail(there.error());
@@ -322,6 +328,17 @@ Result<void> Recovery::remove_segment(Offset base) {
       if (auto r = files_.remove(stem(base) + suffix); !r) return r;
   }
   return {};
+}
+
+// Segments that lie wholly below the start were about to go, and names go in any order: what is
+// missing between two of them is no loss.
+Result<bool> Recovery::remove_deleted(Offset log_start) {
+  std::size_t count = 0;
+  while (count + 1 < bases_.size() && bases_[count + 1] <= log_start) ++count;
+  for (std::size_t i = 0; i < count; ++i)
+    if (auto r = remove_files(bases_[i]); !r) return fail(r.error());
+  bases_.erase(bases_.begin(), bases_.begin() + static_cast<std::ptrdiff_t>(count));
+  return count > 0;
 }
 
 Result<std::string> Recovery::index_file(Offset base, const char* suffix, std::size_t entry_bytes) {

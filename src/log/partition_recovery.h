@@ -58,6 +58,9 @@ class Recovery {
   Result<void> keep_aside(const io::File& log, Offset base, std::uint64_t at, std::uint64_t end);
   Result<void> finish_exchange(Offset base);
   Result<void> remove_segment(Offset base);
+  Result<void> remove_files(Offset base);
+  /// Whether there was one.
+  Result<bool> remove_deleted(Offset log_start);
   Result<std::string> index_file(Offset base, const char* suffix, std::size_t entry_bytes);
   Result<void> load_rolled(Offset base, Offset next);
   Result<void> rebuild(const io::File& log, Segment segment);

@@ -198,6 +198,9 @@ ThreadOptions Application::Impl::thread_options(int number) const {
   out.commit_interval =
       options.commit_interval.value_or(exactly_once ? milliseconds(100) : milliseconds(30'000));
   out.buffered_records = options.buffered_records;
+  out.purge_interval = std::nullopt;
+  if (options.repartition_purge_interval.count() > 0)
+    out.purge_interval = options.repartition_purge_interval;
   out.task = {.max_idle = options.max_task_idle.count() < 0
                               ? std::nullopt
                               : std::optional<Duration>(options.max_task_idle),

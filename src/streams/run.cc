@@ -110,6 +110,11 @@ constexpr Flag flags[] = {
        into.options.dead_letters = value;
        return std::string();
      }},
+    {"repartition-purge-interval-ms", "N",
+     "how often consumed records of repartitions are deleted (default 30000; 0: never)",
+     [](Arguments& into, std::string_view value) {
+       return read_ms(value, 0, into.options.repartition_purge_interval);
+     }},
     {"standby-replicas", "N", "hot replicas of each task with state (default 0)",
      [](Arguments& into, std::string_view value) {
        return read_number(value, 0, into.options.standby_replicas);

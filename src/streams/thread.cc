@@ -71,7 +71,7 @@ Result<void> StreamThread::start() {
   std::set<std::string> topics;
   for (const auto& [input, task] : task_by_input_) topics.insert(input.topic);
   if (auto done = group_->subscribe({topics.begin(), topics.end()}); !done) return done;
-  last_commit_ = world_.loop.now();
+  last_commit_ = last_purge_ = world_.loop.now();
   open_producer();
   step_soon();
   return {};

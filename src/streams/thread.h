@@ -56,6 +56,8 @@ struct ThreadOptions {
   std::int64_t buffered_records = 10'000;
   /// For each step of a commit, or of the opening of a task.
   Duration step_timeout = std::chrono::seconds(60);
+  /// How often what was consumed of repartitions is deleted; absent: never.
+  std::optional<Duration> purge_interval = std::chrono::seconds(30);
   /// How long records are processed before the loop goes on with other things.
   Duration slice = std::chrono::milliseconds(2);
 };
@@ -100,6 +102,7 @@ class StreamThread final : private Outputs, private MemberState {
     std::uint64_t recoveries = 0;
     std::uint64_t restored = 0;  // records of changelogs
     std::uint64_t opened = 0;    // tasks
+    std::uint64_t purges = 0;
   };
   const Counts& counts() const { return counts_; }
   /// Those that process, or could.
@@ -155,6 +158,7 @@ class StreamThread final : private Outputs, private MemberState {
   void commit_beside(std::map<TopicPartition, OffsetAndMetadata> offsets);
   void end_transaction();
   void committed();
+  void purge();
   void recover(const Error& why);
   void abort_then_reset();
   void new_producer();
@@ -213,6 +217,7 @@ class StreamThread final : private Outputs, private MemberState {
   bool in_transaction_ = false;
   bool producer_ready_ = false;
   MonoTime last_commit_{};
+  MonoTime last_purge_{};
   std::function<void()> after_commit_;
   std::set<TaskId> committing_;  // tasks that have something in the commit under way
   /// Behind the last record of each changelog partition that was written.

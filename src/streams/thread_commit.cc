@@ -139,9 +139,31 @@ void StreamThread::committed() {
     if (auto done = owned.task->committed(std::move(changelogs)); !done) return die(done.error());
   }
   ++counts_.commits;
+  if (options_.purge_interval && world_.loop.now() >= last_purge_ + *options_.purge_interval)
+    purge();
   if (phase_ == Phase::committing) phase_ = Phase::running;
   if (auto then = std::exchange(after_commit_, {})) return then();
   step_soon();
+}
+
+/// Repartitions have no retention: what is committed behind them is deleted.
+void StreamThread::purge() {
+  last_purge_ = world_.loop.now();
+  std::map<TopicPartition, std::int64_t> before;
+  for (const auto& [id, owned] : tasks_) {
+    if (owned.state != Owned::State::running) continue;
+    for (const auto& queue : owned.task->group().queues())
+      if (queue->position() > 0 && world_.plan.repartitions.contains(queue->partition().topic))
+        before[queue->partition()] = queue->position();
+  }
+  if (before.empty()) return;
+  ++counts_.purges;
+  admin_->delete_records(
+      before, deadline(),
+      [name = world_.graph.name()](const Result<std::map<TopicPartition, std::int64_t>>& done) {
+        // The next one comes.
+        if (!done) log_warn("streams", name + ": repartitions: " + done.error().message());
+      });
 }
 
 /// What was processed since the last commit is as if it had not been.

@@ -25,7 +25,9 @@ Record = collections.namedtuple("Record", "key value timestamp")  # bytes, bytes
 def start(address, state_dir=None, args=(), env=None):
     """The program, started."""
     state = [] if state_dir is None else ["--state-dir", state_dir]
-    return proc.Process([helper("stream_app"), "--bootstrap", address, *state, *args], env=env)
+    # The repartition is read in the end, so nothing of it may be deleted.
+    keep = ["--repartition-purge-interval-ms", "0"]
+    return proc.Process([helper("stream_app"), "--bootstrap", address, *state, *keep, *args], env=env)
 
 
 def murmur2(data):

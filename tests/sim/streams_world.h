@@ -26,7 +26,7 @@ enum class StreamCount : std::uint8_t {
   old_disks,  // a crash brought back an earlier state of the disk
   records_replicated,
   stalls,  // long enough to be taken for dead
-  rebalances,
+  purges,  // of repartitions
   late_records,
   count,
 };

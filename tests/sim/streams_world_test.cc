@@ -33,6 +33,7 @@ constexpr std::pair<StreamCount, double> minimums[] = {
     {StreamCount::stalls, 1},
     {StreamCount::late_records, 5},
     {StreamCount::records_replicated, 5},
+    {StreamCount::purges, 1},
 };
 
 TEST(streams_world, no_seed_loses_doubles_or_reorders_anything) {

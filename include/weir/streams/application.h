@@ -59,6 +59,9 @@ struct ApplicationOptions {
   std::int16_t replication_factor = -1;
   /// For finding the topics and making those that are missing.
   std::chrono::milliseconds start_timeout{60'000};
+  /// How often what was consumed of repartitions is deleted, which have no retention;
+  /// `repartition.purge.interval.ms`. 0: never.
+  std::chrono::milliseconds repartition_purge_interval{30'000};
   /// Hot replicas of each task with state, in other instances; `num.standby.replicas`. After the
   /// loss of an instance its tasks go on from there.
   std::int32_t standby_replicas = 0;
