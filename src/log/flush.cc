@@ -174,7 +174,9 @@ void LogStore::plan_partition(FlushJob& job, const std::shared_ptr<PartitionLog>
     ++part.batch_count;
   }
   finish_segment(false);
-  if (!part.writes.empty()) job.parts.push_back(std::move(part));
+  if (part.writes.empty()) return;
+  partition->in_flush_ = true;
+  job.parts.push_back(std::move(part));
 }
 
 // A clean stop leaves the active segment as a roll would: its time index knows its largest
@@ -196,6 +198,7 @@ void LogStore::plan_last_time(FlushJob& job, const std::shared_ptr<PartitionLog>
   part.active_before = active;
   part.writes.push_back(begin_write(partition->folder_, active));
   index_batch(active, part.writes.back(), 0, Offset(0), true);
+  partition->in_flush_ = true;
   job.parts.push_back(std::move(part));
 }
 
@@ -217,6 +220,7 @@ Result<void> LogStore::finish_flush(FlushJob& job) {
   Result<void> result;
   for (auto& part : job.parts) {
     PartitionLog& partition = *part.partition;
+    partition.in_flush_ = false;
     if (partition.deleted_) continue;
     const auto failed = std::find_if(part.writes.begin(), part.writes.end(),
                                      [](const SegmentWrite& w) { return !w.result; });

@@ -381,6 +381,25 @@ TEST(log_store, retention_by_size_and_time_removes_whole_segments_and_the_start_
   EXPECT_EQ(machine.read_all(0, start).size(), static_cast<std::size_t>(Offset(60) - start));
 }
 
+TEST(log_store, retention_takes_no_segment_that_a_flush_is_about_to_close) {
+  LogMachine machine(7);
+  machine.settings.segment_bytes = 1000;
+  machine.settings.retention_bytes = 1;
+  machine.settings.retention_ms = -1;
+  machine.options.flush_bytes = 1;
+  machine.open();
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(machine.append(0, std::string(100, 'x')));
+  ASSERT_TRUE(machine.checkpoint());
+  ASSERT_TRUE(machine.append(0, std::string(100, 'x')));  // its flush begins a second segment
+  machine.store().apply_retention();
+  machine.world().run_for(1s);
+  EXPECT_EQ(machine.partition(0).log_start(), Offset(0)) << "the flush was under way";
+  machine.store().apply_retention();
+  machine.world().run_for(1s);
+  EXPECT_EQ(machine.partition(0).log_start(), Offset(6));
+  EXPECT_EQ(machine.read_all(0, Offset(6)).size(), 1U);
+}
+
 TEST(log_store, deleted_segments_whose_names_went_in_any_order_are_no_loss) {
   LogMachine machine(7);
   machine.settings.segment_bytes = 1000;

@@ -228,6 +228,7 @@ class PartitionLog {
   bool folder_made_ = false;
   bool names_unsynced_ = false;  // files were made since the last checkpoint
   bool in_flush_list_ = false;
+  bool in_flush_ = false;  // a flush writes to its segments: none of them may go
   bool deleted_ = false;
   bool repairing_ = false;
   bool swapping_ = false;  // compaction exchanges files: reads wait

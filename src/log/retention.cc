@@ -53,8 +53,9 @@ void LogStore::apply_retention() {
   for (const auto& [id, partition] : partitions_) all.push_back(partition);
   for (const auto& partition : all) {
     partition->producers_.expire(forget);
-    if (!partition->repairing_ && !partition->swapping_ && !partition->fenced_ &&
-        partition != metadata_)
+    // One that a flush writes to waits for the next round: its last segment may be closed by it.
+    if (!partition->repairing_ && !partition->swapping_ && !partition->in_flush_ &&
+        !partition->fenced_ && partition != metadata_)
       retain(*partition, now_ms);
   }
 }
