@@ -19,7 +19,8 @@ from lib.waiting import poll_until
 PARTITIONS = 3
 DEADLINE_S = 60
 FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms",
-         "transaction-timeout-ms", "on-error", "dead-letters", "replication-factor", "set", "describe", "help")
+         "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
+         "standby-replicas", "replication-factor", "set", "describe", "help")
 SHORT_SESSION = ["--session-timeout-ms", 6000]
 
 
