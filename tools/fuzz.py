@@ -30,7 +30,7 @@ import house
 
 SHORT_SECONDS = 4
 DEFAULT_SECONDS = 60
-CANARY_SECONDS = 400  # the longest that a canary may hide; most are found in the first attempt
+CANARY_SECONDS = 90  # the longest that a canary may hide; most are found in the first attempt
 ATTEMPT_SECONDS = 4
 LEAST_REACHED = 0.9
 BUILD = house.ROOT / "build" / "fuzz"
