@@ -229,9 +229,8 @@ Result<void> Application::Impl::start_thread(const SessionMaker& maker, int numb
   Member& member = members.emplace_back(Member{*std::move(session), nullptr});
   return member.session->run([&] {
     member.thread = std::make_unique<StreamThread>(
-        StreamThread::World{member.session->loop(), member.session->transport(),
-                            member.session->rng(), member.session->cluster(), topology.graph(),
-                            plan, *folder},
+        ThreadWorld{member.session->loop(), member.session->transport(), member.session->rng(),
+                    member.session->cluster(), topology.graph(), plan, *folder},
         thread_options(number), [this](const Error& why) { died(why); });
     return member.thread->start();
   });

@@ -21,7 +21,7 @@ ConsumerOptions changelog_options(ConsumerOptions options) {
   return client::checked(options).value();
 }
 
-Restorer::Restorer(World world, const ConsumerOptions& options, Duration step_timeout)
+Restorer::Restorer(ThreadWorld world, const ConsumerOptions& options, Duration step_timeout)
     : world_(std::move(world)),
       step_timeout_(step_timeout),
       consumer_(world_.loop, world_.transport, world_.rng, world_.cluster,

@@ -15,6 +15,7 @@
 
 #include "client/consumer_core.h"
 #include "streams/task.h"
+#include "streams/thread_world.h"
 
 namespace weir::streams {
 
@@ -24,14 +25,7 @@ ConsumerOptions changelog_options(ConsumerOptions options);
 /// Owner: a stream thread. Threads: the loop's.
 class Restorer {
  public:
-  struct World {
-    io::Loop& loop;
-    client::Transport& transport;
-    Rng& rng;
-    client::ClusterOptions cluster;
-    const detail::Graph& graph;
-  };
-  Restorer(World world, const ConsumerOptions& options, Duration step_timeout);
+  Restorer(ThreadWorld world, const ConsumerOptions& options, Duration step_timeout);
   ~Restorer();
   Restorer(const Restorer&) = delete;
 
@@ -66,7 +60,7 @@ class Restorer {
   Result<void> take(std::vector<client::RawBatch> raws);
   void end(Result<void> outcome);
 
-  const World world_;
+  const ThreadWorld world_;
   const Duration step_timeout_;
   client::ConsumerCore consumer_;
   std::deque<Job> jobs_;

@@ -12,7 +12,7 @@ constexpr Duration retry_pause = std::chrono::milliseconds(200);
 
 }  // namespace
 
-Standbys::Standbys(World world, const ConsumerOptions& options)
+Standbys::Standbys(ThreadWorld world, const ConsumerOptions& options)
     : world_(std::move(world)),
       consumer_(world_.loop, world_.transport, world_.rng, world_.cluster,
                 changelog_options(options)) {}
@@ -37,7 +37,11 @@ void Standbys::open_missing() {
     }
   }
   assign();
-  if (!again || std::exchange(planned_, true)) return;
+  if (again) open_missing_later();
+}
+
+void Standbys::open_missing_later() {
+  if (std::exchange(planned_, true)) return;
   world_.loop.call_after(retry_pause, [this, alive = alive_] {
     if (!*alive) return;
     planned_ = false;
@@ -80,41 +84,51 @@ void Standbys::poll() {
   consumer_.poll(world_.loop.now() + poll_wait,
                  [this, alive = alive_](Result<std::vector<client::RawBatch>> raws) {
                    if (!*alive) return;
-                   if (raws)
-                     take(std::move(*raws));
-                   else
-                     log_warn("streams", "standby: " + raws.error().message());
+                   // Not inside the consumer's callback; after a failure not at once.
                    const Duration pause = raws ? Duration::zero() : retry_pause;
-                   world_.loop.call_after(pause, [this, alive] {
+                   auto told =
+                       std::make_shared<Result<std::vector<client::RawBatch>>>(std::move(raws));
+                   world_.loop.call_after(pause, [this, alive, told] {
                      if (!*alive) return;
                      polling_ = false;
-                     if (!places_.empty()) poll();
+                     on_polled(std::move(*told));
                    });
                  });
+}
+
+void Standbys::on_polled(Result<std::vector<client::RawBatch>> raws) {
+  if (!raws)
+    log_warn("streams", "standby: " + raws.error().message());
+  else
+    take(std::move(*raws));
+  if (!places_.empty()) poll();
 }
 
 void Standbys::take(std::vector<client::RawBatch> raws) {
   auto opened = client::open_batches(std::move(raws), true);
   if (!opened.undone.empty()) consumer_.give_back(opened.undone);
-  if (opened.error) log_warn("streams", "standby: " + opened.error->message());
   for (const PositionReset& reset : consumer_.take_resets()) {
     const auto place = places_.find(reset.partition);
     if (place == places_.end() || reset.to <= reset.from) continue;
-    if (auto wiped = replicas_.at(place->second.task).state->wipe(place->second.store); !wiped)
-      log_warn("streams", "standby: " + wiped.error().message());
+    TaskState& state = *replicas_.at(place->second.task).state;
+    if (auto wiped = state.wipe(place->second.store); !wiped)
+      drop(place->second.task, wiped.error());
   }
-  for (const Batch& batch : opened.batches)
-    if (auto taken = take(batch); !taken)
-      log_warn("streams", "standby: " + taken.error().message());
+  for (const Batch& batch : opened.batches) {
+    const auto place = places_.find(batch.topic_partition());
+    if (place == places_.end()) continue;
+    if (auto taken = take(batch, place->second); !taken) drop(place->second.task, taken.error());
+  }
+  if (!opened.error) return;
+  // Given back, or it would be read again at once for ever.
+  if (const auto place = places_.find(*opened.undone.front().partition); place != places_.end())
+    drop(place->second.task, *opened.error);
 }
 
-Result<void> Standbys::take(const Batch& batch) {
-  const auto place = places_.find(batch.topic_partition());
-  if (place == places_.end()) return {};
-  TaskState& state = *replicas_.at(place->second.task).state;
-  const std::string& store = place->second.store;
+Result<void> Standbys::take(const Batch& batch, const Place& place) {
+  TaskState& state = *replicas_.at(place.task).state;
   // Read before, of a time when it was assigned already.
-  if (state.changelog_offset(store).value_or(0) >= batch.next_offset()) return {};
+  if (state.changelog_offset(place.store).value_or(0) >= batch.next_offset()) return {};
   std::vector<ChangelogRecord> records;
   for (const RecordView& record : batch) {
     ++records_;
@@ -122,7 +136,15 @@ Result<void> Standbys::take(const Batch& batch) {
       records.push_back(
           {.key = *record.key(), .value = record.value(), .timestamp_ms = record.timestamp_ms()});
   }
-  return state.restore(store, records, batch.next_offset());
+  return state.restore(place.store, records, batch.next_offset());
+}
+
+/// What it has missed would never come again: it begins anew where its database stands.
+void Standbys::drop(TaskId task, const Error& why) {
+  log_warn("streams", "standby " + to_string(task) + ": " + why.message() + "; begins again");
+  replicas_.erase(task);
+  assign();
+  open_missing_later();
 }
 
 std::map<TaskId, std::int64_t> Standbys::offset_sums() const {

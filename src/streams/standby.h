@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "client/consumer_core.h"
-#include "streams/databases.h"
-#include "streams/plan.h"
 #include "streams/task_state.h"
+#include "streams/thread_world.h"
 
 namespace weir::streams {
 
@@ -20,20 +19,12 @@ namespace weir::streams {
 /// thread. Threads: the loop's.
 class Standbys {
  public:
-  struct World {
-    io::Loop& loop;
-    client::Transport& transport;
-    Rng& rng;
-    client::ClusterOptions cluster;
-    const detail::Graph& graph;
-    const Plan& plan;
-    TaskDatabases& databases;
-  };
-  Standbys(World world, const ConsumerOptions& options);
+  Standbys(ThreadWorld world, const ConsumerOptions& options);
   ~Standbys();
   Standbys(const Standbys&) = delete;
 
-  /// These and no others. One whose database another thread of the process has is tried again.
+  /// These and no others. One whose database another thread of the process has is tried again, and
+  /// so is one whose database fails.
   void set(std::set<TaskId> wanted);
   /// Of those that are at work: the sum of the offsets up to which their changelogs are in.
   std::map<TaskId, std::int64_t> offset_sums() const;
@@ -50,13 +41,16 @@ class Standbys {
   };
 
   void open_missing();
+  void open_missing_later();
   Result<void> open(TaskId task);
   void assign();
   void poll();
+  void on_polled(Result<std::vector<client::RawBatch>> raws);
   void take(std::vector<client::RawBatch> raws);
-  Result<void> take(const Batch& batch);
+  Result<void> take(const Batch& batch, const Place& place);
+  void drop(TaskId task, const Error& why);
 
-  const World world_;
+  const ThreadWorld world_;
   client::ConsumerCore consumer_;
   std::set<TaskId> wanted_;
   std::map<TaskId, Replica> replicas_;

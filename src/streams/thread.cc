@@ -16,7 +16,7 @@ constexpr int records_a_look = 64;
 
 }  // namespace
 
-StreamThread::StreamThread(World world, ThreadOptions options, Died died)
+StreamThread::StreamThread(ThreadWorld world, ThreadOptions options, Died died)
     : world_(std::move(world)), options_(std::move(options)), died_(std::move(died)) {
   for (const SubTopology& sub : world_.plan.sub_topologies) {
     for (const std::string& topic : sub.source_topics)
@@ -58,13 +58,8 @@ Result<void> StreamThread::start() {
                                                      world_.cluster, *checked);
   group_ = std::make_unique<client::GroupCore>(*consumer_, world_.loop, world_.rng, *checked,
                                                *std::move(protocol));
-  restorer_ = std::make_unique<Restorer>(
-      Restorer::World{world_.loop, world_.transport, world_.rng, world_.cluster, world_.graph},
-      *checked, options_.step_timeout);
-  standbys_ = std::make_unique<Standbys>(
-      Standbys::World{world_.loop, world_.transport, world_.rng, world_.cluster, world_.graph,
-                      world_.plan, world_.databases},
-      *checked);
+  restorer_ = std::make_unique<Restorer>(world_, *checked, options_.step_timeout);
+  standbys_ = std::make_unique<Standbys>(world_, *checked);
   admin_ = std::make_unique<client::AdminCore>(world_.loop, world_.transport, world_.rng,
                                                world_.cluster);
   look_up_ends();

@@ -16,10 +16,10 @@
 #include "client/group_core.h"
 #include "client/producer_core.h"
 #include "streams/assignment/stream_assignor.h"
-#include "streams/databases.h"
 #include "streams/restorer.h"
 #include "streams/standby.h"
 #include "streams/task.h"
+#include "streams/thread_world.h"
 
 //   starting ──> running <──> committing            stopping ──> dead
 //       ^           │  ^          │                     ^
@@ -73,19 +73,10 @@ class StreamThread final : private Outputs, private MemberState {
     stopping,    // the last commit, then it leaves the group
     dead,
   };
-  struct World {
-    io::Loop& loop;
-    client::Transport& transport;
-    Rng& rng;
-    client::ClusterOptions cluster;
-    const detail::Graph& graph;
-    const Plan& plan;
-    TaskDatabases& databases;
-  };
   /// Called once, when it is dead by itself: why.
   using Died = std::move_only_function<void(Error)>;
 
-  StreamThread(World world, ThreadOptions options, Died died);
+  StreamThread(ThreadWorld world, ThreadOptions options, Died died);
   ~StreamThread() override;
   StreamThread(const StreamThread&) = delete;
 
@@ -186,7 +177,7 @@ class StreamThread final : private Outputs, private MemberState {
   void look_up_ends();
   std::optional<std::int64_t> end_sum(TaskId task) const;
 
-  const World world_;
+  const ThreadWorld world_;
   const ThreadOptions options_;
   Died died_;
   std::move_only_function<void()> stopped_;

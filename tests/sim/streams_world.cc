@@ -236,8 +236,8 @@ class Instance {
     application_.trace("begins");
     loop_ = std::make_unique<StallingLoop>(application_.loop());
     thread_ = std::make_unique<StreamThread>(
-        StreamThread::World{*loop_, application_.transport(), application_.rng(),
-                            application_.cluster(), run_.topology.graph(), run_.plan, disk_},
+        ThreadWorld{*loop_, application_.transport(), application_.rng(), application_.cluster(),
+                    run_.topology.graph(), run_.plan, disk_},
         options(), [this](const Error& why) { on_died(why); });
     if (auto started = thread_->start(); !started)
       run_.world.anomaly("lawful-answer: a stream thread cannot start: " +
