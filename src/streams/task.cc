@@ -281,7 +281,7 @@ Result<bool> Task::punctuate(std::int64_t wall_ms) {
   const auto done = guarded([&] { called = call_due(Punctuation::wall_clock, wall_ms); });
   if (!done) return fail(done.error());
   if (called) {
-    progress_ = true;
+    progress_ = progress_ || state_->has_changes();  // what it has sent, send() has noted
     state_->settle();
   }
   return called;
@@ -320,6 +320,7 @@ void Task::send(const detail::Node& sink, const Output& output) {
                            .added_headers = added_headers_});
   if (!sent)
     throw TaskFailure(Error(sent.error().code(), sink.spec().name + ": " + sent.error().message()));
+  progress_ = true;
 }
 
 std::int32_t Task::partitions_of(std::string_view topic) {

@@ -107,7 +107,7 @@ class Task final : public detail::TaskContext {
   /// When punctuate() has something to do next, by the wall clock.
   std::optional<std::int64_t> punctuation_due_ms() const;
   /// Whether records were processed since the last commit, or there were none up to a later
-  /// offset: markers of transactions count as read.
+  /// offset (markers of transactions count as read), or a punctuation wrote something.
   bool progress() const;
 
   std::int64_t stream_time_ms() const override { return stream_time_ms_; }

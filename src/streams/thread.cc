@@ -233,6 +233,11 @@ bool StreamThread::process_slice() {
 /// What is due by the wall clock. False: the thread has died of it.
 bool StreamThread::punctuate(Task& task) {
   if (!task.punctuation_due_ms()) return true;
+  // What it did could not be committed yet: there are no offsets to commit. The first fetch says
+  // where the inputs begin, and wakes the loop.
+  if (!std::ranges::all_of(task.group().queues(),
+                           [](const auto& queue) { return queue->position() >= 0; }))
+    return true;
   const Clock& clock = world_.loop.clock();
   if (auto done = task.punctuate(clock.wall_ms()); !done) {
     task_failed(done.error());

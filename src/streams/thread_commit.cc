@@ -66,7 +66,11 @@ void StreamThread::commit(std::function<void()> then) {
       offsets[input] = {.offset = offset, .metadata = std::move(note)};
     }
   }
-  if (offsets.empty()) return committed();
+  if (offsets.empty()) {
+    check(committing_.empty() && !in_transaction_,
+          "whoever wrote something has read up to somewhere");
+    return committed();
+  }
   exactly_once() ? commit_transaction(std::move(offsets))
                  : commit_at_least_once(std::move(offsets));
 }

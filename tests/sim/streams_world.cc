@@ -31,11 +31,49 @@ constexpr WindowedCodec<Text> window_codec(string_codec, std::chrono::millisecon
 const EntityTopic<Windowed<Text>, std::int64_t> windows_topic{"windows", &int64_codec,
                                                               &window_codec};
 
-/// Two ways from one input: counted by another key, behind a repartition; counted by key and
-/// window.
-Topology make_topology() {
+const EntityTopic<Text, std::int64_t> ticks_topic{"ticks", &int64_codec, &string_codec};
+
+/// Counts by the wall clock, under a name that it takes once: whatever was committed of it goes on
+/// from 1 without a gap.
+class Ticker final : public Processor<Text, Text, Text, std::int64_t> {
+ public:
+  Ticker(const bool& ticking, Rng& rng) : ticking_(ticking), rng_(rng) {}
+  void open(Context& context) override {
+    ticks_ = context.store<Text, std::int64_t>("ticks");
+    context.schedule(20ms, Punctuation::wall_clock, [this, &context](Timestamp) {
+      if (ticking_) tick(context);
+    });
+  }
+  Result<void> process(const Text&, const Text&, Context&) override { return {}; }
+
+ private:
+  void tick(Context& context) {
+    Text name;
+    std::int64_t ticks = 0;
+    ticks_.for_each([&](const Text& known, std::int64_t so_far) {
+      name = known;
+      ticks = so_far;
+      return false;
+    });
+    if (name.empty()) name = fmt::format("{:016x}", rng_.next());
+    ticks_.put(name, ++ticks);
+    context.forward(name, ticks);
+  }
+  const bool& ticking_;
+  Rng& rng_;
+  KeyValueStore<Text, std::int64_t> ticks_;
+};
+
+/// Three ways from one input: counted by another key, behind a repartition; counted by key and
+/// window; and beside it what only the clock moves.
+Topology make_topology(const bool& ticking, Rng& rng) {
   Topology topology("app");
   auto input = topology.stream(input_topic);
+  topology.add_store<Text, std::int64_t>("ticks", &int64_codec);
+  input
+      .process([&ticking, &rng] { return std::make_unique<Ticker>(ticking, rng); }, "ticker",
+               {"ticks"})
+      .to(ticks_topic);
   input.map_key([](const Text& value) { return value.substr(0, 1); }, "by-letter-key")
       .group_by_key("by-letter")
       .count("letters")
@@ -146,13 +184,16 @@ class StallingLoop final : public io::Loop {
 struct Run {
   explicit Run(World& machine)
       : world(machine),
-        topology(make_topology()),
-        plan(streams::plan(topology.graph(),
-                           {{"in", partitions}, {"counts", partitions}, {"windows", partitions}})
+        topology(make_topology(ticking, machine.rng)),
+        plan(streams::plan(topology.graph(), {{"in", partitions},
+                                              {"counts", partitions},
+                                              {"windows", partitions},
+                                              {"ticks", partitions}})
                  .value()),
         standbys(static_cast<std::int32_t>(machine.rng.below(3))),
         purges(machine.rng.one_in(4)) {}
   World& world;
+  bool ticking = true;
   Topology topology;
   Plan plan;
   const std::int32_t standbys;
@@ -447,6 +488,7 @@ class Model {
     else
       check_all_inputs_went_through();
     check_changelog();
+    check_ticks();
   }
 
  private:
@@ -568,6 +610,21 @@ class Model {
         last[{p, *record.key}] = number(*record.value);
     if (last != all_counts_) run_.world.anomaly("stream-model: the changelog of letters differs");
   }
+  /// Every task has counted on from what was committed of it.
+  void check_ticks() {
+    std::map<std::string, std::int64_t> last;
+    for (std::int32_t p = 0; p < partitions; ++p)
+      for (const Record& record : read_.records("ticks", p)) {
+        ++run_.result[StreamCount::ticks];
+        std::int64_t& before = last[*record.key];
+        if (number(*record.value) != before + 1)
+          run_.world.anomaly(fmt::format("stream-model: tick {} of {} comes behind {}",
+                                         number(*record.value), *record.key, before));
+        before = number(*record.value);
+      }
+    if (last.size() > partitions)
+      run_.world.anomaly("stream-model: a task has forgotten that it ticked");
+  }
   static std::int64_t number(const std::string& bytes) { return int64_codec.decode(bytes).value(); }
 
   Run& run_;
@@ -584,7 +641,7 @@ std::vector<Admin::Topic> topics_of(const Run& run) {
          partitions,
          {{"message.timestamp.after.max.ms", "9223372036854775807"}, {"retention.ms", "-1"}}});
   };
-  for (const char* name : {"in", "counts", "windows"}) add(name);
+  for (const char* name : {"in", "counts", "windows", "ticks"}) add(name);
   for (const NewTopic& topic : internal_topics(run.plan, 1)) {
     Admin::Topic& made = all.emplace_back(Admin::Topic{topic.name, topic.partitions, {}});
     made.settings.emplace_back("cleanup.policy",
@@ -625,6 +682,7 @@ void run_one(Run& run) {
   feeder.start();
   world.run_through({.length = 3s, .crashes = static_cast<int>(world.rng.below(3))});
   feeder.finish();
+  run.ticking = false;
   for (const auto& instance : cast) instance->finish();
   // Idle for long enough that no fetch can still bring something.
   std::optional<MonoTime> idle_since;
@@ -645,7 +703,7 @@ void run_one(Run& run) {
     return std::ranges::all_of(cast, [](const auto& one) { return one->stopped(); });
   };
   if (!world.run_until(stopped)) world.anomaly("progress: an instance does not stop");
-  ReadAll read(run, {"in", "counts", "windows", repartition_topic("app", "by-letter"),
+  ReadAll read(run, {"in", "counts", "windows", "ticks", repartition_topic("app", "by-letter"),
                      changelog_topic("app", "letters")});
   read.start();
   if (!world.run_until([&] { return read.done(); }))
@@ -671,7 +729,8 @@ std::string_view name_of(StreamCount count) {
                                         "records replicated",
                                         "stalls",
                                         "purges",
-                                        "late records"};
+                                        "late records",
+                                        "ticks"};
   static_assert(std::size(names) == static_cast<std::size_t>(StreamCount::count));
   return names[static_cast<std::size_t>(count)];
 }

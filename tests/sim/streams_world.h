@@ -28,6 +28,7 @@ enum class StreamCount : std::uint8_t {
   stalls,  // long enough to be taken for dead
   purges,  // of repartitions
   late_records,
+  ticks,  // by the wall clock
   count,
 };
 std::string_view name_of(StreamCount count);
