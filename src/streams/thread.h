@@ -94,6 +94,8 @@ class StreamThread final : private Outputs, private MemberState {
     std::uint64_t restored = 0;  // records of changelogs
     std::uint64_t opened = 0;    // tasks
     std::uint64_t purges = 0;
+    std::uint64_t refused_commits = 0;     // the group or the broker knew of another owner
+    std::uint64_t restores_cut_short = 0;  // by a rebalance
   };
   const Counts& counts() const { return counts_; }
   /// Those that process, or could.

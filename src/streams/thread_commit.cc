@@ -14,6 +14,13 @@ constexpr Duration retry_pause = std::chrono::milliseconds(50);
 /// With what a broker allows a note, offset.metadata.max.bytes.
 constexpr std::size_t note_bytes = 4096;
 
+/// What a commit is refused with when its tasks have gone to others.
+bool of_another_owner(Errc code) {
+  return code == Errc::illegal_generation || code == Errc::unknown_member_id ||
+         code == Errc::producer_fenced || code == Errc::invalid_producer_epoch ||
+         code == Errc::fenced_instance_id;
+}
+
 }  // namespace
 
 void StreamThread::open_producer() {
@@ -176,6 +183,7 @@ void StreamThread::recover(const Error& why) {
   last_error_ = why.message();
   log_warn("streams", world_.graph.name() + ": begins again at the last commit: " + last_error_);
   ++counts_.recoveries;
+  if (phase_ == Phase::committing && of_another_owner(why.code())) ++counts_.refused_commits;
   phase_ = Phase::recovering;
   for (auto& [id, owned] : tasks_)
     if (owned.task != nullptr) restorer_->cancel(*owned.task);

@@ -55,6 +55,7 @@ void StreamThread::on_revoked(std::vector<TopicPartition> partitions) {
     const auto owned = tasks_.find(*id);
     if (owned == tasks_.end()) continue;
     if (owned->second.task != nullptr) restorer_->cancel(*owned->second.task);
+    counts_.restores_cut_short += owned->second.state == Owned::State::restoring ? 1 : 0;
     tasks_.erase(owned);
   }
   event_.reset();

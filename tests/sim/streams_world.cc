@@ -86,20 +86,53 @@ Topology make_topology(const bool& ticking, Rng& rng) {
   return topology;
 }
 
+/// A database whose process can die before its next batch is in.
+class FragileDatabase final : public state::Database {
+ public:
+  /// `dies`: whether the process does, instead of writing.
+  FragileDatabase(state::Database& under, std::function<bool()> dies)
+      : under_(under), dies_(std::move(dies)) {}
+  Result<bool> get(std::string_view key, std::string& value) const override {
+    return under_.get(key, value);
+  }
+  Result<void> multi_get(std::span<const std::string_view> keys,
+                         std::span<std::optional<std::string>> found) const override {
+    return under_.multi_get(keys, found);
+  }
+  std::unique_ptr<state::Cursor> scan(const state::Range& range,
+                                      state::Order order) const override {
+    return under_.scan(range, order);
+  }
+  Result<void> write(const state::Batch& batch) override {
+    return dies_() ? Result<void>() : under_.write(batch);
+  }
+  Result<void> ingest(const state::Range& range, state::Run& run) override {
+    return under_.ingest(range, run);
+  }
+  Result<void> flush() override { return under_.flush(); }
+  Size size() const override { return under_.size(); }
+
+ private:
+  state::Database& under_;
+  std::function<bool()> dies_;
+};
+
 /// The disk of an instance: it outlives the process, perhaps not as it was.
 class Disk final : public TaskDatabases {
  public:
+  explicit Disk(std::function<bool()> dies) : dies_(std::move(dies)) {}
   Result<state::Database*> open(TaskId task) override {
     auto& database = now_[task];
     if (database == nullptr) database = state::open_in_memory();
-    if (!taken_.insert(task).second) return fail(Errc::locked, "taken");
-    return database.get();
+    if (opened_.contains(task)) return fail(Errc::locked, "taken");
+    return opened_.emplace(task, std::make_unique<FragileDatabase>(*database, dies_))
+        .first->second.get();
   }
-  void close(TaskId task) override { taken_.erase(task); }
+  void close(TaskId task) override { opened_.erase(task); }
   std::map<TaskId, std::int64_t> at_rest() override {
     std::map<TaskId, std::int64_t> out;
     for (const auto& [task, database] : now_)
-      if (!taken_.contains(task)) out[task] = stored_changelog_sum(*database).value();
+      if (!opened_.contains(task)) out[task] = stored_changelog_sum(*database).value();
     return out;
   }
   void lose() {
@@ -130,7 +163,8 @@ class Disk final : public TaskDatabases {
   }
   Databases now_;
   Databases before_;
-  std::set<TaskId> taken_;
+  std::function<bool()> dies_;
+  std::map<TaskId, std::unique_ptr<FragileDatabase>> opened_;
 };
 
 /// A loop that stands still while its process does.
@@ -221,6 +255,7 @@ class Instance {
   }
   void finish() {
     calm_ = true;
+    doomed_ = false;
     if (loop_ != nullptr && loop_->stalled()) loop_->go_on();
   }
   /// Nothing is left to do, as far as it knows.
@@ -308,9 +343,22 @@ class Instance {
     all[StreamCount::recoveries] += counts.recoveries;
     all[StreamCount::tasks_opened] += counts.opened;
     all[StreamCount::purges] += counts.purges;
+    all[StreamCount::refused_commits] += counts.refused_commits;
+    all[StreamCount::restores_cut_short] += counts.restores_cut_short;
     all[StreamCount::records_restored] += counts.restored;
     all[StreamCount::records_replicated] += thread_->replicated();
     all[StreamCount::late_records] += thread_->dropped();
+  }
+
+  /// Asked at each write to its disk.
+  bool dies_now() {
+    if (!doomed_ || thread_->phase() != StreamThread::Phase::committing) return dying_;
+    doomed_ = false;
+    dying_ = true;
+    ++run_.result[StreamCount::kills_before_store_write];
+    loop_->stall();
+    application_.later(Duration::zero(), [this] { kill(); });
+    return true;
   }
 
   void plan_mischief() {
@@ -326,8 +374,8 @@ class Instance {
     if (rng.one_in(3)) disk_.keep();
     switch (rng.below(4)) {
       case 0: return stall();
-      case 1:
-      case 2: return kill();
+      case 1: return kill();
+      case 2: doomed_ = true; return;
       default: return;
     }
   }
@@ -349,6 +397,7 @@ class Instance {
     if (thread_->restoring()) ++counts[StreamCount::kills_in_a_restore];
     application_.trace("is killed");
     end();
+    doomed_ = dying_ = false;
     if (rng.one_in(4)) {
       disk_.lose();
       ++counts[StreamCount::lost_disks];
@@ -363,10 +412,12 @@ class Instance {
   const std::string id_;
   NativeApplication application_;
   const Uuid process_;
-  Disk disk_;
+  Disk disk_{[this] { return dies_now(); }};
   std::unique_ptr<StallingLoop> loop_;
   std::unique_ptr<StreamThread> thread_;  // goes before its loop
   bool calm_ = false;
+  bool doomed_ = false;  // dies when its next commit is to enter a store
+  bool dying_ = false;   // has done so: whatever it still does has no effect
   bool stopped_ = false;
 };
 
@@ -723,7 +774,10 @@ std::string_view name_of(StreamCount count) {
                                         "records restored",
                                         "kills",
                                         "kills in a commit",
+                                        "kills before a store write",
                                         "kills in a restore",
+                                        "restores that a rebalance cut short",
+                                        "refused commits",
                                         "lost disks",
                                         "old disks",
                                         "records replicated",

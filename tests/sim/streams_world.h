@@ -21,7 +21,10 @@ enum class StreamCount : std::uint8_t {
   records_restored,
   kills,
   kills_in_a_commit,
+  kills_before_store_write,  // its transaction is committed, its disk does not have it
   kills_in_a_restore,
+  restores_cut_short,  // by a rebalance
+  refused_commits,     // of members that the group had given up
   lost_disks,
   old_disks,  // a crash brought back an earlier state of the disk
   records_replicated,
