@@ -206,8 +206,9 @@ ThreadOptions Application::Impl::thread_options(int number) const {
                               : std::optional<Duration>(options.max_task_idle),
               .on_undecodable = options.on_undecodable,
               .on_failure = options.on_failure,
-              .dead_letters = options.dead_letters,
-              .cache_bytes = options.cache_bytes / static_cast<std::size_t>(options.threads)};
+              .dead_letters = options.dead_letters};
+  out.cache_bytes = std::max(options.cache_bytes, limits::least_cache_bytes) /
+                    static_cast<std::size_t>(options.threads);
   out.consumer.group = topology.name();
   out.consumer.session_timeout = options.session_timeout;
   out.consumer.heartbeat_interval = options.heartbeat_interval;

@@ -9,12 +9,11 @@ std::string_view KeyValueStore::stored_key(std::string_view key) {
 }
 
 detail::Row& KeyValueStore::row(std::string_view key) {
-  if (detail::Row* row = rows_.cached(key)) return *row;
-  return rows_.row(key, stored_key(key), 0);
+  return rows_.row(key, 0, [&] { return stored_key(key); });
 }
 
 void KeyValueStore::put(detail::Row& row, void* value, std::int64_t timestamp_ms) {
-  rows_.table().put(row, value, timestamp_ms);
+  rows_.put(row, value, timestamp_ms);
 }
 
 void KeyValueStore::remove(detail::Row& row, std::int64_t timestamp_ms) {
@@ -56,21 +55,13 @@ void KeyValueStore::for_each(std::string_view from, std::optional<std::string_vi
 }
 
 void KeyValueStore::write_changes(const Log& log, state::Batch& batch) {
-  for (const detail::Row* row : rows_.table().dirty())
+  for (detail::Row* row : rows_.table().dirty())
     rows_.write_change(*row, row->key, stored_key(row->key), log, batch);
 }
 
-bool KeyValueStore::restore(const ChangelogRecord& record, state::Batch& batch) const {
-  std::string key = prefix_;
-  key += record.key;
-  if (!record.value) {
-    batch.remove(key);
-    return true;
-  }
-  std::string value;
-  append_stored(value, {record.timestamp_ms, *record.value});
-  batch.put(key, value);
-  return true;
+Result<void> KeyValueStore::restore(const ChangelogRecord& record, state::Batch& batch) const {
+  restore_row(prefix_ + std::string(record.key), record, batch);
+  return {};
 }
 
 }  // namespace weir::streams

@@ -9,6 +9,8 @@ namespace weir::streams::limits {
 inline constexpr std::size_t nodes = 10'000;
 /// Names of nodes and stores; topics that are made of them have at most 249 characters.
 inline constexpr std::size_t name_bytes = 100;
+/// Cache of one application; less counts as so much.
+inline constexpr std::size_t least_cache_bytes = std::size_t{1} << 20U;
 /// Threads of one application.
 inline constexpr int threads = 256;
 /// Stores of one task.

@@ -15,12 +15,10 @@
 // by topic, then by partition, for ever, so that a replay takes the same way. A partition whose
 // queue is empty may hold the others up, as `max.task.idle.ms` says (KIP-353, KIP-695):
 //
-//   | partition                                   | verdict |
-//   |---------------------------------------------|------------------------------------------------|
-//   | has a record                                | ready | | empty, and its end is not known | the
-//   task waits                                 | | empty, and not all up to its end has come   |
-//   the task waits                                 | | empty, at its end | ready once it was so for
-//   max_idle ("enforced") |
+//     has a record                              ready
+//     empty, and its end is not known           the task waits
+//     empty, and not all up to its end is here  the task waits
+//     empty, at its end                         ready once it was so for max_idle ("enforced")
 //
 // Pure: it is told of batches, ends and the time. Threads: the task's.
 

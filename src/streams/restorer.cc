@@ -21,6 +21,11 @@ ConsumerOptions changelog_options(ConsumerOptions options) {
   return client::checked(options).value();
 }
 
+Uuid topic_id(client::ConsumerCore& consumer, std::string_view topic) {
+  const client::TopicInfo* info = consumer.cluster().metadata().topic(topic);
+  return info != nullptr ? info->id : Uuid();
+}
+
 Restorer::Restorer(ThreadWorld world, const ConsumerOptions& options, Duration step_timeout)
     : world_(std::move(world)),
       step_timeout_(step_timeout),
@@ -94,7 +99,11 @@ void Restorer::on_end(std::int64_t end_offset) {
   Job& job = jobs_.front();
   Part& part = job.parts.back();
   part.end = end_offset;
-  const std::int64_t from = job.task->state().changelog_offset(part.store).value_or(0);
+  TaskState& state = job.task->state();
+  if (auto known = state.recognise(part.store, topic_id(consumer_, part.log.topic), end_offset);
+      !known)
+    return end(fail(known.error()));
+  const std::int64_t from = state.changelog_offset(part.store).value_or(0);
   if (from >= end_offset) {
     job.parts.pop_back();
     return begin();

@@ -4,6 +4,9 @@
 // The end is asked for once, of everything that is written, committed or not; reading goes up to it
 // with aborted records left out (KAFKA-10167). Whoever starts a restore has seen to it that the
 // transaction of the owner before is decided. One task after another.
+//
+// A changelog that was deleted and made anew, or that ends before what is known of it, is another
+// one: the store is restored from its beginning.
 #pragma once
 
 #include <deque>
@@ -21,6 +24,9 @@ namespace weir::streams {
 
 /// Of a consumer that reads changelogs for a thread with these options.
 ConsumerOptions changelog_options(ConsumerOptions options);
+
+/// As far as it has been told; zero: it has not.
+Uuid topic_id(client::ConsumerCore& consumer, std::string_view topic);
 
 /// Owner: a stream thread. Threads: the loop's.
 class Restorer {

@@ -70,6 +70,7 @@ void RowTable::put(Row& row, void* value, std::int64_t timestamp_ms) {
     ops_.swap(row.place, value);
   else
     ops_.move_construct(row.place, value);
+  if (row.value_bytes == 0) set_value_bytes(row, usual_value_bytes_);
   row.doomed = false;
   row.present = true;
   row.timestamp_ms = timestamp_ms;
@@ -92,7 +93,19 @@ Result<void> RowTable::fill(Row& row, const void* codec, std::string_view bytes,
   row.present = true;
   row.stored = true;
   row.timestamp_ms = timestamp_ms;
+  note_value_bytes(row, bytes.size());
   return {};
+}
+
+void RowTable::note_value_bytes(Row& row, std::size_t bytes) {
+  set_value_bytes(row, bytes);
+  usual_value_bytes_ = (7 * usual_value_bytes_ + bytes + 7) / 8;
+}
+
+void RowTable::set_value_bytes(Row& row, std::size_t bytes) {
+  size_bytes_ -= row.value_bytes;
+  row.value_bytes = static_cast<std::uint32_t>(bytes);  // a value has at most 2^31 bytes
+  size_bytes_ += row.value_bytes;
 }
 
 void RowTable::mark_dirty(Row& row) {

@@ -27,12 +27,13 @@ class Row {
   std::int64_t start_ms = 0;  // of a window store
   std::int64_t timestamp_ms = -1;
   std::uint32_t hash = 0;
-  bool present = false;   // has a value
-  bool doomed = false;    // its value is let go when the record is over
-  bool dirty = false;     // not as in the database
-  bool stored = false;    // the database has a value
-  bool recent = false;    // used since the hand of the clock came by
-  void* place = nullptr;  // of the value
+  std::uint32_t value_bytes = 0;  // as it was encoded last, or about
+  bool present = false;           // has a value
+  bool doomed = false;            // its value is let go when the record is over
+  bool dirty = false;             // not as in the database
+  bool stored = false;            // the database has a value
+  bool recent = false;            // used since the hand of the clock came by
+  void* place = nullptr;          // of the value
 };
 
 }  // namespace detail
@@ -55,6 +56,8 @@ class RowTable {
   /// A value that the database has, decoded at its place: Result of the codec.
   Result<void> fill(detail::Row& row, const void* codec, std::string_view bytes,
                     std::int64_t timestamp_ms);
+  /// How much the row's value takes, encoded. Those that were never encoded count as the others do.
+  void note_value_bytes(detail::Row& row, std::size_t bytes);
 
   /// Rows that are not as in the database, in the order in which they became so.
   const std::vector<detail::Row*>& dirty() const { return dirty_; }
@@ -66,7 +69,7 @@ class RowTable {
   void shrink_to(std::size_t bytes);
 
   std::size_t rows() const { return count_; }
-  /// About: rows and keys; of values only their fixed part.
+  /// About: rows, keys, and what values take encoded.
   std::size_t size_bytes() const { return size_bytes_; }
   /// Every row, in no order.
   template <class Visit>
@@ -81,7 +84,10 @@ class RowTable {
   void mark_dirty(detail::Row& row);
   void grow();
   void erase_at(std::size_t slot);
-  std::size_t bytes_of(const detail::Row& row) const { return row_bytes_ + row.key.size(); }
+  std::size_t bytes_of(const detail::Row& row) const {
+    return row_bytes_ + row.key.size() + row.value_bytes;
+  }
+  void set_value_bytes(detail::Row& row, std::size_t bytes);
 
   const detail::ValueOps& ops_;
   std::size_t value_offset_;
@@ -89,6 +95,7 @@ class RowTable {
   std::vector<detail::Row*> slots_;  // a power of two, at most half full
   std::size_t count_ = 0;
   std::size_t size_bytes_ = 0;
+  std::size_t usual_value_bytes_ = 0;
   std::size_t hand_ = 0;
   std::vector<detail::Row*> dirty_;
   std::vector<detail::Row*> doomed_;

@@ -127,6 +127,10 @@ void Standbys::take(std::vector<client::RawBatch> raws) {
 
 Result<void> Standbys::take(const Batch& batch, const Place& place) {
   TaskState& state = *replicas_.at(place.task).state;
+  const auto anew = state.recognise(place.store, topic_id(consumer_, batch.topic_partition().topic),
+                                    std::nullopt);
+  if (!anew) return fail(anew.error());
+  if (*anew) return fail(Errc::unknown_topic_id, "the changelog was made anew");
   // Read before, of a time when it was assigned already.
   if (state.changelog_offset(place.store).value_or(0) >= batch.next_offset()) return {};
   std::vector<ChangelogRecord> records;

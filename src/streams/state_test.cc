@@ -49,14 +49,14 @@ class StateTest : public ::testing::Test {
     return value == nullptr ? "none" : *static_cast<const Text*>(value);
   }
   /// "store key=value@time" of each changelog record, and the commit.
-  std::vector<std::string> commit(const InputOffsets& inputs = {}) {
+  std::vector<std::string> commit() {
     std::vector<std::string> log;
     state->write_changes([&](const std::string& store, const ChangelogRecord& record) {
       log.push_back(store + " " + hex(record.key) + "=" +
                     (record.value ? hex(*record.value) : "none") + "@" +
                     std::to_string(record.timestamp_ms));
     });
-    EXPECT_TRUE(state->committed({{"hits", 1}}, inputs));
+    EXPECT_TRUE(state->committed({{"hits", 1}}));
     return log;
   }
   std::map<std::string, std::string> stored() const {
@@ -76,7 +76,7 @@ TEST_F(StateTest, the_database_has_the_bytes_that_the_page_shows) {
   EXPECT_EQ(commit(),
             (std::vector<std::string>{"hits 6b00000000000003e800000000=0000000000000002@1500"}));
   const auto all = stored();
-  EXPECT_EQ(all.at("00006368697473"), "0000000000000001");
+  EXPECT_EQ(all.at("00006368697473"), "0000000000000001" + std::string(32, '0'));
   EXPECT_EQ(all.at("00007368697473"), "0001");
   EXPECT_EQ(all.at("000100000000000003e86b"), "00000000000005dc0000000000000002");
 }
@@ -110,12 +110,9 @@ TEST_F(StateTest, what_came_and_went_between_two_commits_is_logged_nowhere) {
   EXPECT_EQ(commit(), (std::vector<std::string>{"names 61=none@9"}));
 }
 
-TEST_F(StateTest, offsets_and_times_come_back) {
-  state->operator_time("hits") = 42;
-  commit({{{"in", 3}, 17}});
+TEST_F(StateTest, offsets_come_back) {
+  commit();
   open();
-  EXPECT_EQ(state->operator_time("hits"), 42);
-  EXPECT_EQ(state->input_offsets(), (InputOffsets{{{"in", 3}, 17}}));
   EXPECT_EQ(state->changelog_offset("hits"), 1);
   EXPECT_EQ(state->changelog_sum(), 1);
   EXPECT_EQ(stored_changelog_sum(*database).value(), 1);
@@ -192,6 +189,60 @@ TEST_F(StateTest, a_store_that_is_wiped_leaves_the_others_alone) {
   auto& hits = state->window("hits");
   EXPECT_EQ(hits.value(hits.row(1000, "k")), nullptr);
   EXPECT_EQ(name("a"), "1");
+}
+
+constexpr Uuid first_topic{{1}};
+constexpr Uuid second_topic{{2}};
+
+TEST_F(StateTest, what_was_kept_of_another_changelog_is_wiped) {
+  EXPECT_FALSE(state->recognise("hits", first_topic, 0).value());
+  put_hit(1000, "k", 5, 1500);
+  commit();
+  open();
+  EXPECT_FALSE(state->recognise("hits", first_topic, 1).value());
+  EXPECT_FALSE(state->recognise("hits", Uuid(), 1).value()) << "an old broker tells no id";
+  EXPECT_EQ(state->changelog_offset("hits"), 1);
+  EXPECT_TRUE(state->recognise("hits", second_topic, 1).value());
+  EXPECT_EQ(state->changelog_offset("hits"), 0);
+  auto& hits = state->window("hits");
+  EXPECT_EQ(hits.value(hits.row(1000, "k")), nullptr);
+}
+
+TEST_F(StateTest, what_is_beyond_the_end_of_its_changelog_is_wiped) {
+  put_hit(1000, "k", 5, 1500);
+  commit();
+  open();
+  EXPECT_FALSE(state->recognise("hits", Uuid(), std::nullopt).value());
+  EXPECT_TRUE(state->recognise("hits", Uuid(), 0).value());
+  EXPECT_EQ(state->changelog_offset("hits"), 0);
+}
+
+TEST_F(StateTest, a_key_that_is_none_of_a_window_is_told) {
+  const auto done = state->restore("hits", {{.key = "short", .value = "12345678"}}, 1);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), Errc::damaged);
+  EXPECT_NE(done.error().message().find("hits"), std::string::npos) << done.error().message();
+}
+
+TEST_F(StateTest, the_size_of_values_counts) {
+  put_name("a", std::string(100'000, 'x'));
+  EXPECT_GT(state->size_bytes(), 100'000U);
+  commit();
+  open();
+  EXPECT_LT(state->size_bytes(), 1000U);
+  EXPECT_EQ(name("a").size(), 100'000U);
+  EXPECT_GT(state->size_bytes(), 100'000U);
+}
+
+TEST_F(StateTest, windows_that_have_expired_are_looked_for_once) {
+  put_hit(0, "c", 1, 1);
+  put_hit(1000, "c", 1, 1);
+  commit();
+  for (const std::int64_t now : {1000, 1001, 1002}) {
+    state->window("hits").expire_before(now);
+    state->settle();
+    EXPECT_EQ(commit().size(), now == 1000 || now == 1001 ? 1U : 0U) << now;
+  }
 }
 
 TEST_F(StateTest, clean_rows_go_when_memory_is_short_and_come_back_from_the_database) {

@@ -31,9 +31,22 @@ const void* DecodedValue::decode(std::string_view store, const StoredValue& stor
   return memory_;
 }
 
-detail::Row& Rows::row(std::string_view key, std::string_view stored_key, std::int64_t start_ms) {
-  const std::uint32_t hash = hash_of(key);
-  if (detail::Row* row = table_.find(key, hash)) return *row;
+void restore_row(std::string_view stored_key, const ChangelogRecord& record, state::Batch& batch) {
+  if (!record.value) return batch.remove(stored_key);
+  std::string value;
+  append_stored(value, {record.timestamp_ms, *record.value});
+  batch.put(stored_key, value);
+}
+
+void Rows::look_at_size(detail::Row& row) {
+  buffer_.clear();
+  // What cannot be encoded is said at the commit.
+  if (spec_.value.ops->encode(spec_.value.codec, row.place, buffer_))
+    table_.note_value_bytes(row, buffer_.size());
+}
+
+detail::Row& Rows::read_row(std::string_view key, std::uint32_t hash, std::int64_t start_ms,
+                            std::string_view stored_key) {
   const auto found = database_.get(stored_key, buffer_);
   if (!found) must(fail(found.error()), spec_.name);
   detail::Row& row = table_.add(key, hash);
@@ -45,9 +58,8 @@ detail::Row& Rows::row(std::string_view key, std::string_view stored_key, std::i
   return row;
 }
 
-void Rows::write_change(const detail::Row& row, std::string_view log_key,
-                        std::string_view stored_key, const StoreState::Log& log,
-                        state::Batch& batch) {
+void Rows::write_change(detail::Row& row, std::string_view log_key, std::string_view stored_key,
+                        const StoreState::Log& log, state::Batch& batch) {
   if (!row.present) {
     // What came and went since the last commit is nobody's business.
     if (!row.stored) return;
@@ -58,6 +70,7 @@ void Rows::write_change(const detail::Row& row, std::string_view log_key,
   buffer_.clear();
   append_be<std::int64_t>(buffer_, row.timestamp_ms);
   must(spec_.value.ops->encode(spec_.value.codec, row.place, buffer_), spec_.name);
+  table_.note_value_bytes(row, buffer_.size() - sizeof(std::int64_t));
   log({.key = log_key,
        .value = std::string_view(buffer_).substr(sizeof(std::int64_t)),
        .timestamp_ms = row.timestamp_ms});

@@ -52,21 +52,40 @@ class Rows {
   Rows(const detail::StoreSpec& spec, state::Database& database)
       : spec_(spec), database_(database), table_(*spec.value.ops) {}
 
-  /// As KeyValueState::row(); `stored_key` is the key in the database.
-  detail::Row& row(std::string_view key, std::string_view stored_key, std::int64_t start_ms);
-  detail::Row* cached(std::string_view key) { return table_.find(key, hash_of(key)); }
+  /// As KeyValueState::row(); `stored_key` makes the key in the database.
+  template <class StoredKey>
+  detail::Row& row(std::string_view key, std::int64_t start_ms, const StoredKey& stored_key) {
+    const std::uint32_t hash = hash_of(key);
+    if (detail::Row* row = table_.find(key, hash)) return *row;
+    return read_row(key, hash, start_ms, stored_key());
+  }
+  /// As KeyValueState::put().
+  void put(detail::Row& row, void* value, std::int64_t timestamp_ms) {
+    table_.put(row, value, timestamp_ms);
+    if (puts_++ % puts_a_look == 0) look_at_size(row);
+  }
   /// Tells of a dirty row and adds it to the batch. Throws StateFailure.
-  void write_change(const detail::Row& row, std::string_view log_key, std::string_view stored_key,
+  void write_change(detail::Row& row, std::string_view log_key, std::string_view stored_key,
                     const StoreState::Log& log, state::Batch& batch);
   RowTable& table() { return table_; }
   const RowTable& table() const { return table_; }
 
  private:
+  /// Values are measured when they are encoded, and one in so many before that.
+  static constexpr std::uint32_t puts_a_look = 64;
+  detail::Row& read_row(std::string_view key, std::uint32_t hash, std::int64_t start_ms,
+                        std::string_view stored_key);
+  void look_at_size(detail::Row& row);
+
   const detail::StoreSpec& spec_;
   state::Database& database_;
   RowTable table_;
   std::string buffer_;
+  std::uint32_t puts_ = 0;
 };
+
+/// Becomes a part of `batch`: what a changelog's record makes of the row at `stored_key`.
+void restore_row(std::string_view stored_key, const ChangelogRecord& record, state::Batch& batch);
 
 /// Throws StateFailure if it is an error.
 void must(const Result<void>& result, std::string_view store);

@@ -42,6 +42,15 @@ Error error_of(std::exception_ptr thrown) {
 
 }  // namespace
 
+TaskCounts& TaskCounts::operator+=(const TaskCounts& other) {
+  processed += other.processed;
+  enforced += other.enforced;
+  undecodable += other.undecodable;
+  failed += other.failed;
+  for (const auto& [why, count] : other.dropped) dropped[why] += count;
+  return *this;
+}
+
 Task::Task(TaskId id, const World& world, TaskOptions options)
     : id_(id), world_(world), options_(std::move(options)), group_(options_.max_idle) {}
 Task::~Task() = default;
@@ -52,6 +61,12 @@ Result<std::unique_ptr<Task>> Task::open(TaskId id, const World& world, TaskOpti
   auto state = TaskState::open(world.graph, sub.stores, world.database);
   if (!state) return fail(state.error());
   task->state_ = *std::move(state);
+  task->partitions_ = {world.plan.partitions.begin(), world.plan.partitions.end()};
+  for (const std::string& store : sub.stores)
+    if (world.graph.find_store(store)->source_topic.empty())
+      task->changelogs_[store] = changelog_topic(world.graph.name(), store);
+  for (const detail::Repartition& repartition : world.graph.repartitions())
+    task->repartitions_.push_back(repartition_topic(world.graph.name(), repartition.name));
   task->make_nodes(sub);
   return task;
 }
@@ -137,9 +152,9 @@ Result<Task::Commit> Task::begin_commit() {
   commit.offsets = positions();
   const auto written = guarded([&] {
     state_->write_changes([&](const std::string& store, const ChangelogRecord& record) {
-      if (!world_.graph.find_store(store)->source_topic.empty()) return;
-      const std::string topic = changelog_topic(world_.graph.name(), store);
-      const auto sent = world_.outputs.send({.topic = topic,
+      const auto changelog = changelogs_.find(store);
+      if (changelog == changelogs_.end()) return;  // a copy of a topic
+      const auto sent = world_.outputs.send({.topic = changelog->second,
                                              .partition = id_.partition,
                                              .key = record.key,
                                              .value = record.value,
@@ -176,10 +191,9 @@ Result<void> Task::committed(std::map<std::string, std::int64_t> changelogs) {
     if (const auto& topic = world_.graph.find_store(store)->source_topic; !topic.empty())
       if (const auto at = inputs.find({topic, id_.partition}); at != inputs.end())
         changelogs[store] = at->second;
-  if (auto done = state_->committed(changelogs, inputs); !done) return done;
+  if (auto done = state_->committed(changelogs); !done) return done;
   progress_ = false;
   committed_ = inputs;
-  state_->shrink_to(options_.cache_bytes);
   return {};
 }
 
@@ -299,12 +313,8 @@ void Task::dropped(const detail::Node& node, detail::Drop why) {
 }
 
 void Task::send(const detail::Node& sink, const Output& output) {
-  std::string internal;
-  std::string_view topic = output.topic;
-  if (sink.spec().repartition) {
-    internal = topic_of(world_.graph, sink.spec());
-    topic = internal;
-  }
+  const std::string_view topic =
+      sink.spec().repartition ? repartitions_[*sink.spec().repartition] : output.topic;
   std::optional<std::int32_t> partition = output.partition;
   // By the whole key it goes anyway.
   if (!partition && output.hash_key && output.hash_key->size() != output.key->size())
@@ -324,9 +334,7 @@ void Task::send(const detail::Node& sink, const Output& output) {
 }
 
 std::int32_t Task::partitions_of(std::string_view topic) {
-  if (const auto known = world_.plan.partitions.find(std::string(topic));
-      known != world_.plan.partitions.end())
-    return known->second;
+  if (const auto known = partitions_.find(topic); known != partitions_.end()) return known->second;
   const auto count = world_.outputs.partitions_of(topic);
   if (!count) throw TaskFailure(count.error());
   return *count;

@@ -53,9 +53,9 @@ struct TaskOptions {
   OnError on_undecodable = OnError::fail;
   OnError on_failure = OnError::fail;
   std::string dead_letters = {};
-  /// Of clean rows and changes of all stores.
-  std::size_t cache_bytes = std::size_t{64} << 20U;
 };
+
+using InputOffsets = std::map<TopicPartition, std::int64_t>;
 
 /// Counts since the task was made.
 struct TaskCounts {
@@ -65,6 +65,8 @@ struct TaskCounts {
   std::uint64_t failed = 0;
   /// By name of node and reason.
   std::map<std::pair<std::string, detail::Drop>, std::uint64_t> dropped;
+
+  TaskCounts& operator+=(const TaskCounts& other);
 };
 
 class Task final : public detail::TaskContext {
@@ -147,6 +149,9 @@ class Task final : public detail::TaskContext {
   const World world_;
   const TaskOptions options_;
   std::unique_ptr<TaskState> state_;
+  std::map<std::string, std::string> changelogs_;  // topic by store, where there is one
+  std::vector<std::string> repartitions_;          // topics, as in the graph
+  std::map<std::string, std::int32_t, std::less<>> partitions_;  // of topics, as in the plan
   std::map<detail::NodeIndex, std::unique_ptr<detail::Node>> nodes_;
   PartitionGroup group_;
   detail::Origin origin_;

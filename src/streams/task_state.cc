@@ -27,18 +27,8 @@ std::string known_key(char kind, std::string_view name) {
   return prefix_of(known_number).append(1, kind).append(name);
 }
 
-std::string input_key(const TopicPartition& input) {
-  std::string out = known_key('i', input.topic);
-  out.push_back('\0');
-  append_be<std::int32_t>(out, input.partition);
-  return out;
-}
-
-std::string number(std::int64_t value) {
-  std::string out;
-  append_be<std::int64_t>(out, value);
-  return out;
-}
+constexpr std::size_t offset_bytes = sizeof(std::int64_t);
+constexpr std::size_t known_bytes = offset_bytes + sizeof(Uuid::bytes);
 
 }  // namespace
 
@@ -70,21 +60,14 @@ Result<void> TaskState::read_known() {
     const char kind = key.front();
     key.remove_prefix(1);
     const std::string_view value = cursor->value();
-    if (value.size() != (kind == 's' ? sizeof(std::uint16_t) : sizeof(std::int64_t)))
-      return corrupt(key);
+    if (value.size() != (kind == 's' ? sizeof(std::uint16_t) : known_bytes)) return corrupt(key);
     switch (kind) {
       case 's': numbers_[std::string(key)] = load_be<std::uint16_t>(value.data()); break;
       case 'c':
-      case 'q': changelog_offsets_[std::string(key)] = load_be<std::int64_t>(value.data()); break;
-      case 't':
-        if (!mutant(Mutant::operator_time_forgotten))
-          times_[std::string(key)] = load_be<std::int64_t>(value.data());
-        break;
-      case 'i': {
-        if (key.size() < 1 + sizeof(std::int32_t)) return corrupt(key);
-        const std::size_t name = key.size() - 1 - sizeof(std::int32_t);
-        inputs_[{std::string(key.substr(0, name)), load_be<std::int32_t>(key.data() + name + 1)}] =
-            load_be<std::int64_t>(value.data());
+      case 'q': {
+        Known& of_store = known_[std::string(key)];
+        of_store.offset = load_be<std::int64_t>(value.data());
+        std::ranges::copy(value.substr(offset_bytes), of_store.topic.bytes.begin());
         break;
       }
       default: return corrupt(key);
@@ -154,14 +137,14 @@ std::int64_t& TaskState::operator_time(const std::string& name) {
 }
 
 std::optional<std::int64_t> TaskState::changelog_offset(const std::string& store) const {
-  const auto found = changelog_offsets_.find(store);
-  return found == changelog_offsets_.end() ? std::nullopt : std::optional(found->second);
+  const auto found = known_.find(store);
+  return found == known_.end() ? std::nullopt : std::optional(found->second.offset);
 }
 
 std::int64_t TaskState::changelog_sum() const {
   std::int64_t sum = 0;
-  for (const auto& [store, offset] : changelog_offsets_)
-    if (!is_copy(store)) sum += offset;
+  for (const auto& [store, known] : known_)
+    if (!is_copy(store)) sum += known.offset;
   return sum;
 }
 
@@ -179,8 +162,7 @@ Result<std::int64_t> stored_changelog_sum(const state::Database& database) {
   const state::PrefixRange offsets(known_key('c', ""));
   const auto cursor = database.scan(offsets.range());
   for (; cursor->valid(); cursor->next())
-    if (cursor->value().size() == sizeof(std::int64_t))
-      sum += load_be<std::int64_t>(cursor->value().data());
+    if (cursor->value().size() == known_bytes) sum += load_be<std::int64_t>(cursor->value().data());
   if (auto read = cursor->status(); !read) return fail(read.error());
   return sum;
 }
@@ -194,18 +176,21 @@ void TaskState::write_changes(const Log& log) {
   if (mutant(Mutant::store_before_commit)) must(database_.write(batch_), "planted");
 }
 
-Result<void> TaskState::committed(const std::map<std::string, std::int64_t>& changelogs,
-                                  const InputOffsets& inputs) {
+/// What is known of the store's changelog becomes a part of the batch.
+void TaskState::note(const std::string& store) {
+  const Known& known = known_[store];
+  std::string bytes;
+  append_be<std::int64_t>(bytes, known.offset);
+  bytes.append(reinterpret_cast<const char*>(known.topic.bytes.data()), known.topic.bytes.size());
+  batch_.put(offset_key(store), bytes);
+}
+
+Result<void> TaskState::committed(const std::map<std::string, std::int64_t>& changelogs) {
   for (const auto& [store, offset] : changelogs) {
-    std::int64_t& known = changelog_offsets_[store];
+    std::int64_t& known = known_[store].offset;
     known = std::max(known, offset);
-    batch_.put(offset_key(store), number(known));
+    note(store);
   }
-  for (const auto& [input, offset] : inputs) {
-    inputs_[input] = offset;
-    batch_.put(input_key(input), number(offset));
-  }
-  for (const auto& [name, time] : times_) batch_.put(known_key('t', name), number(time));
   if (auto written = database_.write(batch_); !written) return written;
   batch_.clear();
   for (auto& [name, store] : stores_) store.state->committed();
@@ -217,12 +202,31 @@ Result<void> TaskState::restore(const std::string& store,
                                 std::int64_t next_offset) {
   batch_.clear();
   const Store& into = find(store);
-  for (const ChangelogRecord& record : records) into.state->restore(record, batch_);
-  batch_.put(offset_key(store), number(next_offset));
+  for (const ChangelogRecord& record : records)
+    if (auto restored = into.state->restore(record, batch_); !restored) return restored;
+  known_[store].offset = next_offset;
+  note(store);
   if (auto written = database_.write(batch_); !written) return written;
-  changelog_offsets_[store] = next_offset;
   batch_.clear();
   return {};
+}
+
+Result<bool> TaskState::recognise(const std::string& store, Uuid topic,
+                                  std::optional<std::int64_t> end) {
+  const auto known = known_.find(store);
+  if (known == known_.end()) {
+    known_[store].topic = topic;
+    return false;
+  }
+  // Brokers of an old version do not tell ids.
+  const bool other =
+      topic != Uuid() && known->second.topic != Uuid() && topic != known->second.topic;
+  const bool beyond = end && known->second.offset > *end;
+  if (topic != Uuid()) known->second.topic = topic;
+  if (!other && !beyond) return false;
+  if (auto wiped = wipe(store); !wiped) return fail(wiped.error());
+  known_[store].topic = topic;
+  return true;
 }
 
 Result<void> TaskState::wipe(const std::string& store) {
@@ -232,7 +236,7 @@ Result<void> TaskState::wipe(const std::string& store) {
   batch_.remove(offset_key(store));
   if (auto written = database_.write(batch_); !written) return written;
   batch_.clear();
-  changelog_offsets_.erase(store);
+  known_.erase(store);
   return {};
 }
 

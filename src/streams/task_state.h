@@ -13,15 +13,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ids.h"
 #include "state/database.h"
 
 // Keys of the database, numbers big-endian so that they sort (docs/formats/state.md):
 //
-//   0000 's' STORE            -> u16   the number of a store
-//   0000 'c' STORE            -> i64   the offset behind which its changelog is not in yet
-//   0000 'q' STORE            -> i64   the same of a store that is a copy of a topic
-//   0000 'i' TOPIC 00 i32     -> i64   the offset of the next input record
-//   0000 't' OPERATOR         -> i64   the operator's time
+//   0000 's' STORE            -> u16         the number of a store
+//   0000 'c' STORE            -> i64, uuid   the offset behind which its changelog is not in yet,
+//                                            and the changelog's topic id; zero: not known
+//   0000 'q' STORE            -> i64, uuid   the same of a store that is a copy of a topic
 //   NNNN key                  -> i64 timestamp, value      of a key-value store
 //   NNNN i64 start, key       -> i64 timestamp, value      of a window store
 //
@@ -64,18 +64,16 @@ class StoreState {
   virtual void shrink_to(std::size_t bytes) = 0;
   virtual std::size_t dirty_rows() const = 0;
   virtual std::size_t size_bytes() const = 0;
-  /// A record of the changelog becomes a part of `batch`. False: it has no valid key.
-  virtual bool restore(const ChangelogRecord& record, state::Batch& batch) const = 0;
+  /// A record of the changelog becomes a part of `batch`. Errc::damaged: it has no valid key.
+  virtual Result<void> restore(const ChangelogRecord& record, state::Batch& batch) const = 0;
 };
-
-using InputOffsets = std::map<TopicPartition, std::int64_t>;
 
 /// As TaskState::changelog_sum(), of a database that nobody has open.
 Result<std::int64_t> stored_changelog_sum(const state::Database& database);
 
 class TaskState {
  public:
-  /// Reads what the database knows of stores, offsets and times. Errc::damaged.
+  /// Reads what the database knows of stores and offsets. Errc::damaged.
   static Result<std::unique_ptr<TaskState>> open(const detail::Graph& graph,
                                                  const std::vector<std::string>& stores,
                                                  state::Database& database);
@@ -83,10 +81,9 @@ class TaskState {
 
   detail::KeyValueState& key_value(std::string_view store);
   detail::WindowState& window(std::string_view store);
+  /// Kept beside the offsets that a commit writes, not in the database.
   std::int64_t& operator_time(const std::string& name);
   const std::map<std::string, std::int64_t>& operator_times() const { return times_; }
-  /// As of the last commit that the database knows; empty before the first.
-  const InputOffsets& input_offsets() const { return inputs_; }
   /// Behind what is in the database; absent: nothing is.
   std::optional<std::int64_t> changelog_offset(const std::string& store) const;
   /// Of all stores that have a changelog of their own.
@@ -96,9 +93,11 @@ class TaskState {
   /// Throws StateFailure.
   void write_changes(const Log& log);
   /// `changelogs`: of each store that wrote, the offset behind its last record.
-  Result<void> committed(const std::map<std::string, std::int64_t>& changelogs,
-                         const InputOffsets& inputs);
+  Result<void> committed(const std::map<std::string, std::int64_t>& changelogs);
 
+  /// Before a changelog is read on: which topic it is, and where it ends, if that is known. What
+  /// the database has of another one, which was deleted and made anew, is wiped; true then.
+  Result<bool> recognise(const std::string& store, Uuid topic, std::optional<std::int64_t> end);
   /// Records of a changelog, in their order; what is known is true up to `next_offset` then.
   Result<void> restore(const std::string& store, const std::vector<ChangelogRecord>& records,
                        std::int64_t next_offset);
@@ -117,7 +116,11 @@ class TaskState {
     std::unique_ptr<StoreState> state;
     detail::KeyValueState* key_value = nullptr;
     detail::WindowState* window = nullptr;
-    std::optional<std::int64_t> changelog_offset;
+  };
+  /// How much of a changelog is in the database.
+  struct Known {
+    std::int64_t offset = 0;
+    Uuid topic = {};
   };
   TaskState(const detail::Graph& graph, state::Database& database);
   Result<void> read_known();
@@ -125,15 +128,15 @@ class TaskState {
   Result<std::uint16_t> number_of(const std::string& name);
   Store& find(std::string_view store);
   bool is_copy(const std::string& store) const;
+  void note(const std::string& store);
   std::string offset_key(const std::string& store) const;
 
   const detail::Graph& graph_;
   state::Database& database_;
   std::map<std::string, Store, std::less<>> stores_;
   std::map<std::string, std::uint16_t> numbers_;
-  std::map<std::string, std::int64_t> changelog_offsets_;
+  std::map<std::string, Known> known_;
   std::map<std::string, std::int64_t> times_;
-  InputOffsets inputs_;
   state::Batch batch_;
 };
 

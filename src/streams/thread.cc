@@ -25,9 +25,9 @@ StreamThread::StreamThread(ThreadWorld world, ThreadOptions options, Died died)
     for (const std::string& store : sub.stores) {
       if (!world_.graph.find_store(store)->source_topic.empty()) continue;
       const std::string topic = changelog_topic(world_.graph.name(), store);
-      changelog_topics_.insert(topic);
-      for (std::int32_t p = 0; p < world_.plan.changelogs.at(topic); ++p)
-        changelogs_[{topic, p}] = TaskId{sub.id, p};
+      const std::int32_t count = world_.plan.changelogs.at(topic);
+      changelog_ends_[topic].resize(static_cast<std::size_t>(count));
+      for (std::int32_t p = 0; p < count; ++p) changelogs_[{topic, p}] = TaskId{sub.id, p};
     }
   }
 }
@@ -112,7 +112,7 @@ void StreamThread::step() {
     return owned.second.task != nullptr && owned.second.task->progress();
   });
   const MonoTime due = last_commit_ + options_.commit_interval;
-  if (progress && world_.loop.now() >= due) return commit({});
+  if (progress && (commit_early_ || world_.loop.now() >= due)) return commit({});
   if (more)
     step_soon();
   else if (progress)
@@ -172,8 +172,11 @@ void StreamThread::hold_back() {
     if (owned.state != Owned::State::running) continue;
     for (const auto& queue : owned.task->group().queues()) {
       const bool full = queue->records() > options_.buffered_records;
-      if (!full && !owned.paused) continue;
-      owned.paused = owned.paused || full;
+      if (full == owned.held.contains(queue->partition())) continue;
+      if (full)
+        owned.held.insert(queue->partition());
+      else
+        owned.held.erase(queue->partition());
       static_cast<void>(consumer_->set_paused({queue->partition()}, full));
     }
   }
@@ -218,7 +221,8 @@ bool StreamThread::process_slice() {
         counts_.processed += progress ? 1 : 0;
       }
       now = world_.loop.now();
-      if (progress && now - turn >= share) {
+      if (cache_is_full(task)) commit_early_ = true;
+      if (progress && (commit_early_ || now - turn >= share)) {
         more = true;
         break;
       }
@@ -228,6 +232,14 @@ bool StreamThread::process_slice() {
   }
   hold_back();
   return more;
+}
+
+/// Lets clean rows go when there are too many. Whether changes alone are too many.
+bool StreamThread::cache_is_full(Task& task) const {
+  const std::size_t share = options_.cache_bytes / tasks_.size();
+  if (task.state().size_bytes() <= share) return false;
+  task.state().shrink_to(share / 4 * 3);
+  return task.state().size_bytes() > share / 4 * 3 && task.state().has_changes();
 }
 
 /// What is due by the wall clock. False: the thread has died of it.
@@ -270,8 +282,7 @@ Result<void> StreamThread::send(const OutputRecord& record) {
   headers_.insert(headers_.end(), record.headers.begin(), record.headers.end());
   headers_.insert(headers_.end(), record.added_headers.begin(), record.added_headers.end());
   DeliveryCallback done;
-  if (record.partition && changelog_topics_.contains(record.topic)) {
-    std::int64_t* end = &changelog_ends_[{std::string(record.topic), *record.partition}];
+  if (std::int64_t* end = changelog_end(record)) {
     done = [alive = alive_, end](const Result<RecordMetadata>& told) {
       if (*alive && told && told->offset >= 0) *end = std::max(*end, told->offset + 1);
     };
@@ -284,6 +295,15 @@ Result<void> StreamThread::send(const OutputRecord& record) {
        .partition = record.partition,
        .timestamp = Timestamp(std::chrono::milliseconds(record.timestamp_ms))},
       std::move(done));
+}
+
+/// nullptr: it is no record of a changelog.
+std::int64_t* StreamThread::changelog_end(const OutputRecord& record) {
+  if (!record.partition) return nullptr;
+  const auto ends = changelog_ends_.find(record.topic);
+  return ends != changelog_ends_.end()
+             ? &ends->second.at(static_cast<std::size_t>(*record.partition))
+             : nullptr;
 }
 
 Result<std::int32_t> StreamThread::partitions_of(std::string_view topic) {
@@ -334,11 +354,10 @@ std::string StreamThread::describe() const {
   return out + "; last error: " + (last_error_.empty() ? "none" : last_error_);
 }
 
-std::uint64_t StreamThread::dropped() const {
-  std::uint64_t all = dropped_before_;
+TaskCounts StreamThread::task_counts() const {
+  TaskCounts all = counts_before_;
   for (const auto& [id, owned] : tasks_)
-    if (owned.task != nullptr)
-      for (const auto& [why, count] : owned.task->counts().dropped) all += count;
+    if (owned.task != nullptr) all += owned.task->counts();
   return all;
 }
 

@@ -52,6 +52,8 @@ struct ThreadOptions {
   /// Group, session, fetch sizes; assignors. Isolation and reset policy are the thread's.
   ConsumerOptions consumer = {};
   ProducerOptions producer = {};
+  /// Of the rows of all its tasks. When a task's part is full of changes, it is time to commit.
+  std::size_t cache_bytes = std::size_t{64} << 20U;
   /// Records of one partition that wait in a task; above it the partition is paused.
   std::int64_t buffered_records = 10'000;
   /// For each step of a commit, or of the opening of a task.
@@ -109,8 +111,8 @@ class StreamThread final : private Outputs, private MemberState {
   std::string describe() const;
   /// Records that its standbys took.
   std::uint64_t replicated() const { return standbys_ == nullptr ? 0 : standbys_->records(); }
-  /// Records that its tasks have dropped.
-  std::uint64_t dropped() const;
+  /// Of all its tasks, those that are gone included.
+  TaskCounts task_counts() const;
   /// The last thing that went wrong, for people.
   const std::string& last_error() const { return last_error_; }
 
@@ -122,7 +124,7 @@ class StreamThread final : private Outputs, private MemberState {
     std::uint64_t attempt = 0;
     DatabaseLease lease = {};  // goes after the task
     std::unique_ptr<Task> task = {};
-    bool paused = false;  // some partition of it
+    std::set<TopicPartition> held = {};  // paused, because enough of them waits
   };
 
   // thread.cc: the loop.
@@ -133,6 +135,8 @@ class StreamThread final : private Outputs, private MemberState {
   void on_polled(Result<client::Polled> polled);
   void take(std::vector<client::RawBatch> raws);
   bool process_slice();
+  bool cache_is_full(Task& task) const;
+  std::int64_t* changelog_end(const OutputRecord& record);
   bool punctuate(Task& task);
   void task_failed(const Error& why);
   void hold_back();
@@ -160,6 +164,8 @@ class StreamThread final : private Outputs, private MemberState {
   void let_go();
 
   // thread_tasks.cc: tasks come and go.
+  void forget(std::map<TaskId, Owned>::iterator owned);
+  void forget_all();
   void settle_event();
   void on_revoked(std::vector<TopicPartition> partitions);
   void take_up_tasks();
@@ -209,16 +215,16 @@ class StreamThread final : private Outputs, private MemberState {
   MonoTime timer_at_ = MonoTime::max();
   bool in_transaction_ = false;
   bool producer_ready_ = false;
+  bool commit_early_ = false;  // a cache is full of changes
   MonoTime last_commit_{};
   MonoTime last_purge_{};
   std::function<void()> after_commit_;
   std::set<TaskId> committing_;  // tasks that have something in the commit under way
-  /// Behind the last record of each changelog partition that was written.
-  std::map<TopicPartition, std::int64_t> changelog_ends_;
-  std::set<std::string, std::less<>> changelog_topics_;
+  /// By topic and partition: behind the last record that was written.
+  std::map<std::string, std::vector<std::int64_t>, std::less<>> changelog_ends_;
   std::vector<Header> headers_;
   Counts counts_;
-  std::uint64_t dropped_before_ = 0;  // by tasks that are gone
+  TaskCounts counts_before_;  // of tasks that are gone
   std::string last_error_;
 };
 

@@ -51,6 +51,7 @@ void StreamThread::open_producer() {
 
 void StreamThread::commit(std::function<void()> then) {
   last_commit_ = world_.loop.now();
+  commit_early_ = false;
   after_commit_ = std::move(then);
   phase_ = Phase::committing;
   committing_.clear();
@@ -143,9 +144,10 @@ void StreamThread::committed() {
     if (!committing_.contains(id)) continue;
     std::map<std::string, std::int64_t> changelogs;
     for (const std::string& store : owned.task->stores()) {
-      const auto end =
-          changelog_ends_.find({changelog_topic(world_.graph.name(), store), id.partition});
-      if (end != changelog_ends_.end() && end->second > 0) changelogs[store] = end->second;
+      const auto ends = changelog_ends_.find(changelog_topic(world_.graph.name(), store));
+      if (ends == changelog_ends_.end()) continue;  // a copy of a topic
+      const std::int64_t end = ends->second.at(static_cast<std::size_t>(id.partition));
+      if (end > 0) changelogs[store] = end;
     }
     if (auto done = owned.task->committed(std::move(changelogs)); !done) return die(done.error());
   }
@@ -185,9 +187,7 @@ void StreamThread::recover(const Error& why) {
   ++counts_.recoveries;
   if (phase_ == Phase::committing && of_another_owner(why.code())) ++counts_.refused_commits;
   phase_ = Phase::recovering;
-  for (auto& [id, owned] : tasks_)
-    if (owned.task != nullptr) restorer_->cancel(*owned.task);
-  tasks_.clear();
+  forget_all();
   if (!exactly_once()) return later(retry_pause, [this] { new_producer(); });
   abort_then_reset();
 }
@@ -251,10 +251,10 @@ void StreamThread::die(const Error& why) {
 }
 
 void StreamThread::let_go() {
+  if (restorer_ != nullptr) forget_all();
   restorer_.reset();
   standbys_.reset();
   admin_.reset();
-  tasks_.clear();
   group_.reset();
   producer_.reset();
   consumer_.reset();

@@ -26,6 +26,19 @@ std::vector<TopicPartition> StreamThread::inputs_of(TaskId id) const {
   return out;
 }
 
+/// Its task is closed; nothing of it that was not committed is kept.
+void StreamThread::forget(std::map<TaskId, Owned>::iterator owned) {
+  if (const Task* task = owned->second.task.get()) {
+    restorer_->cancel(*task);
+    counts_before_ += task->counts();
+  }
+  tasks_.erase(owned);
+}
+
+void StreamThread::forget_all() {
+  while (!tasks_.empty()) forget(tasks_.begin());
+}
+
 void StreamThread::settle_event() {
   using Kind = client::RebalanceEvent::Kind;
   client::RebalanceEvent event = *std::move(event_);
@@ -54,9 +67,8 @@ void StreamThread::on_revoked(std::vector<TopicPartition> partitions) {
     if (!id) continue;
     const auto owned = tasks_.find(*id);
     if (owned == tasks_.end()) continue;
-    if (owned->second.task != nullptr) restorer_->cancel(*owned->second.task);
     counts_.restores_cut_short += owned->second.state == Owned::State::restoring ? 1 : 0;
-    tasks_.erase(owned);
+    forget(owned);
   }
   event_.reset();
   open_standbys();  // of what was ours
@@ -183,7 +195,7 @@ void StreamThread::stop(std::move_only_function<void()> done) {
 
 void StreamThread::finish_stop() {
   phase_ = Phase::stopping;
-  tasks_.clear();
+  forget_all();
   group_->leave("the application stops", world_.loop.now() + std::chrono::seconds(5),
                 [this, alive = alive_](const Result<void>&) {
                   if (!*alive) return;

@@ -28,12 +28,11 @@ std::string_view WindowStore::stored_key(std::int64_t start_ms, std::string_view
 detail::Row& WindowStore::row(std::int64_t start_ms, std::string_view key) {
   std::unique_ptr<Rows>& rows = windows_[start_ms];
   if (rows == nullptr) rows = std::make_unique<Rows>(spec_, database_);
-  if (detail::Row* row = rows->cached(key)) return *row;
-  return rows->row(key, stored_key(start_ms, key), start_ms);
+  return rows->row(key, start_ms, [&] { return stored_key(start_ms, key); });
 }
 
 void WindowStore::put(detail::Row& row, void* value, std::int64_t timestamp_ms) {
-  windows_.at(row.start_ms)->table().put(row, value, timestamp_ms);
+  windows_.at(row.start_ms)->put(row, value, timestamp_ms);
 }
 
 void WindowStore::remove(detail::Row& row, std::int64_t timestamp_ms) {
@@ -92,18 +91,19 @@ void WindowStore::settle() {
 void WindowStore::write_changes(const Log& log, state::Batch& batch) {
   std::string log_key;
   for (auto& [start, rows] : windows_)
-    for (const detail::Row* row : rows->table().dirty()) {
+    for (detail::Row* row : rows->table().dirty()) {
       make_log_key(log_key, start, row->key);
       rows->write_change(*row, log_key, stored_key(start, row->key), log, batch);
     }
-  if (expired_ms_ > expired_in_database_ms_) write_expired(log, batch);
+  if (expired_ms_ > swept_ms_) write_expired(log, batch);
 }
 
 void WindowStore::write_expired(const Log& log, state::Batch& batch) {
-  const std::string first(stored_key(0, {}));
+  const std::string first(stored_key(swept_ms_, {}));
   const std::string last(stored_key(expired_ms_, {}));
   std::string log_key;
   const auto cursor = database_.scan({first, last});
+  const bool any = cursor->valid();
   for (; cursor->valid(); cursor->next()) {
     const std::string_view bytes = cursor->key().substr(prefix_.size());
     const auto stored = parse_stored(cursor->value());
@@ -111,12 +111,12 @@ void WindowStore::write_expired(const Log& log, state::Batch& batch) {
     log({.key = log_key, .value = std::nullopt, .timestamp_ms = stored ? stored->timestamp_ms : 0});
   }
   must(cursor->status(), spec_.name);
-  batch.remove(state::Range{first, last});
+  if (any) batch.remove(state::Range{first, last});
 }
 
 void WindowStore::committed() {
   for (auto& [start, rows] : windows_) rows->table().all_clean();
-  expired_in_database_ms_ = expired_ms_;
+  swept_ms_ = expired_ms_;
 }
 
 void WindowStore::shrink_to(std::size_t bytes) {
@@ -142,20 +142,18 @@ std::size_t WindowStore::size_bytes() const {
   return bytes;
 }
 
-bool WindowStore::restore(const ChangelogRecord& record, state::Batch& batch) const {
-  if (record.key.size() < start_bytes + sequence_bytes) return false;
+Result<void> WindowStore::restore(const ChangelogRecord& record, state::Batch& batch) const {
+  if (record.key.size() < start_bytes + sequence_bytes)
+    return fail(Errc::damaged, "store " + spec_.name + ": its changelog has a key of " +
+                                   std::to_string(record.key.size()) +
+                                   " bytes, which is none of a window; is the topic that of "
+                                   "another application or of another kind of store?");
   const std::size_t key_size = record.key.size() - start_bytes - sequence_bytes;
   std::string key = prefix_;
   key += record.key.substr(key_size, start_bytes);
   key += record.key.substr(0, key_size);
-  if (!record.value) {
-    batch.remove(key);
-    return true;
-  }
-  std::string value;
-  append_stored(value, {record.timestamp_ms, *record.value});
-  batch.put(key, value);
-  return true;
+  restore_row(key, record, batch);
+  return {};
 }
 
 }  // namespace weir::streams

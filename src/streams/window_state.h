@@ -33,7 +33,7 @@ class WindowStore final : public StoreState, public detail::WindowState {
   void shrink_to(std::size_t bytes) override;
   std::size_t dirty_rows() const override;
   std::size_t size_bytes() const override;
-  bool restore(const ChangelogRecord& record, state::Batch& batch) const override;
+  Result<void> restore(const ChangelogRecord& record, state::Batch& batch) const override;
 
  private:
   std::string_view stored_key(std::int64_t start_ms, std::string_view key);
@@ -45,8 +45,8 @@ class WindowStore final : public StoreState, public detail::WindowState {
   state::Database& database_;
   std::map<std::int64_t, std::unique_ptr<Rows>> windows_;
   std::int64_t expired_ms_ = 0;  // windows that start before it are gone
-  std::int64_t expired_in_database_ms_ = 0;
-  bool unsettled_ = false;  // something was removed, or has expired, since the last settle()
+  std::int64_t swept_ms_ = 0;    // the database has none that start before it
+  bool unsettled_ = false;       // something was removed, or has expired, since the last settle()
   std::string key_buffer_;
 };
 

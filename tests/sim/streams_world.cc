@@ -286,7 +286,7 @@ class Instance {
     // Small batches, one at a time: what waits to be sent must fit into a transaction.
     options.producer.buffer_bytes = 20'000;
     options.producer.transaction_timeout = std::chrono::milliseconds(rng.between(2000, 4000));
-    options.task.cache_bytes = rng.below(5000);
+    options.cache_bytes = rng.below(5000);
     ConsumerOptions& consumer = options.consumer;
     consumer.group = "app";
     consumer.fetch_max_wait = std::chrono::milliseconds(rng.below(100));
@@ -347,7 +347,8 @@ class Instance {
     all[StreamCount::restores_cut_short] += counts.restores_cut_short;
     all[StreamCount::records_restored] += counts.restored;
     all[StreamCount::records_replicated] += thread_->replicated();
-    all[StreamCount::late_records] += thread_->dropped();
+    for (const auto& [why, count] : thread_->task_counts().dropped)
+      all[StreamCount::late_records] += count;
   }
 
   /// Asked at each write to its disk.
