@@ -16,10 +16,11 @@ using namespace weir;
 // parses what strangers send bounds the text: HTTP bodies, messages of a user.
 constexpr std::size_t bytes_a_byte = 256;
 
+/// A list within an object, and an object within that.
 bool is_deep(const json::Value& value) {
   const json::Value* list = value.find("a");
   if (list == nullptr || list->as_array() == nullptr || list->as_array()->empty()) return false;
-  return list->as_array()->front().is_number();
+  return list->as_array()->front().as_object() != nullptr;
 }
 
 }  // namespace

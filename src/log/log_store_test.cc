@@ -360,16 +360,22 @@ TEST(log_store, a_flipped_bit_in_an_acknowledged_record_is_damage_and_not_a_torn
   EXPECT_EQ(machine.append(0, "next").value().base_offset, Offset(5));
 }
 
-TEST(log_store, retention_by_size_and_time_removes_whole_segments_and_the_start_never_falls) {
-  LogMachine machine(7);
+/// Six records of 100 bytes a segment, kept by size alone; everything up to the checkpoint has left
+/// the write-ahead log.
+void fill(LogMachine& machine, std::int64_t retention_bytes, int records) {
   machine.settings.segment_bytes = 1000;
-  machine.settings.retention_bytes = 3000;
+  machine.settings.retention_bytes = retention_bytes;
   machine.settings.retention_ms = -1;
   machine.options.flush_bytes = 1;
   machine.options.tail_cache_bytes = 0;
   machine.open();
-  for (int i = 0; i < 60; ++i) ASSERT_TRUE(machine.append(0, std::string(100, 'x')));
+  for (int i = 0; i < records; ++i) ASSERT_TRUE(machine.append(0, std::string(100, 'x')));
   ASSERT_TRUE(machine.checkpoint());
+}
+
+TEST(log_store, retention_by_size_and_time_removes_whole_segments_and_the_start_never_falls) {
+  LogMachine machine(7);
+  fill(machine, 3000, 60);
   machine.store().apply_retention();
   const Offset start = machine.partition(0).log_start();
   EXPECT_GT(start, Offset(20));
@@ -383,13 +389,7 @@ TEST(log_store, retention_by_size_and_time_removes_whole_segments_and_the_start_
 
 TEST(log_store, retention_takes_no_segment_that_a_flush_is_about_to_close) {
   LogMachine machine(7);
-  machine.settings.segment_bytes = 1000;
-  machine.settings.retention_bytes = 1;
-  machine.settings.retention_ms = -1;
-  machine.options.flush_bytes = 1;
-  machine.open();
-  for (int i = 0; i < 6; ++i) ASSERT_TRUE(machine.append(0, std::string(100, 'x')));
-  ASSERT_TRUE(machine.checkpoint());
+  fill(machine, 1, 6);
   ASSERT_TRUE(machine.append(0, std::string(100, 'x')));  // its flush begins a second segment
   machine.store().apply_retention();
   machine.world().run_for(1s);
@@ -402,14 +402,7 @@ TEST(log_store, retention_takes_no_segment_that_a_flush_is_about_to_close) {
 
 TEST(log_store, deleted_segments_whose_names_went_in_any_order_are_no_loss) {
   LogMachine machine(7);
-  machine.settings.segment_bytes = 1000;
-  machine.settings.retention_bytes = 3000;
-  machine.settings.retention_ms = -1;
-  machine.options.flush_bytes = 1;
-  machine.options.tail_cache_bytes = 0;
-  machine.open();
-  for (int i = 0; i < 60; ++i) ASSERT_TRUE(machine.append(0, std::string(100, 'x')));
-  ASSERT_TRUE(machine.checkpoint());
+  fill(machine, 3000, 60);
   std::map<std::string, std::string> first;
   for (const char* suffix : {".log", ".index", ".timeindex"}) {
     const std::string path = std::string("data/t-0/00000000000000000000") + suffix;

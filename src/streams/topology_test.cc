@@ -26,7 +26,8 @@ std::string refusal(Work work) {
   return "";
 }
 
-TEST(topology, a_repartition_cuts_and_a_table_joins) {
+/// A stream by another key meets a table.
+Topology rekeyed_join() {
   Topology topology("app");
   const auto table = topology.table(rows, "rows");
   topology.stream(in)
@@ -34,6 +35,11 @@ TEST(topology, a_repartition_cuts_and_a_table_joins) {
       .join(
           table, [](const Text& l, const Text& r) { return l + r; }, "joined")
       .to(out);
+  return topology;
+}
+
+TEST(topology, a_repartition_cuts_and_a_table_joins) {
+  const Topology topology = rekeyed_join();
   const auto subs = divide(topology.graph());
   ASSERT_EQ(subs.size(), 2U);
   EXPECT_EQ(subs[0].source_topics, (std::set<std::string>{"app-joined-repartition", "rows"}));
@@ -42,13 +48,7 @@ TEST(topology, a_repartition_cuts_and_a_table_joins) {
 }
 
 TEST(topology, a_repartition_has_the_partitions_of_what_it_meets) {
-  Topology topology("app");
-  const auto table = topology.table(rows, "rows");
-  topology.stream(in)
-      .map_key([](const Text& value) { return value; })
-      .join(
-          table, [](const Text& l, const Text& r) { return l + r; }, "joined")
-      .to(out);
+  const Topology topology = rekeyed_join();
   const auto made = plan(topology.graph(), {{"in", 3}, {"rows", 5}, {"out", 1}});
   ASSERT_TRUE(made) << made.error().message();
   EXPECT_EQ(made->repartitions.at("app-joined-repartition"), 5);

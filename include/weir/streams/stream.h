@@ -143,7 +143,8 @@ class Stream {
   /// `bool` of a record: whether it goes on.
   template <class Fn>
   Stream filter(Fn fn, std::string name = {}) const {
-    return same(add<detail::Filter<K, V, Fn>>({.name = name, .operation = "filter"}, fn));
+    return same(add<detail::Filter<K, V, Fn>>({.name = std::move(name), .operation = "filter"},
+                                              std::move(fn)));
   }
   template <class Fn>
   auto map_values(Fn fn, std::string name = {}) const {

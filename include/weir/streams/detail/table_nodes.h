@@ -71,6 +71,19 @@ class TableSink final : public Receiver<K, Change<V>> {
   Writer<K, V> writer_;
 };
 
+/// Leaves `next` in the row, or no value; gives what has changed. `next` lives as long as what is
+/// done with that: it holds the value from before.
+template <class A, class State>
+Change<A> replace(State& state, Row& row, std::optional<A>& next, std::int64_t timestamp_ms) {
+  A* before = static_cast<A*>(state.value(row));
+  if (!next) {
+    state.remove(row, timestamp_ms);
+    return {.now = nullptr, .old = before};
+  }
+  state.put(row, &*next, timestamp_ms);
+  return {.now = static_cast<A*>(state.value(row)), .old = before != nullptr ? &*next : nullptr};
+}
+
 /// An aggregate by key. `Update` makes the next state of a key's: `void` or `Result<void>` of
 /// (const Bare<K>&, std::optional<A>&, const Bare<V>&).
 template <class K, class V, class A, class Update>
@@ -96,16 +109,7 @@ class Aggregate final : public Operator<Aggregate<K, V, A, Update>, K, V, Bare<K
     std::optional<A> next = before != nullptr ? std::optional<A>(*before) : initial_;
     if (!this->call(update_, *key, next, *value)) return;
     if (before != nullptr) timestamp_ms = std::max(timestamp_ms, state_->timestamp_ms(row));
-    Change<A> change;
-    if (next) {
-      state_->put(row, &*next, timestamp_ms);
-      change = {.now = static_cast<A*>(state_->value(row)),
-                .old = before != nullptr ? &*next : nullptr};
-    } else {
-      state_->remove(row, timestamp_ms);
-      change = {.now = nullptr, .old = before};
-    }
-    this->give(*key, change, timestamp_ms);
+    this->give(*key, replace(*state_, row, next, timestamp_ms), timestamp_ms);
   }
 
  private:
@@ -208,15 +212,7 @@ class WindowAggregate final : public Receiver<K, V> {
     std::optional<A> next = before != nullptr ? std::optional<A>(*before) : initial_;
     if (!this->call(update_, key, next, value)) return;
     if (before != nullptr) timestamp_ms = std::max(timestamp_ms, state_->timestamp_ms(row));
-    Change<A> change;
-    if (next) {
-      state_->put(row, &*next, timestamp_ms);
-      change = {.now = static_cast<A*>(state_->value(row)),
-                .old = before != nullptr ? &*next : nullptr};
-    } else {
-      state_->remove(row, timestamp_ms);
-      change = {.now = nullptr, .old = before};
-    }
+    const Change<A> change = replace(*state_, row, next, timestamp_ms);
     if (windows_.emit() == Emit::on_update && !children_.empty())
       children_.give({key, window}, change, timestamp_ms);
   }
