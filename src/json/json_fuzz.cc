@@ -16,11 +16,12 @@ using namespace weir;
 // parses what strangers send bounds the text: HTTP bodies, messages of a user.
 constexpr std::size_t bytes_a_byte = 256;
 
-/// A list within an object, and an object within that.
+/// A list within an object that begins with a number, any but 1.
 bool is_deep(const json::Value& value) {
   const json::Value* list = value.find("a");
   if (list == nullptr || list->as_array() == nullptr || list->as_array()->empty()) return false;
-  return list->as_array()->front().as_object() != nullptr;
+  const std::int64_t* number = list->as_array()->front().as_int();
+  return number != nullptr && *number != 1;
 }
 
 }  // namespace
