@@ -1,7 +1,9 @@
 // A stream application for the tests in Python: what comes into "in" is counted by its first
 // letter, behind a repartition, and by key and window of one second. With STREAM_APP_FAILS=TEXT in
-// the environment it cannot map a value that is TEXT.
+// the environment it cannot map a value that is TEXT; with STREAM_APP_HANGS it never comes back.
 #include <weir/streams.h>
+
+#include <unistd.h>
 
 #include <cstdlib>
 #include <stdexcept>
@@ -20,6 +22,8 @@ const weir::EntityTopic<Windowed<Text>, std::int64_t> hits{"hits", &weir::int64_
 Text first_letter(const Text& value) {
   static const char* const fails = std::getenv("STREAM_APP_FAILS");
   if (fails != nullptr && value == fails) throw std::runtime_error("cannot map " + value);
+  static const char* const hangs = std::getenv("STREAM_APP_HANGS");
+  while (hangs != nullptr && value == hangs) ::pause();
   return value.substr(0, 1);
 }
 

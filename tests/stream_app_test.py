@@ -11,8 +11,8 @@ from pathlib import Path
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lib import ports, proc, stream_app
-from lib.broker import WeirBroker, helper
+from lib import ports, proc, prometheus, stream_app
+from lib.broker import ROOT, WeirBroker, helper
 from lib.stream_app import HITS, IN, LETTERS, REPARTITION, RUNS, Reader
 from lib.waiting import poll_until
 
@@ -20,7 +20,9 @@ PARTITIONS = 3
 DEADLINE_S = 60
 FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms",
          "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
-         "standby-replicas", "replication-factor", "set", "describe", "help")
+         "standby-replicas", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host", "set", "describe", "help")
+PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
+           "process_max_fds", "weir_heap_bytes")
 SHORT_SESSION = ["--session-timeout-ms", 6000]
 
 
@@ -250,6 +252,104 @@ class State(WithBroker):
         self.wait_for(LETTERS, self.RECORDS + 2, third)
         self.assertEqual([int.from_bytes(record.value, "big") for record in self.read(LETTERS)],
                          list(range(1, self.RECORDS + 3)))
+
+
+class Watched(WithBroker):
+    """What its HTTP listener says."""
+
+    def setUp(self):
+        super().setUp()
+        self.http = ports.free_port()
+
+    def watched(self, *args):
+        process = self.start("--monitor", f"127.0.0.1:{self.http}", *args)
+        process.wait_for_line(RUNS, DEADLINE_S, "err")
+        return process
+
+    def ready(self):
+        return prometheus.get(self.http, "/readyz")[0] == 200
+
+    def metrics(self):
+        status, _, text = prometheus.get(self.http, "/metrics")
+        self.assertEqual(status, 200)
+        return prometheus.parse(text)
+
+    def test_every_metric_of_the_page_is_there_and_no_other(self):
+        self.begin()
+        self.watched()
+        poll_until(self.ready, DEADLINE_S, "ready")
+        rows = [row for row in prometheus.rows((ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"))
+                if row[3] == "streams" or row[0] in PROCESS]
+        families = self.metrics()
+        self.assertEqual(sorted(families), sorted(row[0] for row in rows))
+        for name, kind, labels, _ in rows:
+            with self.subTest(name=name):
+                self.assertEqual(families[name].kind, kind)
+                for _, own, _ in families[name].samples:
+                    self.assertEqual(sorted(set(own) - {"le"}), sorted(labels))
+
+    def test_numbers_are_those_of_the_work(self):
+        self.begin()
+        process = self.watched("--threads", 2)
+        self.write(["apple", "pear", "quince"], partition=1)
+        self.wait_for(LETTERS, 3, process)
+        app = {"application": stream_app.NAME}
+        poll_until(lambda: self.metrics()["weir_streams_lag"].total() == 0, DEADLINE_S, "no lag")
+        families = self.metrics()
+        self.assertEqual(families["weir_streams_processed_records_total"].value(**app, task="0_1"), 3)
+        self.assertEqual(families["weir_streams_processed_records_total"].total(), 6)
+        self.assertEqual(families["weir_streams_threads"].total(), 2)
+        self.assertEqual(families["weir_streams_tasks"].value(**app, state="running"), 2 * PARTITIONS)
+        self.assertEqual(families["weir_streams_lag"].value(**app, task="0_1", topic=IN, partition="1"), 0)
+        self.assertEqual(families["weir_streams_lag_seconds"].total(), 0)
+        self.assertGreater(families["weir_streams_commits_total"].value(**app, outcome="done"), 0)
+        self.assertGreater(families["weir_streams_state_bytes"].total(kind="cache"), 0)
+        self.assertGreater(families["weir_streams_state_bytes"].total(kind="memory"), 0)
+
+    def test_late_failed_and_skipped_records_are_counted_by_their_reason(self):
+        self.begin()
+        self.write(["rotten", "apple"])
+        process = self.start("--monitor", f"127.0.0.1:{self.http}", "--on-error=skip", env=Failure.ENV)
+        self.wait_for(LETTERS, 1, process)
+        app = {"application": stream_app.NAME, "task": "0_0"}
+        self.assertEqual(self.metrics()["weir_streams_failed_records_total"].value(**app, reason="failed"), 1)
+        producer = Producer({"bootstrap.servers": self.address, "log_level": 2})
+        producer.produce(IN, "late", "key", 0, timestamp=1_600_000_000_000)
+        self.assertEqual(producer.flush(DEADLINE_S), 0)
+        dropped = lambda: self.metrics()["weir_streams_dropped_records_total"].total(**app, node="hits", reason="late")
+        poll_until(lambda: dropped() == 1, DEADLINE_S, "a late record")
+
+    def test_it_lives_before_it_is_ready_and_says_what_it_waits_for(self):
+        process = self.start("--monitor", f"127.0.0.1:{self.http}")
+        def answers():
+            try:
+                return prometheus.get(self.http, "/livez")
+            except ConnectionRefusedError:
+                return None
+        status, headers, text = poll_until(answers, DEADLINE_S, "a listener")
+        self.assertEqual((status, text), (200, "live\n"))
+        self.assertEqual(headers["Cache-Control"], "no-store")
+        status, _, text = prometheus.get(self.http, "/readyz?format=json")
+        self.assertEqual((status, json.loads(text)), (503, {"ready": False, "reasons": ["thread 0 is starting"]}))
+        self.begin()
+        poll_until(self.ready, DEADLINE_S, "ready")
+        self.assertEqual(process.terminate(DEADLINE_S), 0, process.output())
+
+    def test_a_thread_that_hangs_is_not_live(self):
+        self.begin()
+        process = self.start("--monitor", f"127.0.0.1:{self.http}", env={"STREAM_APP_HANGS": "mud"})
+        poll_until(lambda: process.output("err") and self.ready(), DEADLINE_S, "ready")
+        self.write(["mud"])
+        def stuck():
+            status, _, text = prometheus.get(self.http, "/livez")
+            return status == 503 and text
+        self.assertEqual(poll_until(stuck, DEADLINE_S, "a thread that hangs"), "thread 0 does not answer\n")
+        self.assertEqual(self.metrics()["weir_streams_threads"].value(application=stream_app.NAME, phase="silent"), 1)
+
+    def test_what_a_listener_cannot_be_is_said(self):
+        self.assertIn("monitor: ", self.fails("--monitor", "nowhere"))
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.assertIn("monitor: ", self.fails("--monitor", f"127.0.0.1:{taken.getsockname()[1]}"))
 
 
 class End(WithBroker):

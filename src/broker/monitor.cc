@@ -3,34 +3,13 @@
 #include "base/log.h"
 #include "broker/broker.h"
 #include "broker/telemetry.h"
+#include "http/readiness.h"
 #include "json/json.h"
 
 namespace weir::broker {
 namespace {
 
 constexpr std::size_t most_connections = 32;
-
-bool wants_json(const http::Request& request) {
-  return request.query_value("format") == "json" || request.accepts("application/json");
-}
-
-http::Response uncached(http::Response response) {
-  response.headers.push_back({"Cache-Control", "no-store"});
-  return response;
-}
-
-http::Response readiness(const Broker& broker, bool json) {
-  const auto reasons = broker.not_ready();
-  const int status = reasons.empty() ? 200 : 503;
-  if (json) {
-    json::Array list(reasons.begin(), reasons.end());
-    const json::Value value(json::Object{{"ready", reasons.empty()}, {"reasons", std::move(list)}});
-    return http::Response::json(status, json::write(value) + "\n");
-  }
-  std::string text = reasons.empty() ? "ready\n" : "";
-  for (const std::string& reason : reasons) text += "not ready: " + reason + "\n";
-  return http::Response::text(status, std::move(text));
-}
 
 }  // namespace
 
@@ -71,21 +50,21 @@ http::Router Monitor::routes() {
   http::Router router;
   router.add("GET", "/metrics", [this](const http::Request& request, http::Reply reply) {
     const auto format = metrics::format_for(request.headers.value_or("accept", ""));
-    reply(uncached({.content_type = std::string(metrics::content_type(format)),
-                    .body = expose(broker_, server_.get(), format),
-                    .headers = {}}));
+    reply(http::uncached({.content_type = std::string(metrics::content_type(format)),
+                          .body = expose(broker_, server_.get(), format),
+                          .headers = {}}));
   });
   // Answered in a turn of its own: the loop has gone round since the question.
   router.add("GET", "/livez",
              [this](const http::Request&, http::Reply reply) {
                broker_.loop().post([reply = std::move(reply)]() mutable {
-                 reply(uncached(http::Response::text(200, "live\n")));
+                 reply(http::uncached(http::Response::text(200, "live\n")));
                });
              },
              {.open = true});
   router.add("GET", "/readyz",
              [this](const http::Request& request, http::Reply reply) {
-               reply(uncached(readiness(broker_, wants_json(request))));
+               reply(http::readiness(request, broker_.not_ready()));
              },
              {.open = true});
   router.add("GET", "/version", [this](const http::Request&, http::Reply reply) {
@@ -96,7 +75,7 @@ http::Router Monitor::routes() {
                                          {"kafka", build.kafka},
                                          {"cluster_id", broker_.log().cluster_id().to_string()},
                                          {"node_id", broker_.node_id()}});
-    reply(uncached(http::Response::json(200, json::write(value) + "\n")));
+    reply(http::uncached(http::Response::json(200, json::write(value) + "\n")));
   });
   return router;
 }

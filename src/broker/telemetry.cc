@@ -7,8 +7,9 @@
 
 #include "broker/broker.h"
 #include "broker/group_telemetry.h"
-#include "broker/process_usage.h"
 #include "http/server.h"
+#include "io/process_usage.h"
+#include "metrics/process.h"
 
 namespace weir::broker {
 namespace {
@@ -23,15 +24,7 @@ void expose_process(Exposition& out, Broker& broker) {
   out.begin(Metric::build_info);
   out.sample({build.version, build.build, build.compiler}, std::uint64_t{1});
   out.value(Metric::start_time, static_cast<double>(broker.started_wall_ms()) / 1000);
-  const ProcessUsage usage = process_usage(broker.runtime().files());
-  out.value(Metric::cpu, usage.cpu_seconds);
-  if (usage.resident_bytes) out.value(Metric::resident_memory, *usage.resident_bytes);
-  if (usage.virtual_bytes) out.value(Metric::virtual_memory, *usage.virtual_bytes);
-  if (usage.open_fds) out.value(Metric::open_fds, *usage.open_fds);
-  out.value(Metric::max_fds, usage.max_fds);
-  out.begin(Metric::heap);
-  out.sample({"used"}, usage.heap_used);
-  out.sample({"free"}, usage.heap_free);
+  metrics::expose_process(out, io::process_usage(broker.runtime().files()));
 }
 
 void expose_identity(Exposition& out, Broker& broker) {

@@ -31,6 +31,7 @@ class Session {
   Session(const Session&) = delete;
 
   io::Loop& loop() { return runtime_->loop(); }
+  io::Runtime& runtime() { return *runtime_; }
   Transport& transport() { return *transport_; }
   Rng& rng() { return runtime_->rng(); }
   const ClusterOptions& cluster() const { return cluster_; }

@@ -30,6 +30,7 @@ std::string_view name_of(Where where) {
     case Where::process: return "process";
     case Where::http: return "http";
     case Where::client: return "client";
+    case Where::streams: return "streams";
   }
   return "";
 }
@@ -60,7 +61,9 @@ std::string markdown_page() {
       "else is served there.\n"
       "This page is made from the table of metrics: `weir help --metrics` prints it.\n"
       "\n"
-      "The rows of `client` are what `weir::Client::metrics()` shows, not the broker.\n"
+      "The rows of `client` are what `weir::Client::metrics()` shows, those of `streams` what a "
+      "stream application shows\n"
+      "([streams.md](streams.md)), with those of `process`; not the broker.\n"
       "\n"
       "Buckets of histograms are 1, 2, 3, 5 and 7 times a power of ten, from 10 microseconds to 70 "
       "seconds. A series of an\n"

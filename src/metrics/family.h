@@ -11,7 +11,7 @@ namespace weir::metrics {
 
 enum class Kind : std::uint8_t { counter, gauge, histogram, info };
 /// Who knows the value; see families.inc.
-enum class Where : std::uint8_t { broker, log, process, http, client };
+enum class Where : std::uint8_t { broker, log, process, http, client, streams };
 
 /// Every metric that there is.
 enum class Metric : std::uint8_t {

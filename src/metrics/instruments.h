@@ -47,6 +47,12 @@ class Histogram {
     sum_ns_ += ns;
   }
 
+  Histogram& operator+=(const Histogram& other) {
+    for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+    sum_ns_ += other.sum_ns_;
+    return *this;
+  }
+
   /// Of one bucket, not of all below; index bounds_count is what is longer than the last bound.
   std::uint64_t in_bucket(std::size_t index) const { return buckets_[index]; }
   std::uint64_t count() const {

@@ -1,6 +1,7 @@
 #include <weir/streams/application.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "client/session_maker.h"
 #include "streams/internal_topics.h"
 #include "streams/limits.h"
+#include "streams/monitor.h"
 #include "streams/process_folder.h"
 #include "streams/thread.h"
 
@@ -143,15 +145,27 @@ struct Application::Impl {
   struct Member {
     std::shared_ptr<Session> session;
     std::unique_ptr<StreamThread> thread;  // on the session's loop
+
+    /// On the loop.
+    ThreadStatus status() const {
+      if (thread != nullptr) return thread->status();
+      ThreadStatus gone;
+      gone.phase = ThreadPhase::stopping;
+      return gone;
+    }
   };
 
   Impl(Topology made, ApplicationOptions given)
       : topology(std::move(made)), options(std::move(given)) {}
   ~Impl() {
+    monitor.reset();
     for (Member& member : members) member.session->destroy(member.thread);
   }
 
   Result<void> open(const SessionMaker& maker);
+  Result<void> start_monitor(const SessionMaker& maker);
+  void ask(std::size_t thread, std::function<void(ThreadStatus)> told);
+  ThreadStatuses statuses();
   Result<void> start_thread(const SessionMaker& maker, int number);
   ThreadOptions thread_options(int number) const;
   void died(const Error& why);
@@ -161,7 +175,9 @@ struct Application::Impl {
   const ApplicationOptions options;
   Plan plan;
   std::unique_ptr<ProcessFolder> folder;
-  std::vector<Member> members;
+  std::vector<Member> members;             // does not grow beyond what it has reserved
+  std::atomic<std::size_t> members_up{0};  // of them; those have a thread until they stop
+  std::unique_ptr<Monitor> monitor;        // goes before the members
 
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -175,6 +191,9 @@ Result<void> Application::Impl::open(const SessionMaker& maker) {
   auto opened = ProcessFolder::open(options.state_dir, topology.name());
   if (!opened) return fail(opened.error());
   folder = *std::move(opened);
+  members.reserve(static_cast<std::size_t>(options.threads));
+  if (!options.monitor.empty())
+    if (auto begun = start_monitor(maker); !begun) return begun;
   {
     auto session = maker.make();
     if (!session) return fail(session.error());
@@ -186,6 +205,35 @@ Result<void> Application::Impl::open(const SessionMaker& maker) {
   for (int i = 0; i < options.threads; ++i)
     if (auto started = start_thread(maker, i); !started) return started;
   return {};
+}
+
+/// Before the brokers are asked for anything: it says what is waited for.
+Result<void> Application::Impl::start_monitor(const SessionMaker& maker) {
+  auto where = Monitor::options_from(options);
+  if (!where) return fail(where.error());
+  auto session = maker.make();
+  if (!session) return fail(session.error());
+  auto begun = Monitor::start(*std::move(session), topology.name(),
+                              static_cast<std::size_t>(options.threads), *std::move(where),
+                              [this](std::size_t thread, std::function<void(ThreadStatus)> told) {
+                                ask(thread, std::move(told));
+                              });
+  if (!begun) return fail(begun.error());
+  monitor = *std::move(begun);
+  return {};
+}
+
+void Application::Impl::ask(std::size_t thread, std::function<void(ThreadStatus)> told) {
+  if (thread >= members_up) return told({});
+  Member& member = members[thread];
+  member.session->loop().post([&member, told = std::move(told)] { told(member.status()); });
+}
+
+ThreadStatuses Application::Impl::statuses() {
+  ThreadStatuses out;
+  for (Member& member : members)
+    out.emplace_back(member.session->run([&] { return member.status(); }));
+  return out;
 }
 
 ThreadOptions Application::Impl::thread_options(int number) const {
@@ -228,13 +276,15 @@ Result<void> Application::Impl::start_thread(const SessionMaker& maker, int numb
   auto session = maker.make();
   if (!session) return fail(session.error());
   Member& member = members.emplace_back(Member{*std::move(session), nullptr});
-  return member.session->run([&] {
+  auto done = member.session->run([&] {
     member.thread = std::make_unique<StreamThread>(
         ThreadWorld{member.session->loop(), member.session->transport(), member.session->rng(),
                     member.session->cluster(), topology.graph(), plan, *folder},
         thread_options(number), [this](const Error& why) { died(why); });
     return member.thread->start();
   });
+  ++members_up;
+  return done;
 }
 
 /// On the loop of the thread that died; the others are stopped by whoever waits.
@@ -283,17 +333,20 @@ std::optional<Error> Application::error() const {
   return impl_->error;
 }
 
-bool Application::ready() const {
-  if (state() != State::running) return false;
-  bool some = false;
-  for (const auto& member : impl_->members) {
-    const auto [all, any] = member.session->run([&] {
-      return std::pair(member.thread->all_tasks_run(), !member.thread->running_tasks().empty());
-    });
-    if (!all) return false;
-    some = some || any;
-  }
-  return some;
+bool Application::ready() const { return not_ready().empty(); }
+
+std::vector<std::string> Application::not_ready() const {
+  return weir::streams::not_ready(impl_->statuses());
+}
+
+std::string Application::metrics() const {
+  metrics::Exposition out(metrics::Format::text);
+  expose(out, impl_->topology.name(), impl_->statuses());
+  return std::move(out).finish();
+}
+
+std::uint16_t Application::monitor_port() const {
+  return impl_->monitor != nullptr ? impl_->monitor->address().port : std::uint16_t{0};
 }
 
 Result<void> Application::wait() {
@@ -319,6 +372,7 @@ Result<void> Application::stop(std::chrono::milliseconds timeout) {
     if (!stopped && !first) first = stopped.error();
     member.session->destroy(member.thread);
   }
+  impl_->monitor.reset();
   impl_->settle(State::stopped);
   if (first) return fail(*first);
   return {};

@@ -52,6 +52,19 @@ void Restorer::restore(Task& task, InputOffsets committed, Done done) {
   if (jobs_.size() == 1) begin();
 }
 
+std::optional<RestoreProgress> Restorer::progress() const {
+  if (jobs_.empty() || jobs_.front().parts.empty()) return std::nullopt;
+  const Job& job = jobs_.front();
+  const Part& part = job.parts.back();
+  const auto place = consumer_.place_of(part.log);
+  if (!part.end || !place) return std::nullopt;
+  return RestoreProgress{.task = job.task->id(),
+                         .store = part.store,
+                         .from = part.from,
+                         .position = place->position,
+                         .end = *part.end};
+}
+
 std::string Restorer::describe() const {
   if (jobs_.empty() || jobs_.front().parts.empty()) return "nothing to restore";
   const Part& part = jobs_.front().parts.back();
@@ -104,6 +117,7 @@ void Restorer::on_end(std::int64_t end_offset) {
       !known)
     return end(fail(known.error()));
   const std::int64_t from = state.changelog_offset(part.store).value_or(0);
+  part.from = from;
   if (from >= end_offset) {
     job.parts.pop_back();
     return begin();

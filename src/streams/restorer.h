@@ -18,6 +18,7 @@
 
 #include "client/consumer_core.h"
 #include "streams/task.h"
+#include "streams/thread_status.h"
 #include "streams/thread_world.h"
 
 namespace weir::streams {
@@ -42,6 +43,8 @@ class Restorer {
   /// Nothing of this task is under way any more; its `done` is not called.
   void cancel(const Task& task);
   std::uint64_t records() const { return records_; }
+  /// Of the store that it is at, once its end is known.
+  std::optional<RestoreProgress> progress() const;
   /// What it is at, for people.
   std::string describe() const;
 
@@ -50,6 +53,7 @@ class Restorer {
     std::string store;
     TopicPartition log;
     std::optional<std::int64_t> end;  // absent: to be asked for
+    std::int64_t from = 0;
   };
   struct Job {
     Task* task;

@@ -123,6 +123,21 @@ constexpr Flag flags[] = {
      [](Arguments& into, std::string_view value) {
        return read_number<std::int16_t>(value, 1, into.options.replication_factor);
      }},
+    {"monitor", "HOST:PORT", "serve /metrics, /livez and /readyz there (port 0: any)",
+     [](Arguments& into, std::string_view value) {
+       into.options.monitor = value;
+       return std::string();
+     }},
+    {"monitor-allow-remote", "", "let other machines read /metrics (the others they may anyway)",
+     [](Arguments& into, std::string_view) {
+       into.options.monitor_allow_remote = true;
+       return std::string();
+     }},
+    {"monitor-host", "NAME", "a name that this machine has for who asks there; may be repeated",
+     [](Arguments& into, std::string_view value) {
+       into.options.monitor_hosts.emplace_back(value);
+       return std::string();
+     }},
     {"set", "NAME=VALUE", "a setting of the client by Kafka's name, e.g. security.protocol=SSL",
      [](Arguments& into, std::string_view value) {
        const std::size_t equals = value.find('=');
@@ -229,6 +244,8 @@ Result<void> run_until_told(Application& application, const std::string& name) {
   runtime->on_signal(SIGINT, stop);
   // Whoever reads this may send a signal.
   std::fprintf(stderr, "%s: runs; it is a member of the group %s\n", name.c_str(), name.c_str());
+  if (const auto port = application.monitor_port(); port != 0)
+    std::fprintf(stderr, "%s: /metrics, /livez and /readyz are on port %d\n", name.c_str(), port);
   std::function<void()> look = [&] {
     if (application.state() != Application::State::running) return runtime->stop();
     runtime->loop().call_after(look_interval, look);

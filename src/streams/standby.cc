@@ -151,6 +151,13 @@ void Standbys::drop(TaskId task, const Error& why) {
   open_missing_later();
 }
 
+std::map<TaskId, std::int64_t> Standbys::lags() const {
+  std::map<TaskId, std::int64_t> out;
+  for (const auto& [task, replica] : replicas_) out[task] = 0;
+  for (const auto& [log, place] : places_) out[place.task] += consumer_.lag(log).value_or(0);
+  return out;
+}
+
 std::map<TaskId, std::int64_t> Standbys::offset_sums() const {
   std::map<TaskId, std::int64_t> out;
   for (const auto& [task, replica] : replicas_) out[task] = replica.state->changelog_sum();

@@ -28,6 +28,8 @@ class Standbys {
   void set(std::set<TaskId> wanted);
   /// Of those that are at work: the sum of the offsets up to which their changelogs are in.
   std::map<TaskId, std::int64_t> offset_sums() const;
+  /// Records of their changelogs that they lack, as the last fetch saw it.
+  std::map<TaskId, std::int64_t> lags() const;
   std::uint64_t records() const { return records_; }
 
  private:

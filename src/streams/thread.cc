@@ -205,12 +205,14 @@ bool StreamThread::process_slice() {
   bool more = false;
   const Duration share = options_.slice / std::max<std::size_t>(tasks_.size(), 1);
   MonoTime now = begin;
+  const std::int64_t wall_ms = world_.loop.clock().wall_ms();
   for (auto& [id, owned] : tasks_) {
     if (owned.state != Owned::State::running) continue;
     Task& task = *owned.task;
     look_at_ends(task);
     const MonoTime turn = now;
     for (bool progress = true; progress;) {
+      const std::uint64_t before = task.counts().processed;
       for (int i = 0; progress && i < records_a_look; ++i) {
         const auto processed = task.process(now);
         if (!processed) {
@@ -221,6 +223,8 @@ bool StreamThread::process_slice() {
         counts_.processed += progress ? 1 : 0;
       }
       now = world_.loop.now();
+      if (task.counts().processed > before)
+        record_age_.observe(std::chrono::milliseconds(wall_ms - task.time_ms()));
       if (cache_is_full(task)) commit_early_ = true;
       if (progress && (commit_early_ || now - turn >= share)) {
         more = true;
@@ -230,6 +234,7 @@ bool StreamThread::process_slice() {
     if (const auto wake = task.group().wake_at()) plan_step(*wake);
     if (!punctuate(task)) return false;
   }
+  busy_ += now - begin;
   hold_back();
   return more;
 }
@@ -352,13 +357,6 @@ std::string StreamThread::describe() const {
       out += ", is assigned " + partition.topic + "-" + std::to_string(partition.partition);
   if (restorer_ != nullptr) out += ", " + restorer_->describe();
   return out + "; last error: " + (last_error_.empty() ? "none" : last_error_);
-}
-
-TaskCounts StreamThread::task_counts() const {
-  TaskCounts all = counts_before_;
-  for (const auto& [id, owned] : tasks_)
-    if (owned.task != nullptr) all += owned.task->counts();
-  return all;
 }
 
 bool StreamThread::restoring() const {

@@ -19,6 +19,7 @@
 #include "streams/restorer.h"
 #include "streams/standby.h"
 #include "streams/task.h"
+#include "streams/thread_status.h"
 #include "streams/thread_world.h"
 
 //   starting ──> running <──> committing            stopping ──> dead
@@ -67,14 +68,7 @@ struct ThreadOptions {
 /// Owner: an application, or a simulated process. Threads: the loop's.
 class StreamThread final : private Outputs, private MemberState {
  public:
-  enum class Phase : std::uint8_t {
-    starting,    // the producer is not ready
-    running,     // tasks process
-    committing,  // nothing is processed
-    recovering,  // the transaction is aborted, tasks begin again
-    stopping,    // the last commit, then it leaves the group
-    dead,
-  };
+  using Phase = ThreadPhase;
   /// Called once, when it is dead by itself: why.
   using Died = std::move_only_function<void(Error)>;
 
@@ -88,18 +82,8 @@ class StreamThread final : private Outputs, private MemberState {
   void stop(std::move_only_function<void()> done);
 
   Phase phase() const { return phase_; }
-  /// For metrics and tests.
-  struct Counts {
-    std::uint64_t processed = 0;
-    std::uint64_t commits = 0;
-    std::uint64_t recoveries = 0;
-    std::uint64_t restored = 0;  // records of changelogs
-    std::uint64_t opened = 0;    // tasks
-    std::uint64_t purges = 0;
-    std::uint64_t refused_commits = 0;     // the group or the broker knew of another owner
-    std::uint64_t restores_cut_short = 0;  // by a rebalance
-  };
-  const Counts& counts() const { return counts_; }
+  ThreadCounts counts() const;
+  ThreadStatus status() const;
   /// Those that process, or could.
   std::vector<TaskId> running_tasks() const;
   bool restoring() const;
@@ -109,17 +93,15 @@ class StreamThread final : private Outputs, private MemberState {
   bool idle() const;
   /// What idle() goes by, for people.
   std::string describe() const;
-  /// Records that its standbys took.
-  std::uint64_t replicated() const { return standbys_ == nullptr ? 0 : standbys_->records(); }
   /// Of all its tasks, those that are gone included.
-  TaskCounts task_counts() const;
+  std::map<TaskId, TaskCounts> task_counts() const;
   /// The last thing that went wrong, for people.
   const std::string& last_error() const { return last_error_; }
 
  private:
   /// A task on its way, and then at work.
   struct Owned {
-    enum class State : std::uint8_t { waiting, opening, restoring, running };
+    using State = TaskPhase;  // never standby
     State state = State::waiting;
     std::uint64_t attempt = 0;
     DatabaseLease lease = {};  // goes after the task
@@ -141,6 +123,7 @@ class StreamThread final : private Outputs, private MemberState {
   void task_failed(const Error& why);
   void hold_back();
   void look_at_ends(Task& task);
+  ThreadStatus::Task status_of(TaskId id, const Owned& owned) const;
   Result<void> send(const OutputRecord& record) override;
   Result<std::int32_t> partitions_of(std::string_view topic) override;
   void later(Duration delay, std::function<void()> task);
@@ -223,8 +206,12 @@ class StreamThread final : private Outputs, private MemberState {
   /// By topic and partition: behind the last record that was written.
   std::map<std::string, std::vector<std::int64_t>, std::less<>> changelog_ends_;
   std::vector<Header> headers_;
-  Counts counts_;
-  TaskCounts counts_before_;  // of tasks that are gone
+  ThreadCounts counts_;
+  std::map<TaskId, TaskCounts> counts_before_;  // of tasks that are gone
+  bool member_ = false;
+  Duration busy_{};
+  metrics::Histogram commit_time_;
+  metrics::Histogram record_age_;  // of one record in records_a_look
   std::string last_error_;
 };
 

@@ -151,7 +151,10 @@ void StreamThread::committed() {
     }
     if (auto done = owned.task->committed(std::move(changelogs)); !done) return die(done.error());
   }
-  ++counts_.commits;
+  if (!committing_.empty()) {
+    ++counts_.commits;
+    commit_time_.observe(world_.loop.now() - last_commit_);
+  }
   if (options_.purge_interval && world_.loop.now() >= last_purge_ + *options_.purge_interval)
     purge();
   if (phase_ == Phase::committing) phase_ = Phase::running;

@@ -46,6 +46,7 @@ void StreamThread::assigned(const StreamShare& share) {
     case GroupCode::none:
     case GroupCode::lower_version: break;
   }
+  member_ = true;
   if (!share.keep) {
     for (const std::string& id : share.fence) to_fence_.insert(id);
     standby_tasks_ = {share.standby.begin(), share.standby.end()};

@@ -30,7 +30,7 @@ std::vector<TopicPartition> StreamThread::inputs_of(TaskId id) const {
 void StreamThread::forget(std::map<TaskId, Owned>::iterator owned) {
   if (const Task* task = owned->second.task.get()) {
     restorer_->cancel(*task);
-    counts_before_ += task->counts();
+    counts_before_[owned->first] += task->counts();
   }
   tasks_.erase(owned);
 }

@@ -2,8 +2,28 @@
 
 Shares nothing with the C++ that it is held against.
 """
+import http.client
 import math
 import re
+
+_ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \| (\w+) \| ", re.M)
+
+
+def get(port, path, headers=None, method="GET"):
+    """Status, headers and text of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def rows(page):
+    """Of docs/metrics.md: name, kind, labels, who knows it."""
+    return [(name, kind, re.findall(r"`(\w+)`", labels), where) for name, kind, labels, where in _ROW.findall(page)]
+
 
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _SAMPLE = re.compile(rf"^({_NAME})(?:\{{(.*)\}})? (\S+)$")

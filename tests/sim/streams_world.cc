@@ -337,7 +337,7 @@ class Instance {
   }
   void note_counts() {
     if (thread_ == nullptr) return;
-    const auto& counts = thread_->counts();
+    const ThreadCounts counts = thread_->counts();
     auto& all = run_.result;
     all[StreamCount::commits] += counts.commits;
     all[StreamCount::recoveries] += counts.recoveries;
@@ -346,9 +346,9 @@ class Instance {
     all[StreamCount::refused_commits] += counts.refused_commits;
     all[StreamCount::restores_cut_short] += counts.restores_cut_short;
     all[StreamCount::records_restored] += counts.restored;
-    all[StreamCount::records_replicated] += thread_->replicated();
-    for (const auto& [why, count] : thread_->task_counts().dropped)
-      all[StreamCount::late_records] += count;
+    all[StreamCount::records_replicated] += counts.replicated;
+    for (const auto& [task, done] : thread_->task_counts())
+      for (const auto& [why, count] : done.dropped) all[StreamCount::late_records] += count;
   }
 
   /// Asked at each write to its disk.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 //   auto app = weir::streams::Application::start(topology, "127.0.0.1:9092", {.threads = 2});
 //   if (!app) ...;
@@ -46,9 +47,9 @@ struct ApplicationOptions {
   /// The folder of local state; one process at a time. Empty: state is in memory, and read from the
   /// changelogs at each start.
   std::string state_dir = {};
-  /// Of rows in front of the stores, all threads together; `statestore.cache.max.bytes`. A task that
-  /// has filled its part with changes is a reason to commit before the interval is over, so memory
-  /// goes beyond this by what 64 records change. At least 1 MiB.
+  /// Of rows in front of the stores, all threads together; `statestore.cache.max.bytes`. A task
+  /// that has filled its part with changes is a reason to commit before the interval is over, so
+  /// memory goes beyond this by what 64 records change. At least 1 MiB.
   std::size_t cache_bytes = std::size_t{64} << 20U;
   /// How long a task waits for an input that has nothing while others have; `max.task.idle.ms`.
   /// Negative: not even for what is known to be there.
@@ -77,6 +78,13 @@ struct ApplicationOptions {
   Compression compression = Compression::none;
   /// Records of one partition that wait in a task; then no more is fetched of it.
   std::int64_t buffered_records = 10'000;
+  /// Where /metrics (Prometheus), /livez and /readyz are served, "HOST:PORT"; empty: nowhere. Port
+  /// 0: any, see Application::monitor_port().
+  std::string monitor = {};
+  /// Whether other machines may read /metrics; /livez and /readyz they may always.
+  bool monitor_allow_remote = false;
+  /// Names that `Host` may have there, beside this machine's.
+  std::vector<std::string> monitor_hosts = {};
   ClientOptions client = {};
 };
 
@@ -106,8 +114,16 @@ class Application {
   State state() const;
   /// Why it has failed.
   std::optional<Error> error() const;
-  /// Every task of this instance is restored and processes, and there is at least one.
+  /// This instance is a member of its group, and every task that it was given is restored and
+  /// processes; /readyz. An instance for which there is no task is ready.
   bool ready() const;
+  /// Why it is not; empty if it is.
+  std::vector<std::string> not_ready() const;
+  /// Prometheus' text format 0.0.4; docs/metrics.md lists the rows. Waits for each thread to come
+  /// round.
+  std::string metrics() const;
+  /// 0: there is no monitor.
+  std::uint16_t monitor_port() const;
   /// Waits until it has stopped or failed; the error if it has failed. One thread that fails ends
   /// the others too, here or with the application.
   Result<void> wait();

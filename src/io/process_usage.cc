@@ -1,4 +1,4 @@
-#include "broker/process_usage.h"
+#include "io/process_usage.h"
 
 #include <malloc.h>
 #include <sys/resource.h>
@@ -8,7 +8,7 @@
 #include <charconv>
 #include <string_view>
 
-namespace weir::broker {
+namespace weir::io {
 namespace {
 
 double seconds(const timeval& time) {
@@ -16,8 +16,8 @@ double seconds(const timeval& time) {
 }
 
 /// The first two numbers of /proc/self/statm: pages in all, pages in RAM.
-std::optional<std::array<std::uint64_t, 2>> pages(io::FileSystem& files) {
-  const auto file = files.open("/proc/self/statm", io::OpenMode::read);
+std::optional<std::array<std::uint64_t, 2>> pages(FileSystem& files) {
+  const auto file = files.open("/proc/self/statm", OpenMode::read);
   if (!file) return std::nullopt;
   std::array<char, 128> text;
   const auto size = (*file)->read_at(0, text.data(), text.size());
@@ -35,7 +35,7 @@ std::optional<std::array<std::uint64_t, 2>> pages(io::FileSystem& files) {
 
 }  // namespace
 
-ProcessUsage process_usage(io::FileSystem& files) {
+ProcessUsage process_usage(FileSystem& files) {
   ProcessUsage usage;
   rusage times{};
   if (::getrusage(RUSAGE_SELF, &times) == 0)
@@ -56,4 +56,4 @@ ProcessUsage process_usage(io::FileSystem& files) {
   return usage;
 }
 
-}  // namespace weir::broker
+}  // namespace weir::io

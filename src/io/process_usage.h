@@ -6,7 +6,7 @@
 
 #include "io/file.h"
 
-namespace weir::broker {
+namespace weir::io {
 
 struct ProcessUsage {
   double cpu_seconds = 0;
@@ -21,6 +21,6 @@ struct ProcessUsage {
 
 /// Reads /proc through `files`: the kernel makes those files up from memory, so that this may be
 /// called on the loop. Costs microseconds, more with thousands of descriptors.
-ProcessUsage process_usage(io::FileSystem& files);
+ProcessUsage process_usage(FileSystem& files);
 
-}  // namespace weir::broker
+}  // namespace weir::io
