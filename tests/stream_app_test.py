@@ -20,7 +20,7 @@ PARTITIONS = 3
 DEADLINE_S = 60
 FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms",
          "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
-         "standby-replicas", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host", "set", "describe", "help")
+         "standby-replicas", "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host", "set", "describe", "help")
 PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
            "process_max_fds", "weir_heap_bytes")
 SHORT_SESSION = ["--session-timeout-ms", 6000]

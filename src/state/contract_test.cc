@@ -31,7 +31,7 @@ class database : public testing::TestWithParam<const Kind*> {
     if (!found) return found.error().message();
     return *found ? value : "absent";
   }
-  Errc ingest(const Range& range, Entries entries) {
+  Errc ingest(const Range& range, Changes entries) {
     EntriesRun run(std::move(entries));
     const auto done = state().ingest(range, run);
     return done ? Errc::none : done.error().code();
@@ -298,13 +298,16 @@ TEST_P(database, what_is_not_in_order_is_not_ingested_at_all) {
   EXPECT_EQ(ingest({"b", "c"}, {{"b1", ""}, {"b2", ""}}), Errc::none);
 }
 
-TEST_P(database, nothing_is_ingested_into_a_range_that_has_entries) {
-  put("b5", "there");
-  EXPECT_EQ(ingest({"b", "c"}, {{"b1", ""}}), Errc::invalid_argument);
+TEST_P(database, what_is_ingested_stands_above_what_is_there) {
+  for (const char* key : {"b1", "b2", "b3", "b4"}) put(key, "old");
+  EXPECT_EQ(ingest({"b", "c"}, {{"b0", "new"}, {"b2", "new"}, {"b3", std::nullopt}}), Errc::none);
+  EXPECT_EQ(all(state()), (Entries{{"b0", "new"}, {"b1", "old"}, {"b2", "new"}, {"b4", "old"}}));
   flush();
-  EXPECT_EQ(ingest({"b", "c"}, {{"b9", ""}}), Errc::invalid_argument);
-  EXPECT_EQ(ingest({"b6", "c"}, {{"b9", ""}}), Errc::none);
-  EXPECT_EQ(all(state()), (Entries{{"b5", "there"}, {"b9", ""}}));
+  EXPECT_EQ(ingest({"b", "c"}, {{"b0", std::nullopt}, {"b3", "back"}, {"b9", std::nullopt}}),
+            Errc::none);
+  put("b2", "newer");
+  EXPECT_EQ(all(state()), (Entries{{"b1", "old"}, {"b2", "newer"}, {"b3", "back"}, {"b4", "old"}}));
+  EXPECT_EQ(get("b0"), "absent");
 }
 
 TEST_P(database, a_cursor_does_not_see_what_is_ingested_later) {
@@ -408,16 +411,20 @@ class RandomRun {
 
   void ingest() {
     const Bounds b = bounds();
-    const bool empty = begin_of(b) == end_of(b);
-    Model entries;
+    std::map<std::string, std::optional<std::string>> changes;
     for (std::uint64_t n = rng_.below(10); n > 0; --n) {
       const std::string k = key();
-      if (k >= b.from && (!b.to || k < *b.to)) entries[k] = "ingested";
+      if (k < b.from || (b.to && k >= *b.to)) continue;
+      changes[k] = rng_.one_in(4) ? std::nullopt : std::optional<std::string>("ingested");
     }
-    EntriesRun run({entries.begin(), entries.end()});
+    EntriesRun run({changes.begin(), changes.end()});
     const auto done = state_->ingest(b.range(), run);
-    ASSERT_EQ(done.has_value(), empty) << (done ? "taken" : done.error().message());
-    if (empty) model_.insert(entries.begin(), entries.end());
+    ASSERT_TRUE(done) << done.error().message();
+    for (const auto& [k, value] : changes)
+      if (value)
+        model_[k] = *value;
+      else
+        model_.erase(k);
   }
 
   void look_up() {

@@ -196,10 +196,19 @@ class Lives {
     const PrefixRange range(name);
     Model next = states_.back();
     const auto at = next.lower_bound(name);
-    if (at != next.end() && at->first.starts_with(name)) return remove_run(range);
-    for (std::uint64_t n = rng_.below(30); n > 0; --n)
-      next[name + "/" + std::to_string(n)] = std::to_string(rng_.next());
-    EntriesRun run({next.lower_bound(name), next.lower_bound(std::string(*range.range().to))});
+    if (at != next.end() && at->first.starts_with(name) && rng_.one_in(2)) return remove_run(range);
+    Changes changes;
+    for (int n = 100; n < 130; ++n) {
+      if (rng_.one_in(3)) continue;
+      const std::string key = name + "/" + std::to_string(n);
+      if (rng_.one_in(4)) {
+        next.erase(key);
+        changes.emplace_back(key, std::nullopt);
+      } else {
+        changes.emplace_back(key, next[key] = std::to_string(rng_.next()));
+      }
+    }
+    EntriesRun run(std::move(changes));
     states_.push_back(std::move(next));
     const bool empty = states_.back() == states_[states_.size() - 2];
     if (expect(database_->ingest(range.range(), run)) && !empty) durable_ = states_.size() - 1;

@@ -97,12 +97,13 @@ class Cursor {
 
 enum class Order : std::uint8_t { ascending, descending };
 
-/// A sorted run of entries: it gives them out in ascending order of keys, each once.
+/// A sorted run of changes: it gives them out in ascending order of keys, each once.
 class Run {
  public:
   virtual ~Run() = default;
-  /// False: it is over, and not called again. Views live until the next call.
-  virtual bool next(std::string_view& key, std::string_view& value) = 0;
+  /// An absent value removes the key. False: it is over, and not called again. Views live until the
+  /// next call.
+  virtual bool next(std::string_view& key, std::optional<std::string_view>& value) = 0;
 };
 
 /// Threads: one writes; get, multi_get and cursors may be used by others at the same time, each of
@@ -124,11 +125,11 @@ class Database {
   /// a crash is known after flush(), and an earlier batch is never lost while a later one is there.
   /// Errc::message_too_large: see Batch::fault().
   virtual Result<void> write(const Batch& batch) = 0;
-  /// Many entries into a range that has none, sorted; much cheaper than batches. All of them or
-  /// none, also after a crash, but with no batch at once: what says that the entries are there is
-  /// written before or behind. Whatever was written before outlives a crash that the entries
-  /// outlive. Errc::invalid_argument: out of order, outside the range, or the range is not empty;
-  /// message_too_large: a key or a value is. An error leaves the range as it was.
+  /// Many changes within a range, sorted, above what is there; much cheaper than batches. All of
+  /// them or none, also after a crash, but with no batch at once: what says that they are there is
+  /// written before or behind. Whatever was written before outlives a crash that they outlive.
+  /// Errc::invalid_argument: out of order or outside the range; message_too_large: a key or a value
+  /// is. An error leaves the range as it was.
   virtual Result<void> ingest(const Range& range, Run& run) = 0;
   /// What was written and ingested before outlives a loss of power.
   virtual Result<void> flush() = 0;

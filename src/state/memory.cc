@@ -96,15 +96,12 @@ class MemoryDatabase final : public Database {
   /// Into a copy, which then takes the place of the tree: readers never wait for the run.
   Result<void> ingest(const Range& range, Run& run) override {
     Tree next = copy();
-    Tree::Walk walk(next);
-    walk.seek(range.from);
-    if (walk.valid() && (!range.to || walk.key() < *range.to)) return fail(not_empty(walk.key()));
     RunCheck order(range);
     std::string_view key;
-    std::string_view value;
+    std::optional<std::string_view> value;
     while (run.next(key, value)) {
-      if (auto good = order.next(key, value); !good) return good;
-      next.put(key, value);
+      if (auto good = order.next(key, value.value_or("")); !good) return good;
+      value ? next.put(key, *value) : next.remove(key);
     }
     const std::lock_guard lock(mutex_);
     std::swap(tree_, next);

@@ -19,12 +19,6 @@ std::string shown(std::string_view key) {
   return text;
 }
 
-Error not_empty(std::string_view key) {
-  return {Errc::invalid_argument,
-          fmt::format("a range that is ingested into has the key '{}': remove the range first",
-                      shown(key))};
-}
-
 RunCheck::RunCheck(const Range& range) : from_(range.from), to_(range.to) {}
 
 Result<void> RunCheck::next(std::string_view key, std::string_view value) {

@@ -14,9 +14,6 @@ namespace weir::state {
 /// A key in printable bytes, cut if it is long: for messages.
 std::string shown(std::string_view key);
 
-/// Of ingest() into a range that has `key`.
-Error not_empty(std::string_view key);
-
 /// Looks at the entries of a run as they come. Threads: its owner's.
 class RunCheck {
  public:

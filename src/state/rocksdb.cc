@@ -337,11 +337,6 @@ class RocksDatabase final : public Database {
   }
 
   Result<void> ingest_guarded(const Range& range, Run& run) {
-    {
-      const RocksCursor first(*db_, folder_, range, Order::ascending);
-      if (auto good = first.status(); !good) return good;
-      if (first.valid()) return fail(not_empty(first.key()));
-    }
     IngestFiles files(ingest_folder(folder_), *options_.env);
     if (auto done = write_files(range, run, files); !done) return done;
     if (files.paths().empty()) return {};
@@ -359,11 +354,11 @@ class RocksDatabase final : public Database {
     RunCheck order(range);
     std::unique_ptr<rocksdb::SstFileWriter> writer;
     std::string_view key;
-    std::string_view value;
+    std::optional<std::string_view> value;
     std::uint64_t bytes = 0;
     rocksdb::Status status;
     while (status.ok() && run.next(key, value)) {
-      if (auto good = order.next(key, value); !good) return good;
+      if (auto good = order.next(key, value.value_or("")); !good) return good;
       if (!writer) {
         writer = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(options_), options_,
                                                           nullptr, false);
@@ -371,8 +366,8 @@ class RocksDatabase final : public Database {
         if (!status.ok()) break;
         bytes = 0;
       }
-      status = writer->Put(slice(key), slice(value));
-      bytes += key.size() + value.size();
+      status = value ? writer->Put(slice(key), slice(*value)) : writer->Delete(slice(key));
+      bytes += key.size() + value.value_or("").size();
       if (status.ok() && bytes >= limits::file_bytes) {
         status = writer->Finish();
         writer.reset();

@@ -186,7 +186,7 @@ TEST_F(rocksdb_folder, is_removed_with_everything_in_it) {
   {
     auto database = open();
     put(**database, "a", "1");
-    EntriesRun run(Entries{{"b", "2"}});
+    EntriesRun run(Changes{{"b", "2"}});
     ASSERT_TRUE((*database)->ingest({"b", "c"}, run));
   }
   ASSERT_TRUE(remove_rocksdb(folder_));
@@ -208,7 +208,7 @@ TEST_F(rocksdb_folder, forgets_files_of_an_ingestion_that_did_not_end) {
 
 TEST_F(rocksdb_folder, ingests_more_than_one_file_at_once) {
   auto database = open();
-  Entries entries;
+  Changes entries;
   for (int i = 0; i < 150; ++i)
     entries.emplace_back("k" + std::to_string(1'000 + i), std::string(1U << 20U, 'v'));
   EntriesRun run(std::move(entries));

@@ -91,7 +91,7 @@ void put_in_batches(benchmark::State& state, const Kind& kind) {
 class MadeRun final : public Run {
  public:
   explicit MadeRun(const std::vector<std::pair<std::string, std::string>>& made) : made_(made) {}
-  bool next(std::string_view& key, std::string_view& value) override {
+  bool next(std::string_view& key, std::optional<std::string_view>& value) override {
     if (at_ == made_.size()) return false;
     key = made_[at_].first;
     value = made_[at_].second;

@@ -1,6 +1,7 @@
 // Words in which the tests of databases are written.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,11 +21,13 @@ inline Entries all(const Database& database, const Range& range = {},
   return entries;
 }
 
-/// A run over entries as they stand.
+using Changes = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+/// A run over changes as they stand.
 class EntriesRun final : public Run {
  public:
-  explicit EntriesRun(Entries entries) : entries_(std::move(entries)) {}
-  bool next(std::string_view& key, std::string_view& value) override {
+  explicit EntriesRun(Changes entries) : entries_(std::move(entries)) {}
+  bool next(std::string_view& key, std::optional<std::string_view>& value) override {
     if (at_ == entries_.size()) return false;
     key = entries_[at_].first;
     value = entries_[at_].second;
@@ -33,7 +36,7 @@ class EntriesRun final : public Run {
   }
 
  private:
-  Entries entries_;
+  Changes entries_;
   std::size_t at_ = 0;
 };
 

@@ -257,6 +257,7 @@ ThreadOptions Application::Impl::thread_options(int number) const {
               .dead_letters = options.dead_letters};
   out.cache_bytes = std::max(options.cache_bytes, limits::least_cache_bytes) /
                     static_cast<std::size_t>(options.threads);
+  out.restore.bytes_per_second = options.restore_bytes_per_second;
   out.consumer.group = topology.name();
   out.consumer.session_timeout = options.session_timeout;
   out.consumer.heartbeat_interval = options.heartbeat_interval;
@@ -279,7 +280,10 @@ Result<void> Application::Impl::start_thread(const SessionMaker& maker, int numb
   auto done = member.session->run([&] {
     member.thread = std::make_unique<StreamThread>(
         ThreadWorld{member.session->loop(), member.session->transport(), member.session->rng(),
-                    member.session->cluster(), topology.graph(), plan, *folder},
+                    member.session->cluster(), topology.graph(), plan, *folder,
+                    [session = member.session.get()](const std::string& name) {
+                      return session->runtime().make_worker(name);
+                    }},
         thread_options(number), [this](const Error& why) { died(why); });
     return member.thread->start();
   });

@@ -59,9 +59,8 @@ void KeyValueStore::write_changes(const Log& log, state::Batch& batch) {
     rows_.write_change(*row, row->key, stored_key(row->key), log, batch);
 }
 
-Result<void> KeyValueStore::restore(const ChangelogRecord& record, state::Batch& batch) const {
-  restore_row(prefix_ + std::string(record.key), record, batch);
-  return {};
+Result<std::string_view> KeyValueStore::row_key(std::string_view log_key) {
+  return stored_key(log_key);
 }
 
 }  // namespace weir::streams

@@ -11,6 +11,10 @@ inline constexpr std::size_t nodes = 10'000;
 inline constexpr std::size_t name_bytes = 100;
 /// Cache of one application; less counts as so much.
 inline constexpr std::size_t least_cache_bytes = std::size_t{1} << 20U;
+/// A run of a restore; two of them a thread, one that is gathered and one that is ingested.
+inline constexpr std::size_t restore_run_bytes = std::size_t{32} << 20U;
+/// Offsets of a changelog from which on it is restored by runs; fewer go in batches.
+inline constexpr std::int64_t restore_by_runs_from = 10'000;
 /// Threads of one application.
 inline constexpr int threads = 256;
 /// Stores of one task.

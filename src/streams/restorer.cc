@@ -1,5 +1,9 @@
 #include "streams/restorer.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
 #include "streams/names.h"
 
 namespace weir::streams {
@@ -7,6 +11,7 @@ namespace {
 
 /// Trailing markers move the position without a batch that would end the poll.
 constexpr Duration poll_wait = std::chrono::milliseconds(50);
+constexpr Duration progress_interval = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -26,11 +31,11 @@ Uuid topic_id(client::ConsumerCore& consumer, std::string_view topic) {
   return info != nullptr ? info->id : Uuid();
 }
 
-Restorer::Restorer(ThreadWorld world, const ConsumerOptions& options, Duration step_timeout)
+Restorer::Restorer(ThreadWorld world, const ConsumerOptions& consumer, const Options& options)
     : world_(std::move(world)),
-      step_timeout_(step_timeout),
+      options_(options),
       consumer_(world_.loop, world_.transport, world_.rng, world_.cluster,
-                changelog_options(options)) {}
+                changelog_options(consumer)) {}
 
 Restorer::~Restorer() { *alive_ = false; }
 
@@ -74,10 +79,13 @@ std::string Restorer::describe() const {
          (part.end ? std::to_string(*part.end) : "an end that is asked for");
 }
 
-void Restorer::cancel(const Task& task) {
+void Restorer::cancel(const Task& task, std::shared_ptr<void> owner) {
+  if (ingestion_ != nullptr && ingestion_->task == &task) ingestion_->owner = std::move(owner);
   const bool first = !jobs_.empty() && jobs_.front().task == &task;
   std::erase_if(jobs_, [&](const Job& job) { return job.task == &task; });
   if (!first) return;
+  run_.clear();
+  failing_.reset();
   ++turn_;
   next_job();
 }
@@ -100,7 +108,7 @@ void Restorer::next_part() {
   if (part.end) return on_end(*part.end);
   client::query_offsets(
       consumer_.cluster(), {{part.log, client::latest_timestamp}},
-      world_.loop.now() + step_timeout_,
+      world_.loop.now() + options_.step_timeout,
       [this, alive = alive_, turn = turn_, log = part.log](Result<client::ListedOffsets> found) {
         if (!*alive || turn != turn_) return;
         if (!found) return end(fail(found.error()));
@@ -122,6 +130,8 @@ void Restorer::on_end(std::int64_t end_offset) {
     job.parts.pop_back();
     return begin();
   }
+  part.by_runs = end_offset - from >= options_.by_runs_from;
+  told_at_ = world_.loop.now();
   consumer_.own({part.log});
   consumer_.begin(part.log, OffsetAndMetadata{.offset = from});
   // What was assigned before keeps its place; this one may have been.
@@ -129,52 +139,80 @@ void Restorer::on_end(std::int64_t end_offset) {
   read();
 }
 
-void Restorer::read() {
-  if (polling_) return;
-  polling_ = true;
-  consumer_.poll(world_.loop.now() + poll_wait,
-                 [this, alive = alive_](Result<std::vector<client::RawBatch>> raws) {
-                   if (!*alive) return;
-                   // Not inside the consumer's callback.
-                   auto told =
-                       std::make_shared<Result<std::vector<client::RawBatch>>>(std::move(raws));
-                   world_.loop.post([this, alive, told] {
-                     if (!*alive) return;
-                     polling_ = false;
-                     on_read(std::move(*told));
-                   });
-                 });
-}
-
-void Restorer::on_read(Result<std::vector<client::RawBatch>> raws) {
-  if (jobs_.empty() || jobs_.front().parts.empty()) return;
-  if (!raws) return end(fail(raws.error()));
-  if (auto taken = take(std::move(*raws)); !taken) return end(taken);
+/// Whatever is next, now that something was read or ingested.
+void Restorer::go_on() {
+  if (jobs_.empty() || jobs_.front().parts.empty() || failing_) return;
   const Part& part = jobs_.front().parts.back();
   if (!part.end) return;  // of a part that is over
   const auto place = consumer_.place_of(part.log);
-  if (place && place->position >= *part.end) {
-    // What lies behind the last record counts as read: markers, aborted records.
-    if (auto noted = jobs_.front().task->state().restore(part.store, {}, *part.end); !noted)
-      return end(noted);
-    jobs_.front().parts.pop_back();
-    return begin();
+  const bool over = place && place->position >= *part.end;
+  const bool full = run_.size_bytes() >= options_.run_bytes;
+  if (full || (over && !run_.empty())) {
+    if (ingestion_ != nullptr) return;  // comes back when that is done
+    ingest();
   }
-  read();
+  if (!over) return read();
+  if (ingestion_ != nullptr) return;
+  // What lies behind the last record counts as read: markers, aborted records.
+  if (auto noted = jobs_.front().task->state().restore(part.store, {}, *part.end); !noted)
+    return end(noted);
+  jobs_.front().parts.pop_back();
+  begin();
+}
+
+void Restorer::read() {
+  if (polling_) return;
+  const MonoTime now = world_.loop.now();
+  if (now < free_at_) {
+    polling_ = true;
+    world_.loop.call_at(free_at_, [this, alive = alive_] {
+      if (!*alive) return;
+      polling_ = false;
+      go_on();
+    });
+    return;
+  }
+  polling_ = true;
+  consumer_.poll(
+      now + poll_wait, [this, alive = alive_](Result<std::vector<client::RawBatch>> raws) {
+        if (!*alive) return;
+        // Not inside the consumer's callback.
+        auto told = std::make_shared<Result<std::vector<client::RawBatch>>>(std::move(raws));
+        world_.loop.post([this, alive, told] {
+          if (!*alive) return;
+          polling_ = false;
+          on_read(std::move(*told));
+        });
+      });
+}
+
+void Restorer::on_read(Result<std::vector<client::RawBatch>> raws) {
+  if (jobs_.empty() || jobs_.front().parts.empty() || failing_) return;
+  if (!raws) return end(fail(raws.error()));
+  if (auto taken = take(std::move(*raws)); !taken) return end(taken);
+  tell_progress();
+  go_on();
 }
 
 Result<void> Restorer::take(std::vector<client::RawBatch> raws) {
   Job& job = jobs_.front();
   const Part& part = job.parts.back();
-  for (const PositionReset& reset : consumer_.take_resets())
-    if (reset.partition == part.log && reset.to > reset.from)
-      if (auto wiped = job.task->state().wipe(part.store); !wiped) return wiped;
+  TaskState& state = job.task->state();
+  for (const PositionReset& reset : consumer_.take_resets()) {
+    if (reset.partition != part.log || reset.to <= reset.from) continue;
+    if (ingestion_ != nullptr)
+      return fail(Errc::offset_not_available,
+                  part.log.topic + " has lost its beginning while it was read; reads it again");
+    run_.clear();
+    if (auto wiped = state.wipe(part.store); !wiped) return wiped;
+  }
   auto opened = client::open_batches(std::move(raws), true);
   if (!opened.undone.empty()) consumer_.give_back(opened.undone);
   if (opened.error) return fail(*opened.error);
   std::vector<ChangelogRecord> records;
   for (const Batch& batch : opened.batches) {
     if (!part.end || batch.topic_partition() != part.log) continue;
+    pace(batch.size_bytes());
     records.clear();
     std::int64_t next = batch.next_offset();
     for (const RecordView& record : batch) {
@@ -184,17 +222,84 @@ Result<void> Restorer::take(std::vector<client::RawBatch> raws) {
       }
       ++records_;
       if (!record.key()) continue;
-      records.push_back(
-          {.key = *record.key(), .value = record.value(), .timestamp_ms = record.timestamp_ms()});
+      const ChangelogRecord row{
+          .key = *record.key(), .value = record.value(), .timestamp_ms = record.timestamp_ms()};
+      if (!part.by_runs)
+        records.push_back(row);
+      else if (auto gathered = state.gather(part.store, row, run_); !gathered)
+        return gathered;
     }
-    if (auto done = job.task->state().restore(part.store, records, next); !done) return done;
+    run_next_ = next;
+    if (part.by_runs) continue;
+    if (auto done = state.restore(part.store, records, next); !done) return done;
   }
   return {};
 }
 
+void Restorer::pace(std::size_t bytes) {
+  if (options_.bytes_per_second <= 0) return;
+  const double seconds =
+      static_cast<double>(bytes) / static_cast<double>(options_.bytes_per_second);
+  free_at_ = std::max(free_at_, world_.loop.now()) +
+             std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+/// Gives the worker what was gathered.
+void Restorer::ingest() {
+  const Job& job = jobs_.front();
+  ingestion_ =
+      std::make_unique<Ingestion>(Ingestion{.task = job.task,
+                                            .store = job.parts.back().store,
+                                            .next = run_next_,
+                                            .run = std::exchange(run_, std::move(spare_))});
+  if (worker_ == nullptr) worker_ = world_.make_worker("weir-restore");
+  const auto outcome = std::make_shared<Result<void>>();
+  worker_->run(
+      [work = ingestion_.get(), outcome] {
+        work->run.sort();
+        *outcome = work->task->state().ingest(work->store, work->run);
+      },
+      [this, alive = alive_, outcome] {
+        if (!*alive) return;
+        world_.loop.post([this, alive, outcome] {
+          if (*alive) ingested(std::move(*outcome));
+        });
+      });
+}
+
+void Restorer::ingested(Result<void> outcome) {
+  const auto done = std::move(ingestion_);
+  spare_ = std::move(done->run);
+  spare_.clear();
+  if (done->owner == nullptr) {
+    if (failing_) return end(fail(*failing_));
+    if (outcome) outcome = done->task->state().restore(done->store, {}, done->next);
+    if (!outcome) return end(outcome);
+  }
+  go_on();
+}
+
+void Restorer::tell_progress() {
+  const MonoTime now = world_.loop.now();
+  if (now < told_at_ + progress_interval) return;
+  told_at_ = now;
+  const auto at = progress();
+  if (!at) return;
+  const std::int64_t percent = 100 * (at->position - at->from) / (at->end - at->from);
+  log_info("streams", world_.graph.name() + ": task " + to_string(at->task) + ": store " +
+                          at->store + " is restored to " + std::to_string(percent) + " %, offset " +
+                          std::to_string(at->position) + " of " + std::to_string(at->end));
+}
+
 void Restorer::end(Result<void> outcome) {
+  if (!outcome && ingestion_ != nullptr && ingestion_->task == jobs_.front().task) {
+    failing_ = outcome.error();  // told when the worker is done with its database
+    return;
+  }
+  failing_.reset();
   Job job = std::move(jobs_.front());
   jobs_.pop_front();
+  run_.clear();
   ++turn_;
   next_job();
   job.done(std::move(outcome));

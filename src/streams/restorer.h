@@ -5,6 +5,9 @@
 // with aborted records left out (KAFKA-10167). Whoever starts a restore has seen to it that the
 // transaction of the owner before is decided. One task after another.
 //
+// What is long goes by runs: records are gathered, sorted and ingested by a worker, while the next
+// ones are gathered. A run whose offset was not noted is read again, which changes nothing.
+//
 // A changelog that was deleted and made anew, or that ends before what is known of it, is another
 // one: the store is restored from its beginning.
 #pragma once
@@ -17,6 +20,7 @@
 #include <vector>
 
 #include "client/consumer_core.h"
+#include "streams/limits.h"
 #include "streams/task.h"
 #include "streams/thread_status.h"
 #include "streams/thread_world.h"
@@ -32,7 +36,14 @@ Uuid topic_id(client::ConsumerCore& consumer, std::string_view topic);
 /// Owner: a stream thread. Threads: the loop's.
 class Restorer {
  public:
-  Restorer(ThreadWorld world, const ConsumerOptions& options, Duration step_timeout);
+  struct Options {
+    Duration step_timeout = std::chrono::seconds(60);
+    /// At most so many bytes of changelogs a second, as they are fetched; 0: as fast as it goes.
+    std::int64_t bytes_per_second = 0;
+    std::size_t run_bytes = limits::restore_run_bytes;
+    std::int64_t by_runs_from = limits::restore_by_runs_from;
+  };
+  Restorer(ThreadWorld world, const ConsumerOptions& consumer, const Options& options);
   ~Restorer();
   Restorer(const Restorer&) = delete;
 
@@ -40,8 +51,9 @@ class Restorer {
   /// `task` must live until `done` is called, or cancel(). A table that is a copy of its topic is
   /// restored up to `committed`, which has the offset of the topic's partition.
   void restore(Task& task, InputOffsets committed, Done done);
-  /// Nothing of this task is under way any more; its `done` is not called.
-  void cancel(const Task& task);
+  /// Its `done` is not called. A worker may still be at its database: `owner` keeps both until that
+  /// is over.
+  void cancel(const Task& task, std::shared_ptr<void> owner);
   std::uint64_t records() const { return records_; }
   /// Of the store that it is at, once its end is known.
   std::optional<RestoreProgress> progress() const;
@@ -54,6 +66,7 @@ class Restorer {
     TopicPartition log;
     std::optional<std::int64_t> end;  // absent: to be asked for
     std::int64_t from = 0;
+    bool by_runs = false;
   };
   struct Job {
     Task* task;
@@ -61,22 +74,44 @@ class Restorer {
     Done done;
   };
 
+  /// A run that the worker has.
+  struct Ingestion {
+    Task* task;
+    std::string store;
+    std::int64_t next;  // offset behind it
+    RestoreRun run;
+    std::shared_ptr<void> owner = {};  // of a task that was cancelled
+  };
+
   void begin();
   void next_job();
   void next_part();
   void on_end(std::int64_t end);
+  void go_on();
   void read();
+  void ingest();
+  void ingested(Result<void> outcome);
+  void pace(std::size_t bytes);
+  void tell_progress();
   void on_read(Result<std::vector<client::RawBatch>> raws);
   Result<void> take(std::vector<client::RawBatch> raws);
   void end(Result<void> outcome);
 
   const ThreadWorld world_;
-  const Duration step_timeout_;
+  const Options options_;
   client::ConsumerCore consumer_;
   std::deque<Job> jobs_;
   std::uint64_t turn_ = 0;  // another one for each part: late answers are told by it
   bool polling_ = false;
   std::uint64_t records_ = 0;
+  RestoreRun run_;             // gathered for the store that it is at
+  std::int64_t run_next_ = 0;  // offset behind what is in there
+  RestoreRun spare_;
+  std::unique_ptr<Ingestion> ingestion_;
+  std::optional<Error> failing_;        // the job ends with it as soon as it may
+  std::unique_ptr<io::Worker> worker_;  // goes before what it works on
+  MonoTime free_at_{};                  // by bytes_per_second
+  MonoTime told_at_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -119,6 +119,11 @@ constexpr Flag flags[] = {
      [](Arguments& into, std::string_view value) {
        return read_number(value, 0, into.options.standby_replicas);
      }},
+    {"restore-bytes-per-second", "N",
+     "how fast each thread reads changelogs at most (default 0: no bound)",
+     [](Arguments& into, std::string_view value) {
+       return read_number<std::int64_t>(value, 0, into.options.restore_bytes_per_second);
+     }},
     {"replication-factor", "N", "of the application's own topics (default: the brokers')",
      [](Arguments& into, std::string_view value) {
        return read_number<std::int16_t>(value, 1, into.options.replication_factor);

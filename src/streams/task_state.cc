@@ -201,9 +201,12 @@ Result<void> TaskState::restore(const std::string& store,
                                 const std::vector<ChangelogRecord>& records,
                                 std::int64_t next_offset) {
   batch_.clear();
-  const Store& into = find(store);
-  for (const ChangelogRecord& record : records)
-    if (auto restored = into.state->restore(record, batch_); !restored) return restored;
+  StoreState& into = *find(store).state;
+  for (const ChangelogRecord& record : records) {
+    const auto key = into.row_key(record.key);
+    if (!key) return fail(key.error());
+    restore_row(*key, record, batch_);
+  }
   known_[store].offset = next_offset;
   note(store);
   if (auto written = database_.write(batch_); !written) return written;
@@ -227,6 +230,19 @@ Result<bool> TaskState::recognise(const std::string& store, Uuid topic,
   if (auto wiped = wipe(store); !wiped) return fail(wiped.error());
   known_[store].topic = topic;
   return true;
+}
+
+Result<void> TaskState::gather(const std::string& store, const ChangelogRecord& record,
+                               RestoreRun& run) {
+  const auto key = find(store).state->row_key(record.key);
+  if (!key) return fail(key.error());
+  run.add(*key, record.timestamp_ms, record.value);
+  return {};
+}
+
+Result<void> TaskState::ingest(const std::string& store, RestoreRun& run) {
+  const state::PrefixRange rows(prefix_of(numbers_.at(store)));
+  return database_.ingest(rows.range(), run);
 }
 
 Result<void> TaskState::wipe(const std::string& store) {

@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "state/database.h"
+#include "streams/restore_run.h"
 
 // Keys of the database, numbers big-endian so that they sort (docs/formats/state.md):
 //
@@ -64,8 +65,9 @@ class StoreState {
   virtual void shrink_to(std::size_t bytes) = 0;
   virtual std::size_t dirty_rows() const = 0;
   virtual std::size_t size_bytes() const = 0;
-  /// A record of the changelog becomes a part of `batch`. Errc::damaged: it has no valid key.
-  virtual Result<void> restore(const ChangelogRecord& record, state::Batch& batch) const = 0;
+  /// In the database, of the row that a key of the changelog stands for; until the next call.
+  /// Errc::damaged: it stands for none.
+  virtual Result<std::string_view> row_key(std::string_view log_key) = 0;
 };
 
 /// As TaskState::changelog_sum(), of a database that nobody has open.
@@ -101,6 +103,11 @@ class TaskState {
   /// Records of a changelog, in their order; what is known is true up to `next_offset` then.
   Result<void> restore(const std::string& store, const std::vector<ChangelogRecord>& records,
                        std::int64_t next_offset);
+  /// The same by way of a run: gather() makes records a part of it, sort() is the caller's,
+  /// ingest() lets it into the database, on any thread while nothing else is done with this state;
+  /// then restore() without records says how far it is.
+  Result<void> gather(const std::string& store, const ChangelogRecord& record, RestoreRun& run);
+  Result<void> ingest(const std::string& store, RestoreRun& run);
   /// Forgets what the database has of the store: its changelog does not reach back to where it
   /// stands, so what was deleted meanwhile is not known. Before the first record is processed.
   Result<void> wipe(const std::string& store);

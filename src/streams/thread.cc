@@ -58,7 +58,9 @@ Result<void> StreamThread::start() {
                                                      world_.cluster, *checked);
   group_ = std::make_unique<client::GroupCore>(*consumer_, world_.loop, world_.rng, *checked,
                                                *std::move(protocol));
-  restorer_ = std::make_unique<Restorer>(world_, *checked, options_.step_timeout);
+  Restorer::Options restore = options_.restore;
+  restore.step_timeout = options_.step_timeout;
+  restorer_ = std::make_unique<Restorer>(world_, *checked, restore);
   standbys_ = std::make_unique<Standbys>(world_, *checked);
   admin_ = std::make_unique<client::AdminCore>(world_.loop, world_.transport, world_.rng,
                                                world_.cluster);

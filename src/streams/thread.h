@@ -53,6 +53,8 @@ struct ThreadOptions {
   /// Group, session, fetch sizes; assignors. Isolation and reset policy are the thread's.
   ConsumerOptions consumer = {};
   ProducerOptions producer = {};
+  /// Its step_timeout is the one below.
+  Restorer::Options restore = {};
   /// Of the rows of all its tasks. When a task's part is full of changes, it is time to commit.
   std::size_t cache_bytes = std::size_t{64} << 20U;
   /// Records of one partition that wait in a task; above it the partition is paused.

@@ -28,11 +28,12 @@ std::vector<TopicPartition> StreamThread::inputs_of(TaskId id) const {
 
 /// Its task is closed; nothing of it that was not committed is kept.
 void StreamThread::forget(std::map<TaskId, Owned>::iterator owned) {
-  if (const Task* task = owned->second.task.get()) {
-    restorer_->cancel(*task);
-    counts_before_[owned->first] += task->counts();
-  }
+  const auto gone = std::make_shared<Owned>(std::move(owned->second));
+  const TaskId id = owned->first;
   tasks_.erase(owned);
+  if (gone->task == nullptr) return;
+  restorer_->cancel(*gone->task, gone);
+  counts_before_[id] += gone->task->counts();
 }
 
 void StreamThread::forget_all() {

@@ -3,6 +3,10 @@
 
 #include <weir/streams/detail/graph.h>
 
+#include <functional>
+#include <memory>
+#include <string>
+
 #include "base/rng.h"
 #include "client/cluster.h"
 #include "client/transport.h"
@@ -21,6 +25,8 @@ struct ThreadWorld {
   const detail::Graph& graph;
   const Plan& plan;
   TaskDatabases& databases;
+  /// For work that would hold up the loop.
+  std::function<std::unique_ptr<io::Worker>(const std::string& name)> make_worker;
 };
 
 }  // namespace weir::streams

@@ -142,18 +142,14 @@ std::size_t WindowStore::size_bytes() const {
   return bytes;
 }
 
-Result<void> WindowStore::restore(const ChangelogRecord& record, state::Batch& batch) const {
-  if (record.key.size() < start_bytes + sequence_bytes)
+Result<std::string_view> WindowStore::row_key(std::string_view log_key) {
+  if (log_key.size() < start_bytes + sequence_bytes)
     return fail(Errc::damaged, "store " + spec_.name + ": its changelog has a key of " +
-                                   std::to_string(record.key.size()) +
+                                   std::to_string(log_key.size()) +
                                    " bytes, which is none of a window; is the topic that of "
                                    "another application or of another kind of store?");
-  const std::size_t key_size = record.key.size() - start_bytes - sequence_bytes;
-  std::string key = prefix_;
-  key += record.key.substr(key_size, start_bytes);
-  key += record.key.substr(0, key_size);
-  restore_row(key, record, batch);
-  return {};
+  const std::size_t key_size = log_key.size() - start_bytes - sequence_bytes;
+  return stored_key(load_be<std::int64_t>(log_key.data() + key_size), log_key.substr(0, key_size));
 }
 
 }  // namespace weir::streams

@@ -26,6 +26,9 @@ class NativeApplication {
   MonoTime now() { return loop().now(); }
   client::Transport& transport() { return *transport_; }
   Rng& rng() { return rng_; }
+  std::unique_ptr<io::Worker> make_worker(const std::string& worker) {
+    return world_.clients->make_worker(worker);
+  }
   client::ClusterOptions cluster() const;
   /// Of a producer that does what it promises however long the broker is away.
   ProducerOptions producer();

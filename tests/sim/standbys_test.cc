@@ -107,7 +107,8 @@ TEST(standbys, a_database_that_fails_costs_time_and_no_record) {
   ConsumerOptions options;
   options.max_poll_bytes = 500;
   Standbys standbys({application.loop(), application.transport(), application.rng(),
-                     application.cluster(), topology.graph(), made, databases},
+                     application.cluster(), topology.graph(), made, databases,
+                     [&](const std::string& name) { return application.make_worker(name); }},
                     options);
   standbys.set({only_task});
   EXPECT_TRUE(world.run_until([&] { return standbys.offset_sums()[only_task] == records; }));

@@ -107,7 +107,7 @@ class FragileDatabase final : public state::Database {
     return dies_() ? Result<void>() : under_.write(batch);
   }
   Result<void> ingest(const state::Range& range, state::Run& run) override {
-    return under_.ingest(range, run);
+    return dies_() ? Result<void>() : under_.ingest(range, run);
   }
   Result<void> flush() override { return under_.flush(); }
   Size size() const override { return under_.size(); }
@@ -303,6 +303,9 @@ class Instance {
     options.assignor.assign.acceptable_recovery_lag = run_.world.rng.one_in(2) ? 0 : 20;
     options.assignor.probing_interval = 300ms;
     options.assignor.retry_interval = 200ms;
+    options.restore.by_runs_from = rng.one_in(2) ? 1 : 20;
+    options.restore.run_bytes = 1 + rng.below(2000);
+    options.restore.bytes_per_second = rng.one_in(4) ? 20'000 : 0;
     options.purge_interval = std::nullopt;
     if (run_.purges) options.purge_interval = 200ms;
     return options;
@@ -313,7 +316,8 @@ class Instance {
     loop_ = std::make_unique<StallingLoop>(application_.loop());
     thread_ = std::make_unique<StreamThread>(
         ThreadWorld{*loop_, application_.transport(), application_.rng(), application_.cluster(),
-                    run_.topology.graph(), run_.plan, disk_},
+                    run_.topology.graph(), run_.plan, disk_,
+                    [this](const std::string& worker) { return application_.make_worker(worker); }},
         options(), [this](const Error& why) { on_died(why); });
     if (auto started = thread_->start(); !started)
       run_.world.anomaly("lawful-answer: a stream thread cannot start: " +

@@ -65,6 +65,9 @@ struct ApplicationOptions {
   /// How often what was consumed of repartitions is deleted, which have no retention;
   /// `repartition.purge.interval.ms`. 0: never.
   std::chrono::milliseconds repartition_purge_interval{30'000};
+  /// How fast each thread reads changelogs before its tasks run, so that this does not take the
+  /// network from others; 0: as fast as it goes.
+  std::int64_t restore_bytes_per_second = 0;
   /// Hot replicas of each task with state, in other instances; `num.standby.replicas`. After the
   /// loss of an instance its tasks go on from there.
   std::int32_t standby_replicas = 0;
