@@ -266,6 +266,40 @@ TEST(driver, a_processor_has_stores_headers_and_a_clock) {
   EXPECT_EQ(raw[3].value, "a");
 }
 
+/// Gives on its record with a header more, whose value is the headers that it sees.
+class Stamp : public Processor<Text, Text, Text, Text> {
+ public:
+  explicit Stamp(Text name) : name_(std::move(name)) {}
+  Result<void> process(const Text& key, const Text& value, Context& context) override {
+    Text seen;
+    for (const Header& header : context.headers()) seen += header.key;
+    const Header added[] = {{name_, seen}};
+    if (name_ == "2") context.forward(key, value);
+    context.forward(key, value, std::nullopt, added);
+    return {};
+  }
+
+ private:
+  Text name_;
+};
+
+TEST(driver, headers_that_a_processor_adds_are_the_records_for_what_follows) {
+  Topology topology("app");
+  auto stream = topology.stream(in);
+  for (const Text name : {"1", "2", "3"})
+    stream = stream.process([name] { return std::make_unique<Stamp>(name); }, "stamp-" + name);
+  stream.to(out);
+  TestDriver driver(topology);
+  driver.pipe(RawRecord{.topic = "in", .key = "k", .value = "v", .headers = {{"0", "own"}}});
+  Lines given;
+  for (const RawRecord& record : driver.raw_output("out")) {
+    Text all;
+    for (const auto& header : record.headers) all += header.key + "=" + *header.value + " ";
+    given.push_back(all);
+  }
+  EXPECT_EQ(given, (Lines{"0=own 1=0 3=01 ", "0=own 1=0 2=01 3=012 "}));
+}
+
 class Ticker : public Processor<Text, Text, Text, Text> {
  public:
   void open(Context& context) override {

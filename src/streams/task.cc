@@ -251,9 +251,17 @@ void Task::write_dead_letter(const detail::Node& node, const Error& error) {
   if (!sent) throw TaskFailure(sent.error());
 }
 
-const HeaderRange& Task::headers() const {
-  static const HeaderRange none;
-  return record_ != nullptr ? record_->headers() : none;
+std::vector<Header> Task::headers() const {
+  std::vector<Header> all;
+  if (record_ != nullptr) all.assign(record_->headers().begin(), record_->headers().end());
+  all.insert(all.end(), added_headers_.begin(), added_headers_.end());
+  return all;
+}
+
+std::size_t Task::add_headers(std::span<const Header> added) {
+  const std::size_t before = added_headers_.size();
+  added_headers_.insert(added_headers_.end(), added.begin(), added.end());
+  return before;
 }
 
 void Task::schedule(const detail::Node& node, std::int64_t interval_ms, Punctuation kind,

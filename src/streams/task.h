@@ -125,10 +125,9 @@ class Task final : public detail::TaskContext {
   void send(const detail::Node& sink, const Output& output) override;
   std::int32_t partitions_of(std::string_view topic) override;
   const detail::Origin& origin() const override { return origin_; }
-  const HeaderRange& headers() const override;
-  std::span<const Header> exchange_added_headers(std::span<const Header> added) override {
-    return std::exchange(added_headers_, added);
-  }
+  std::vector<Header> headers() const override;
+  std::size_t add_headers(std::span<const Header> added) override;
+  void keep_added_headers(std::size_t count) override { added_headers_.resize(count); }
   std::int64_t exchange_time_ms(std::int64_t time) override {
     return std::exchange(time_ms_, time);
   }
@@ -167,7 +166,7 @@ class Task final : public detail::TaskContext {
 
   std::int64_t stream_time_ms_ = -1;
   std::int64_t time_ms_ = -1;
-  std::span<const Header> added_headers_;
+  std::vector<Header> added_headers_;  // by the processors that the record is in
   std::vector<Scheduled> scheduled_;
   bool progress_ = false;
   InputOffsets committed_;  // positions of the last commit

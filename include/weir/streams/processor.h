@@ -80,19 +80,20 @@ template <class KOut, class VOut>
 class ProcessorContext {
  public:
   /// To every child, before this returns. Absent `at`: the time of the record (of a punctuation,
-  /// the time it was called with). `added` go behind the record's own headers.
+  /// the time it was called with). `added` go behind the headers() of the record.
   void forward(const KOut& key, const VOut& value, std::optional<Timestamp> at = std::nullopt,
                std::span<const Header> added = {}) {
-    const auto before = task_->exchange_added_headers(added);
+    const std::size_t before = task_->add_headers(added);
     children_->give(key, value, at ? at->time_since_epoch().count() : task_->time_ms());
-    task_->exchange_added_headers(before);
+    task_->keep_added_headers(before);
   }
   /// Of the record; in a punctuation its time.
   Timestamp timestamp() const { return at(task_->time_ms()); }
   /// The largest timestamp that the task has seen.
   Timestamp stream_time() const { return at(task_->stream_time_ms()); }
-  /// Of the record; none in a punctuation. Lives as long as the call.
-  const HeaderRange& headers() const { return task_->headers(); }
+  /// Of the record, with those that processors before this one have added; none in a punctuation.
+  /// What they borrow lives as long as the call.
+  std::vector<Header> headers() const { return task_->headers(); }
   /// Where the record came from; nullptr in a punctuation.
   const TopicPartition* source() const { return task_->origin().partition; }
   std::int64_t offset() const { return task_->origin().offset; }

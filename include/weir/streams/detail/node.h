@@ -74,10 +74,12 @@ class TaskContext {
   virtual std::int32_t partitions_of(std::string_view topic) = 0;
 
   virtual const Origin& origin() const = 0;
-  /// Of the record that is processed; none in a punctuation.
-  virtual const HeaderRange& headers() const = 0;
-  /// What sinks write behind the record's headers, from now on; gives what it was.
-  virtual std::span<const Header> exchange_added_headers(std::span<const Header> added) = 0;
+  /// Of the record that is processed, none in a punctuation; behind them those that were added.
+  virtual std::vector<Header> headers() const = 0;
+  /// From now on sinks write these too, behind the others; gives how many were added before.
+  virtual std::size_t add_headers(std::span<const Header> added) = 0;
+  /// Of those that were added the first `count` stay.
+  virtual void keep_added_headers(std::size_t count) = 0;
 
   /// The time of what a processor works on; gives what it was.
   virtual std::int64_t exchange_time_ms(std::int64_t time) = 0;
