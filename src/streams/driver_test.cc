@@ -320,5 +320,40 @@ TEST(driver, the_wall_clock_ticks_when_the_test_moves_it) {
   EXPECT_EQ(shown(driver.output(out)), (Lines{"tick=1100@1100", "tick=3600@3600"}));
 }
 
+/// Says its name by stream time.
+class Chime : public Processor<Text, Text, Text, Text> {
+ public:
+  Chime(Text name, std::chrono::milliseconds interval)
+      : name_(std::move(name)), interval_(interval) {}
+  void open(Context& context) override {
+    context.schedule(interval_, Punctuation::stream_time,
+                     [this, &context](Timestamp) { context.forward("chime", name_); });
+  }
+  Result<void> process(const Text&, const Text&, Context&) override { return {}; }
+
+ private:
+  Text name_;
+  std::chrono::milliseconds interval_;
+};
+
+TEST(driver, of_two_punctuations_the_one_that_was_due_first_is_called_first) {
+  Topology topology("app");
+  auto stream = topology.stream(in);
+  auto slow = stream.process([] { return std::make_unique<Chime>("slow", 10ms); }, "slow");
+  auto fast = stream.process([] { return std::make_unique<Chime>("fast", 7ms); }, "fast");
+  slow.merge(fast).to(out);
+  TestDriver driver(topology);
+  const auto chimes = [&](std::chrono::milliseconds time) {
+    driver.pipe<Text, Text>(in, "k", "v", at(time));
+    Text all;
+    for (const auto& record : driver.output(out)) all += *record.value + " ";
+    return all;
+  };
+  EXPECT_EQ(chimes(1ms), "slow fast ") << "both are due at 0";
+  EXPECT_EQ(chimes(12ms), "fast slow ") << "due at 7 and at 10";
+  EXPECT_EQ(chimes(69ms), "fast slow ") << "due at 14 and at 20";
+  EXPECT_EQ(chimes(70ms), "fast slow ") << "both at 70; slow was called last";
+}
+
 }  // namespace
 }  // namespace weir::streams

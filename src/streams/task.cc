@@ -277,25 +277,28 @@ void Task::schedule(const detail::Node& node, std::int64_t interval_ms, Punctuat
                         .call = std::move(call)});
 }
 
-/// Calls each that is due once, however many of its times have passed.
+/// Calls each that is due once, however many of its times have passed: first the one that has been
+/// due longest, of equals the one that was not called for longest.
 bool Task::call_due(Punctuation kind, std::int64_t now_ms) {
-  bool called = false;
-  for (std::size_t i = 0; i < scheduled_.size(); ++i) {
-    Scheduled& one = scheduled_[i];
-    if (one.kind != kind) continue;
-    if (one.due_ms < 0) one.due_ms = now_ms + one.interval_ms;
-    if (one.due_ms > now_ms) continue;
-    one.due_ms += ((now_ms - one.due_ms) / one.interval_ms + 1) * one.interval_ms;
-    called = true;
+  for (bool called = false;; called = true) {
+    auto next = scheduled_.end();
+    for (auto one = scheduled_.begin(); one != scheduled_.end(); ++one) {
+      if (one->kind != kind) continue;
+      if (one->due_ms < 0) one->due_ms = now_ms + one->interval_ms;
+      if (one->due_ms > now_ms) continue;
+      if (next == scheduled_.end() || one->due_ms < next->due_ms) next = one;
+    }
+    if (next == scheduled_.end()) return called;
+    next->due_ms += ((now_ms - next->due_ms) / next->interval_ms + 1) * next->interval_ms;
+    scheduled_.splice(scheduled_.end(), scheduled_, next);
     origin_ = {};
     time_ms_ = now_ms;
     try {
-      one.call(now_ms);
+      next->call(now_ms);
     } catch (...) {
-      failed(*scheduled_[i].node, std::current_exception());
+      failed(*next->node, std::current_exception());
     }
   }
-  return called;
 }
 
 Result<bool> Task::punctuate(std::int64_t wall_ms) {

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -167,7 +168,7 @@ class Task final : public detail::TaskContext {
   std::int64_t stream_time_ms_ = -1;
   std::int64_t time_ms_ = -1;
   std::vector<Header> added_headers_;  // by the processors that the record is in
-  std::vector<Scheduled> scheduled_;
+  std::list<Scheduled> scheduled_;     // a call may add one
   bool progress_ = false;
   InputOffsets committed_;  // positions of the last commit
   TaskCounts counts_;
