@@ -49,6 +49,43 @@ TEST(driver, a_key_that_was_changed_is_counted_behind_a_repartition) {
   EXPECT_EQ(shown(driver.output(counts)), (Lines{"a=1@1", "a=2@2", "b=1@3"}));
 }
 
+/// What comes out of keys "a" and none behind a repartition, and behind what follows it there.
+template <class Follow>
+Lines behind_a_repartition(Follow follow, const Topic<Text, Text>& to) {
+  Topology topology("app");
+  auto table = topology.table(rows, "rows");
+  auto stream = topology.stream(nullable(in)).repartition("placed");
+  stream.to(nullable(out));
+  follow(stream, table);
+  TestDriver driver(topology, {.partitions_of = {{"other", 1}}});
+  driver.pipe(RawRecord{.topic = "in", .key = "a", .value = "1"});
+  driver.pipe(RawRecord{.topic = "in", .value = "2"});
+  Lines all;
+  for (const RawRecord& record : driver.raw_output(std::string(to.name)))
+    all.push_back(record.key.value_or("null") + "=" + *record.value);
+  return all;
+}
+
+TEST(driver, records_without_a_key_pass_a_repartition_only_on_their_way_to_a_left_join) {
+  const Topic<Text, Text> other{"other", &string_codec, &string_codec};
+  const auto joiner = [](const Text& value, const auto&) { return std::optional(value + "!"); };
+  const auto nothing = [](auto&, auto&) {};
+  const auto join = [&](auto& stream, auto& table) {
+    stream.join(table, joiner, "joined").to(nullable(other));
+  };
+  const auto left_join = [&](auto& stream, auto& table) {
+    stream.left_join(table, joiner, "joined").to(nullable(other));
+  };
+  const auto left_join_later = [&](auto& stream, auto& table) {
+    stream.repartition("again").left_join(table, joiner, "joined").to(nullable(other));
+  };
+  EXPECT_EQ(behind_a_repartition(nothing, out), (Lines{"a=1"}));
+  EXPECT_EQ(behind_a_repartition(join, out), (Lines{"a=1"}));
+  EXPECT_EQ(behind_a_repartition(left_join, out), (Lines{"a=1", "null=2"}));
+  EXPECT_EQ(behind_a_repartition(left_join, other), (Lines{"a=1!", "null=2!"}));
+  EXPECT_EQ(behind_a_repartition(left_join_later, other), (Lines{"a=1!", "null=2!"}));
+}
+
 TEST(driver, an_unkeyed_stream_is_grouped_by_what_it_says) {
   Topology topology("app");
   topology.stream(lines)

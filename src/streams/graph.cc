@@ -1,6 +1,7 @@
 #include <weir/streams/topology.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "streams/limits.h"
@@ -82,6 +83,26 @@ void Graph::must_be_copartitioned(std::string why, std::vector<NodeIndex> nodes)
 void Graph::connect(NodeIndex node, NodeIndex child) {
   nodes_[node].children.push_back(child);
   nodes_[child].parents.push_back(node);
+}
+
+bool Graph::passes_null_keys(std::size_t repartition) const {
+  std::vector<NodeIndex> ahead;
+  std::set<NodeIndex> seen;
+  const auto enter = [&](std::size_t index) {
+    for (NodeIndex i = 0; i < nodes_.size(); ++i)
+      if (nodes_[i].role == Role::source && nodes_[i].repartition == index) ahead.push_back(i);
+  };
+  enter(repartition);
+  while (!ahead.empty()) {
+    const NodeIndex at = ahead.back();
+    ahead.pop_back();
+    if (!seen.insert(at).second) continue;
+    const NodeSpec& node = nodes_[at];
+    if (node.takes_null_keys) return true;
+    ahead.insert(ahead.end(), node.children.begin(), node.children.end());
+    if (node.role == Role::sink && node.repartition) enter(*node.repartition);
+  }
+  return false;
 }
 
 const StoreSpec* Graph::find_store(std::string_view name) const {

@@ -124,6 +124,9 @@ class Task final : public detail::TaskContext {
   void undecodable(const detail::Node& node, const Error& error) override;
   void dropped(const detail::Node& node, detail::Drop why) override;
   void send(const detail::Node& sink, const Output& output) override;
+  bool passes_null_keys(std::size_t repartition) const override {
+    return world_.graph.passes_null_keys(repartition);
+  }
   std::int32_t partitions_of(std::string_view topic) override;
   const detail::Origin& origin() const override { return origin_; }
   std::vector<Header> headers() const override;

@@ -101,7 +101,7 @@ NodeIndex add_node(Graph& graph, NodeIndex parent, NodeSpec spec, Args&&... args
 /// A sink into a stream of the library's own, and the source that reads it.
 template <class K, class V>
 Handle<K, V> repartitioned(const Handle<K, V>& from, const std::string& name,
-                           const RepartitionOptions<K, V>& options, bool drop_null_keys) {
+                           const RepartitionOptions<K, V>& options) {
   const auto* key =
       required(codec_or_default(options.codecs.key ? options.codecs.key : from.key), name, "key");
   const auto* value = required(
@@ -113,8 +113,7 @@ Handle<K, V> repartitioned(const Handle<K, V>& from, const std::string& name,
       graph, from.node,
       {.name = name + "-sink", .operation = "sink", .role = Role::sink, .repartition = repartition},
       Writer<K, V>(key, value, from.inner),
-      typename Sink<K, V>::Ways{.partition = options.partitioner,
-                                .drop_null_keys = drop_null_keys});
+      typename Sink<K, V>::Ways{.partition = options.partitioner});
   NodeSpec source{.name = name + "-source",
                   .operation = "source",
                   .role = Role::source,
@@ -205,9 +204,10 @@ class Stream {
   Stream merge(const Stream& other, std::string name = {}) const;
 
   /// Through a stream of the library's own, "APPLICATION-NAME-repartition", to the partition that
-  /// the key says.
+  /// the key says. Records without a key are counted and dropped, unless there is a left join
+  /// somewhere behind it.
   Stream repartition(std::string name, RepartitionOptions<K, V> options = {}) const {
-    return Stream(detail::repartitioned(handle_, name, options, false));
+    return Stream(detail::repartitioned(handle_, name, options));
   }
 
   /// Groups by the key that it has. `name` is of the repartition that a changed key needs; without
@@ -340,13 +340,13 @@ class Stream {
       return default_codec<detail::Bare<VOut>>();
   }
   /// Where the key says, through a repartition if need be.
-  detail::Handle<K, V> placed(const std::string& name, const RepartitionOptions<K, V>& options,
-                              bool drop_null_keys) const {
+  detail::Handle<K, V> placed(const std::string& name,
+                              const RepartitionOptions<K, V>& options) const {
     if (!handle_.key_changed) return handle_;
     if (name.empty())
       throw TopologyError(handle_.graph->nodes()[handle_.node].name +
                           " has changed the key, so what follows needs a repartition: name it");
-    return detail::repartitioned(handle_, name, options, drop_null_keys);
+    return detail::repartitioned(handle_, name, options);
   }
   template <bool left, class VTable, class Fn>
   auto join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const;
@@ -474,11 +474,14 @@ auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn
   using R = typename detail::ValueOf<std::decay_t<decltype(joiner(
       std::declval<const K&>(), std::declval<const BareV&>(), nullptr))>>::type;
   if (name.empty()) throw TopologyError("a join with the table " + table.store() + " needs a name");
-  const Stream from(placed(name, {.codecs = {.key = table.handle_.key}}, !left));
+  const Stream from(placed(name, {.codecs = {.key = table.handle_.key}}));
   detail::Graph& graph = *handle_.graph;
   const detail::NodeIndex node =
       from.template add<detail::StreamTableJoin<K, V, VTable, R, left, decltype(joiner)>>(
-          {.name = name, .operation = left ? "left_join" : "join", .stores = {table.store()}},
+          {.name = name,
+           .operation = left ? "left_join" : "join",
+           .stores = {table.store()},
+           .takes_null_keys = left},
           table.store(), table.handle_.key, std::move(joiner));
   graph.must_be_copartitioned(name, {from.handle_.node, table.handle_.node});
   return from.template with_value<R>(node);
@@ -655,7 +658,7 @@ template <class K, class V>
 GroupedStream<K, V> Stream<K, V>::group_by_key(std::string name,
                                                RepartitionOptions<K, V> options) const {
   static_assert(!std::is_same_v<K, NoKey>, "an unkeyed stream has no key to group by: group_by()");
-  return GroupedStream<K, V>(Stream(placed(name, options, true)));
+  return GroupedStream<K, V>(Stream(placed(name, options)));
 }
 
 template <class K, class V>

@@ -52,6 +52,8 @@ struct NodeSpec {
   std::string topic = {};
   std::optional<std::size_t> repartition = std::nullopt;  // index in Graph::repartitions
   std::vector<std::string> stores = {};
+  /// A left join: records without a key are worth something to it.
+  bool takes_null_keys = false;
   /// What it says of itself: windows, grace, partitions.
   std::string details = {};
   std::vector<NodeIndex> parents = {};
@@ -77,6 +79,9 @@ class Graph {
   const std::deque<NodeSpec>& nodes() const { return nodes_; }
   const std::deque<StoreSpec>& stores() const { return stores_; }
   const StoreSpec* find_store(std::string_view name) const;
+  /// Whether there is anything behind it, through further ones too, that takes records without a
+  /// key; else they end before it (KIP-962).
+  bool passes_null_keys(std::size_t repartition) const;
   const std::vector<Repartition>& repartitions() const { return repartitions_; }
   struct Copartition {
     std::string why;  // the name of the join

@@ -70,6 +70,8 @@ class TaskContext {
     std::span<const Header> headers = {};  // of the codecs; those of the record come before
   };
   virtual void send(const Node& sink, const Output& output) = 0;
+  /// As Graph::passes_null_keys().
+  virtual bool passes_null_keys(std::size_t repartition) const = 0;
   /// How many partitions a topic has that the topology writes to.
   virtual std::int32_t partitions_of(std::string_view topic) = 0;
 

@@ -188,7 +188,6 @@ class Sink final : public Receiver<K, V> {
   struct Ways {
     TopicChooser<K, V> topic = {};  // absent: that of the spec
     Partitioner<K, V> partition = {};
-    bool drop_null_keys = false;  // of a repartition
   };
   Sink(Writer<K, V> writer, Ways ways) : writer_(std::move(writer)), ways_(std::move(ways)) {}
   std::unique_ptr<Node> clone() const override { return std::make_unique<Sink>(*this); }
@@ -196,7 +195,7 @@ class Sink final : public Receiver<K, V> {
 
   void receive(const K& key, const V& value, std::int64_t timestamp_ms) override {
     if constexpr (nullable<K>)
-      if (ways_.drop_null_keys && !key) return this->task().dropped(*this, Drop::null_key);
+      if (drops_null_keys_ && !key) return this->task().dropped(*this, Drop::null_key);
     TaskContext::Output out{.topic = this->spec().topic, .timestamp_ms = timestamp_ms};
     std::string chosen;
     if (ways_.topic) {
@@ -217,8 +216,14 @@ class Sink final : public Receiver<K, V> {
   }
 
  private:
+  void on_open() override {
+    const auto& repartition = this->spec().repartition;
+    drops_null_keys_ = repartition && !this->task().passes_null_keys(*repartition);
+  }
+
   Writer<K, V> writer_;
   Ways ways_;
+  bool drops_null_keys_ = false;
 };
 
 template <class K, class V, class Fn>
