@@ -1,0 +1,404 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeSet;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.TestInputTopic;
+import org.apache.kafka.streams.TestOutputTopic;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.kstream.BranchedKStream;
+import org.apache.kafka.streams.kstream.Branched;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.Joined;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.Predicate;
+import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.TimeWindowedKStream;
+import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.WindowStore;
+import org.apache.kafka.streams.test.TestRecord;
+
+/** Scripts of tests/lib/stream_scripts.py, a line each, in Kafka Streams' TopologyTestDriver; what came out, a line each. */
+public class StreamScripts {
+  static final Serde<String> TEXT = Serdes.String();
+  static final ObjectMapper JSON = new ObjectMapper();
+
+  public static void main(String[] args) throws Exception {
+    Path folder = Files.createTempDirectory(Path.of(args[0]), "state");
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    int number = 0;
+    for (String line; (line = in.readLine()) != null; ) {
+      ObjectNode answer = JSON.createObjectNode();
+      try {
+        answer.set("outputs", new StreamScripts(JSON.readTree(line)).run(folder.resolve("" + number++)));
+      } catch (Exception e) {
+        answer.put("error", e.toString() + " " + e.getCause());
+      }
+      System.out.println(JSON.writeValueAsString(answer));
+    }
+  }
+
+  // The functions, by the names that lib/stream_scripts.py gives them.
+
+  static String shown(String text) {
+    return text == null ? "null" : text;
+  }
+
+  static String tail(String text) {
+    return text.substring(Math.max(0, text.length() - 12));
+  }
+
+  static String first(String text) {
+    return text == null ? null : text.substring(0, 1);
+  }
+
+  static String last(String text) {
+    return text == null ? null : text.substring(text.length() - 1);
+  }
+
+  static byte[] bytes(String text) {
+    return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  static boolean passes(String fn, String key, String value) {
+    return switch (fn) {
+      case "has_value" -> value != null;
+      case "even" -> value != null && last(value).charAt(0) % 2 == 0;
+      case "key_a" -> "a".equals(key);
+      case "not_b" -> !"b".equals(key);
+      case "short" -> value == null || value.length() <= 3;
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static String mapped(String fn, String key, String value) {
+    return switch (fn) {
+      case "exclaim" -> tail(shown(value) + "!");
+      case "double" -> value == null ? null : tail(value + value);
+      case "first" -> first(value);
+      case "lose" -> value == null || last(value).charAt(0) % 3 == 0 ? null : value;
+      case "with_key" -> tail(shown(key) + ":" + shown(value));
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static String rekeyed(String fn, String key, String value) {
+    return switch (fn) {
+      case "first_of_value" -> first(value);
+      case "last_of_value" -> value == null ? "z" : last(value);
+      case "first_of_key" -> first(key);
+      case "lose_b" -> "b".equals(key) ? null : key;
+      case "with_value" -> tail(shown(key) + shown(first(value)));
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static List<String> several(String fn, String value) {
+    return switch (fn) {
+      case "twice" -> value == null ? List.of() : List.of(value, tail(value + value));
+      case "ends" -> value == null ? Arrays.asList((String) null) : Arrays.asList(first(value), last(value), null);
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static KeyValue<String, String> pair(String fn, String key, String value) {
+    return switch (fn) {
+      case "swap" -> KeyValue.pair(value, key);
+      case "shout" -> KeyValue.pair(first(key), tail(shown(value) + "!"));
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static List<KeyValue<String, String>> pairs(String fn, String key, String value) {
+    return switch (fn) {
+      case "both" -> List.of(KeyValue.pair(key, value), KeyValue.pair(first(value), key));
+      case "fan" -> value == null ? List.of()
+          : List.of(KeyValue.pair(key, tail(value + "1")), KeyValue.pair(key, tail(value + "2")));
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static String aggregated(String fn, String value, String all) {
+    return switch (fn) {
+      case "append" -> tail(all + shown(value));
+      case "append_or_forget" -> all.length() > 6 ? null : all + shown(value);
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  static String windowed(Windowed<String> key) {
+    return key.key() + "@" + key.window().start() + "/" + key.window().end();
+  }
+
+  /** All processors of the scripts, by name. */
+  static class Own implements Processor<String, String, String, String> {
+    private final String kind, name, storeName;
+    private final long number;
+    private ProcessorContext<String, String> context;
+    private KeyValueStore<String, String> store;
+
+    Own(JsonNode node) {
+      kind = node.get("fn").asText();
+      name = node.get("name").asText();
+      storeName = node.has("store") ? node.get("store").asText() : null;
+      number = node.has("number") ? node.get("number").asLong() : 0;
+    }
+
+    @Override
+    public void init(ProcessorContext<String, String> given) {
+      context = given;
+      if (storeName != null) store = context.getStateStore(storeName);
+      if (kind.startsWith("gather"))
+        context.schedule(Duration.ofMillis(number),
+            kind.startsWith("gather_wall") ? PunctuationType.WALL_CLOCK_TIME : PunctuationType.STREAM_TIME, this::give);
+    }
+
+    private void give(long now) {
+      List<KeyValue<String, String>> rows = new ArrayList<>();
+      try (KeyValueIterator<String, String> all = store.all()) {
+        all.forEachRemaining(rows::add);
+      }
+      for (KeyValue<String, String> row : rows) {
+        context.forward(new Record<>(row.key, row.value + "@" + now, now));
+        if (kind.endsWith("clear")) store.delete(row.key);
+      }
+    }
+
+    private static Record<String, String> stamped(Record<String, String> record, String name) {
+      RecordHeaders headers = new RecordHeaders(record.headers());
+      headers.add(name, bytes(record.value()));
+      return record.withHeaders(headers);
+    }
+
+    @Override
+    public void process(Record<String, String> record) {
+      String key = record.key(), value = record.value();
+      switch (kind) {
+        case "stamp" -> context.forward(stamped(record, name));
+        case "stamp_twice" -> {
+          context.forward(stamped(record, name));
+          Record<String, String> second = record.withValue(mapped("exclaim", key, value)).withTimestamp(record.timestamp() + 1);
+          context.forward(stamped(second, name + "b"));
+        }
+        case "pass" -> context.forward(record);
+        case "show_headers" -> {
+          StringBuilder text = new StringBuilder(shown(value));
+          for (Header header : record.headers()) text.append("#").append(header.key());
+          context.forward(record.withValue(text.toString()));
+        }
+        case "shift" -> context.forward(record.withTimestamp(Math.max(0, record.timestamp() + number)));
+        case "clock" -> context.forward(record.withValue(tail(shown(value) + "@" + context.currentStreamTimeMs())));
+        case "keep" -> {
+          if (key == null) return;
+          String before = store.get(key);
+          if (value == null) store.delete(key);
+          else store.put(key, value);
+          context.forward(record.withValue(tail(shown(before) + "|" + shown(value))));
+        }
+        case "recall" -> context.forward(record.withValue(tail(shown(value) + "/" + shown(key == null ? null : store.get(key)))));
+        default -> {  // gather…
+          if (key != null && value != null) store.put(key, tail((store.get(key) == null ? "" : store.get(key)) + value));
+        }
+      }
+    }
+  }
+
+  private final JsonNode script;
+  private final boolean inMemory;
+  private final StreamsBuilder builder = new StreamsBuilder();
+  private final Map<Integer, KStream<String, String>> streams = new HashMap<>();
+  private final Map<Integer, KTable<String, String>> tables = new HashMap<>();
+  private final Map<Integer, KTable<String, Long>> counts = new HashMap<>();
+  private final Map<Integer, KTable<Windowed<String>, String>> windows = new HashMap<>();
+  private final Map<Integer, KTable<Windowed<String>, Long>> windowCounts = new HashMap<>();
+
+  StreamScripts(JsonNode script) {
+    this.script = script;
+    inMemory = script.get("in_memory").asBoolean();
+    for (JsonNode name : script.get("stores"))
+      builder.addStateStore(Stores.keyValueStoreBuilder(
+          inMemory ? Stores.inMemoryKeyValueStore(name.asText()) : Stores.persistentKeyValueStore(name.asText()), TEXT, TEXT)
+          .withCachingEnabled());
+    for (JsonNode node : script.get("nodes")) add(node);
+  }
+
+  private <V> Materialized<String, V, KeyValueStore<Bytes, byte[]>> rows(JsonNode node, Serde<V> values) {
+    return stored(node, values);
+  }
+
+  private <V> Materialized<String, V, WindowStore<Bytes, byte[]>> windowRows(JsonNode node, Serde<V> values) {
+    return stored(node, values);
+  }
+
+  private <V, S extends StateStore> Materialized<String, V, S> stored(JsonNode node, Serde<V> values) {
+    Materialized<String, V, S> made = Materialized.as(node.get("name").asText());
+    if (inMemory) made.withStoreType(Materialized.StoreType.IN_MEMORY);
+    if (node.has("retention")) made.withRetention(ms(node, "retention"));
+    return made.withKeySerde(TEXT).withValueSerde(values);
+  }
+
+  private static Duration ms(JsonNode node, String member) {
+    return Duration.ofMillis(node.get(member).asLong());
+  }
+
+  private KGroupedStream<String, String> grouped(JsonNode node) {
+    KStream<String, String> from = streams.get(node.get("of").get(0).asInt());
+    Grouped<String, String> how = Grouped.with(node.get("name").asText() + "-by", TEXT, TEXT);
+    if (!node.has("by")) return from.groupByKey(how);
+    String by = node.get("by").asText();
+    return from.groupBy((k, v) -> rekeyed(by, k, v), how);
+  }
+
+  private TimeWindowedKStream<String, String> inWindows(JsonNode node) {
+    TimeWindows how = TimeWindows.ofSizeAndGrace(ms(node, "size"), ms(node, "grace")).advanceBy(ms(node, "advance"));
+    TimeWindowedKStream<String, String> made = grouped(node).windowedBy(how);
+    return node.get("on_close").asBoolean() ? made.emitStrategy(EmitStrategy.onWindowClose()) : made;
+  }
+
+  private void add(JsonNode node) {
+    int id = node.get("id").asInt();
+    String op = node.get("op").asText(), name = node.get("name").asText();
+    String fn = node.has("fn") ? node.get("fn").asText() : "";
+    JsonNode of = node.get("of");
+    KStream<String, String> from = of.size() > 0 ? streams.get(of.get(0).asInt()) : null;
+    switch (op) {
+      case "stream" -> streams.put(id, builder.stream(node.get("topic").asText(), Consumed.with(TEXT, TEXT)));
+      case "table" -> tables.put(id, builder.table(node.get("topic").asText(), Consumed.with(TEXT, TEXT),
+          rows(node, TEXT)));
+      case "filter" -> streams.put(id, from.filter((k, v) -> passes(fn, k, v)));
+      case "map_values" -> streams.put(id, from.mapValues((k, v) -> mapped(fn, k, v)));
+      case "map_key" -> streams.put(id, from.selectKey((k, v) -> rekeyed(fn, k, v)));
+      case "map" -> streams.put(id, from.map((k, v) -> pair(fn, k, v)));
+      case "flat_map" -> streams.put(id, from.flatMap((k, v) -> pairs(fn, k, v)));
+      case "flat_map_values" -> streams.put(id, from.flatMapValues(v -> several(fn, v)));
+      case "peek" -> streams.put(id, from.peek((k, v) -> {}));
+      case "split" -> {
+        BranchedKStream<String, String> split = from.split(Named.as(name + "-"));
+        for (JsonNode branch : node.get("branches")) {
+          String takes = branch.get("fn").asText();
+          Predicate<String, String> mine = (k, v) -> takes.equals("rest") || passes(takes, k, v);
+          split = split.branch(mine, Branched.<String, String>withConsumer(s -> streams.put(branch.get("id").asInt(), s)));
+        }
+      }
+      case "merge" -> streams.put(id, from.merge(streams.get(of.get(1).asInt())));
+      case "repartition" -> streams.put(id, from.repartition(Repartitioned.with(TEXT, TEXT).withName(name)));
+      case "process" -> {
+        String[] uses = node.has("store") ? new String[] {node.get("store").asText()} : new String[0];
+        streams.put(id, from.process(() -> new Own(node), Named.as(name), uses));
+      }
+      case "join" -> streams.put(id, from.join(tables.get(of.get(1).asInt()),
+          (l, r) -> tail(l + "|" + r), Joined.with(TEXT, TEXT, TEXT).withName(name)));
+      case "left_join" -> streams.put(id, from.leftJoin(tables.get(of.get(1).asInt()),
+          (l, r) -> tail(l + "|" + shown(r)), Joined.with(TEXT, TEXT, TEXT).withName(name)));
+      case "count" -> counts.put(id, grouped(node).count(rows(node, Serdes.Long())));
+      case "reduce" -> tables.put(id, grouped(node).reduce((a, b) -> tail(a + b), rows(node, TEXT)));
+      case "aggregate" -> tables.put(id, grouped(node).aggregate(() -> "",
+          (k, v, all) -> aggregated(fn, v, all), rows(node, TEXT)));
+      case "window_count" -> windowCounts.put(id, inWindows(node).count(windowRows(node, Serdes.Long())));
+      case "window_reduce" -> windows.put(id, inWindows(node).reduce((a, b) -> tail(a + b), windowRows(node, TEXT)));
+      case "window_aggregate" -> windows.put(id,
+          inWindows(node).aggregate(() -> "", (k, v, all) -> aggregated("append", v, all), windowRows(node, TEXT)));
+      case "to_stream" -> streams.put(id, asStream(of.get(0).asInt()));
+      case "to" -> from.to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
+      case "write_table" -> tables.get(of.get(0).asInt()).toStream().to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
+      default -> throw new IllegalArgumentException(op);
+    }
+  }
+
+  /** With keys of text; so it has changed the key. */
+  private KStream<String, String> asStream(int table) {
+    if (tables.containsKey(table)) return tables.get(table).toStream().selectKey((k, v) -> k);
+    if (counts.containsKey(table))
+      return counts.get(table).toStream().mapValues(n -> n == null ? null : "" + n).selectKey((k, v) -> k);
+    if (windows.containsKey(table)) return windows.get(table).toStream().selectKey((k, v) -> windowed(k));
+    return windowCounts.get(table).toStream().mapValues(n -> n == null ? null : "" + n).selectKey((k, v) -> windowed(k));
+  }
+
+  ArrayNode run(Path folder) {
+    Properties settings = new Properties();
+    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
+    settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
+    settings.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
+    settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, script.get("cached").asBoolean() ? 10_000_000 : 0);
+    // Emission on close asks no clock.
+    settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0);
+    ArrayNode outputs = JSON.createArrayNode();
+    try (TopologyTestDriver driver = new TopologyTestDriver(builder.build(), settings, Instant.ofEpochMilli(0))) {
+      Map<String, TestInputTopic<String, String>> inputs = new HashMap<>();
+      Map<String, TestOutputTopic<String, String>> written = new HashMap<>();
+      TreeSet<String> topics = new TreeSet<>();
+      for (JsonNode topic : script.get("topics")) topics.add(topic.asText());
+      for (JsonNode event : script.get("events")) {
+        String topic = event.get(0).asText();
+        if (topic.equals("advance")) {
+          driver.advanceWallClockTime(Duration.ofMillis(event.get(1).asLong()));
+        } else {
+          RecordHeaders headers = new RecordHeaders();
+          for (JsonNode header : event.get(4))
+            headers.add(header.get(0).asText(), bytes(text(header.get(1))));
+          inputs.computeIfAbsent(topic, t -> driver.createInputTopic(t, new StringSerializer(), new StringSerializer()))
+              .pipeInput(new TestRecord<>(text(event.get(1)), text(event.get(2)), headers, event.get(3).asLong()));
+        }
+        ObjectNode made = outputs.addObject();
+        for (String out : topics) {
+          if (!driver.producedTopicNames().contains(out)) continue;
+          TestOutputTopic<String, String> from =
+              written.computeIfAbsent(out, t -> driver.createOutputTopic(t, new StringDeserializer(), new StringDeserializer()));
+          if (from.isEmpty()) continue;
+          ArrayNode records = made.putArray(out);
+          for (TestRecord<String, String> record : from.readRecordsToList()) {
+            ArrayNode headers = records.addArray().add(record.key()).add(record.value()).add(record.timestamp()).addArray();
+            for (Header header : record.headers()) {
+              String value = header.value() == null ? null : new String(header.value(), StandardCharsets.UTF_8);
+              headers.addArray().add(header.key()).add(value);
+            }
+          }
+        }
+      }
+    }
+    return outputs;
+  }
+
+  private static String text(JsonNode node) {
+    return node.isNull() ? null : node.asText();
+  }
+}
