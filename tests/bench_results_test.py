@@ -88,6 +88,9 @@ class TinyRuns(unittest.TestCase):
         kafka.jars()
         self.assertIn(("count, 100,000 keys, exactly once", "cpu_s_per_million"), self.run_tiny("streams"))
 
+    def test_restore(self):
+        self.assertIn(("restore in sorted runs", "records_per_s"), self.run_tiny("restore"))
+
     def test_restarts_and_connections_beside_kafka(self):
         kafka.jars()
         self.assertIn(("50 idle connections", "rss_mib"), self.run_tiny("scale"))
