@@ -89,6 +89,7 @@ class TinyRuns(unittest.TestCase):
         self.assertIn(("count, 100,000 keys, exactly once", "cpu_s_per_million"), self.run_tiny("streams"))
 
     def test_restore(self):
+        kafka.jars()
         self.assertIn(("restore in sorted runs", "records_per_s"), self.run_tiny("restore"))
 
     def test_restarts_and_connections_beside_kafka(self):

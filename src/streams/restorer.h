@@ -1,15 +1,5 @@
 // Restorer: brings the local state of tasks up to the ends of their changelogs, beside whatever
 // else the thread does.
-//
-// The end is asked for once, of everything that is written, committed or not; reading goes up to it
-// with aborted records left out (KAFKA-10167). Whoever starts a restore has seen to it that the
-// transaction of the owner before is decided. One task after another.
-//
-// What is long goes by runs: records are gathered, sorted and ingested by a worker, while the next
-// ones are gathered. A run whose offset was not noted is read again, which changes nothing.
-//
-// A changelog that was deleted and made anew, or that ends before what is known of it, is another
-// one: the store is restored from its beginning.
 #pragma once
 
 #include <deque>
@@ -24,6 +14,16 @@
 #include "streams/task.h"
 #include "streams/thread_status.h"
 #include "streams/thread_world.h"
+
+// The end is asked for once, of everything that is written, committed or not; reading goes up to it
+// with aborted records left out (KAFKA-10167). Whoever starts a restore has seen to it that the
+// transaction of the owner before is decided. One task after another.
+//
+// What is long goes by runs: records are gathered, sorted and ingested by a worker, while the next
+// ones are gathered. A run whose offset was not noted is read again, which changes nothing.
+//
+// A changelog that was deleted and made anew, or that ends before what is known of it, is another
+// one: the store is restored from its beginning.
 
 namespace weir::streams {
 
