@@ -196,6 +196,9 @@ class Admin {
   Result<GroupDescription> describe_group(const std::string& group);
   /// With its offsets. Errc::non_empty_group if it has members, group_id_not_found.
   Result<void> delete_group(const std::string& group);
+  /// Removes every member of a classic group, with its instance id if it has one; whoever lives
+  /// comes back by itself. A group that does not exist, or has no members, is no error.
+  Result<void> remove_group_members(const std::string& group);
   /// Every committed offset; of a group that does not exist none. `require_stable` (KIP-447): waits
   /// for transactions that replace some; Kafka leaves out what only they commit. See committed().
   Result<std::map<TopicPartition, OffsetAndMetadata>> list_group_offsets(

@@ -27,9 +27,7 @@ Result<Client> connect(const Context& context);
 /// Errc::unknown_topic_or_partition suggests the nearest name that there is.
 Result<TopicDescription> find_topic(Admin& admin, const std::string& name);
 
-/// The offsets of these topics' partitions.
-Result<std::map<TopicPartition, Bounds>> find_bounds(Admin& admin,
-                                                     const std::vector<TopicDescription>& topics);
+using client::find_bounds;
 
 /// "1 partition", "1,234 records".
 std::string counted(std::uint64_t count, std::string_view singular);

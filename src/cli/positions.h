@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "client/bounds.h"
+
 namespace weir::cli {
 
 /// A place in every partition.
@@ -27,11 +29,7 @@ struct Position {
 /// Errc::usage says what there is. `now_ms`: the time from which "1h ago" counts.
 Result<Position> position_from(std::string_view text, std::int64_t now_ms);
 
-/// The offsets that a partition has: [begin, end).
-struct Bounds {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-};
+using client::Bounds;
 
 /// The offset of a position in a partition, limited to its bounds. `by_time`: of a time the first
 /// offset that is not before it; absent if there is none, which is the end.

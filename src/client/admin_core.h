@@ -45,6 +45,7 @@ class AdminCore {
   void list_groups(MonoTime deadline, Done<std::vector<GroupListing>> done);
   void describe_group(const std::string& group, MonoTime deadline, Done<GroupDescription> done);
   void delete_group(const std::string& group, MonoTime deadline, Done<void> done);
+  void remove_group_members(const std::string& group, MonoTime deadline, Done<void> done);
   void list_group_offsets(const std::string& group, bool require_stable, MonoTime deadline,
                           Done<std::map<TopicPartition, OffsetAndMetadata>> done);
   void alter_group_offsets(const std::string& group,
@@ -75,6 +76,8 @@ class AdminCore {
   struct GroupCall;
   GroupCall& begin_call(const std::string& group, std::uint64_t& id);
   void end_call(std::uint64_t id);
+  void remove_members(const std::string& group, const std::vector<GroupMemberDescription>& members,
+                      MonoTime deadline, Done<void> done);
   void delete_records_of(
       const std::map<std::int32_t, std::map<TopicPartition, std::int64_t>>& by_leader,
       MonoTime deadline, Done<std::map<TopicPartition, std::int64_t>> done);

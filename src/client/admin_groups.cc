@@ -10,6 +10,7 @@
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/leave_group.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_delete.h"
@@ -176,6 +177,58 @@ void AdminCore::delete_group(const std::string& group, MonoTime deadline, Done<v
         if (response.results.empty())
           return fail(Errc::protocol_error, "group " + group + ": not in the broker's answer");
         return outcome(response.results.front().error_code, "group " + group);
+      },
+      [this, id, done = std::move(done)](Result<Reply<Response>> reply) mutable {
+        end_call(id);
+        if (!reply) return done(fail(reply.error()));
+        done({});
+      });
+}
+
+void AdminCore::remove_group_members(const std::string& group, MonoTime deadline, Done<void> done) {
+  describe_group(group, deadline,
+                 [this, group, deadline, done = std::move(done)](auto told) mutable {
+                   if (!told && told.error().code() == Errc::group_id_not_found) return done({});
+                   if (!told) return done(fail(told.error()));
+                   if (told->members.empty()) return done({});
+                   remove_members(group, told->members, deadline, std::move(done));
+                 });
+}
+
+void AdminCore::remove_members(const std::string& group,
+                               const std::vector<GroupMemberDescription>& members,
+                               MonoTime deadline, Done<void> done) {
+  using Request = kafka::LeaveGroupRequest;
+  using Response = kafka::LeaveGroupResponse;
+  std::uint64_t id = 0;
+  GroupCall& call = begin_call(group, id);
+  call.coordinator.call<Request, Response>(
+      Lane::control, deadline,
+      [group, members]() -> Result<std::shared_ptr<const Request>> {
+        auto request = std::make_shared<Request>();
+        request->group_id = request->keep(group);
+        request->member_id = request->keep(members.front().id);  // versions 0 to 2
+        for (const GroupMemberDescription& member : members) {
+          auto& leaver = request->members.emplace_back();
+          // A static member goes by the name that it keeps, whatever its id is by now.
+          if (member.instance_id)
+            leaver.group_instance_id = request->keep(*member.instance_id);
+          else
+            leaver.member_id = request->keep(member.id);
+          leaver.reason = request->keep("removed by an administrator");
+        }
+        return request;
+      },
+      [group](const Response& response) -> Result<void> {
+        // Who has gone by itself is as good as removed.
+        const auto judge = [&](std::int16_t code) -> Result<void> {
+          if (errc_from_wire(code) == Errc::unknown_member_id) return {};
+          return outcome(code, "group " + group);
+        };
+        if (auto r = judge(response.error_code); !r) return r;
+        for (const auto& member : response.members)
+          if (auto r = judge(member.error_code); !r) return r;
+        return {};
       },
       [this, id, done = std::move(done)](Result<Reply<Response>> reply) mutable {
         end_call(id);

@@ -125,6 +125,12 @@ Result<void> Admin::delete_group(const std::string& group) {
   });
 }
 
+Result<void> Admin::remove_group_members(const std::string& group) {
+  return impl_->wait<void>([group](AdminCore& core, MonoTime deadline, auto done) {
+    core.remove_group_members(group, deadline, std::move(done));
+  });
+}
+
 Result<std::map<TopicPartition, OffsetAndMetadata>> Admin::list_group_offsets(
     const std::string& group, bool require_stable) {
   return impl_->wait<std::map<TopicPartition, OffsetAndMetadata>>(
