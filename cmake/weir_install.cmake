@@ -72,7 +72,7 @@ weir_component(embed
   HEADERS embed.h embed_registry.h
   LIBS weir_component_serde)
 weir_component(streams
-  MODULES state state_rocksdb streams
+  MODULES state state_rocksdb streams streams_reset
   HEADERS streams.h
   LIBS weir_component_client PkgConfig::rocksdb)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/weir/streams DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir COMPONENT streams)

@@ -4,26 +4,23 @@ import os
 import re
 import signal
 import socket
-import tempfile
 import unittest
 from pathlib import Path
 
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from lib import ports, proc, prometheus, stream_app
-from lib.broker import ROOT, WeirBroker, helper
+from lib.broker import ROOT, helper
 from lib.stream_app import HITS, IN, LETTERS, REPARTITION, RUNS, Reader
+from lib.stream_case import DEADLINE_S, PARTITIONS, WithBroker
 from lib.waiting import poll_until
 
-PARTITIONS = 3
-DEADLINE_S = 60
 FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms",
          "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
-         "standby-replicas", "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host", "set", "describe", "help")
+         "standby-replicas", "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host",
+         "set", "describe", "reset", "reset-to", "execute", "yes", "force", "help")
 PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
            "process_max_fds", "weir_heap_bytes")
-SHORT_SESSION = ["--session-timeout-ms", 6000]
 
 
 def run(*args, expect=0, env=None):
@@ -77,74 +74,6 @@ class CommandLine(unittest.TestCase):
 
     def test_dead_letters_without_a_topic_for_them_are_refused(self):
         self.assertIn("no topic is named", run("--on-error=dead-letter", expect=1).err)
-
-
-class WithBroker(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.port = ports.free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        self.broker = None
-
-    def start_broker(self):
-        self.broker = WeirBroker(f"{self.folder.name}/broker", port=self.port)
-        self.addCleanup(self.broker.process.stop)
-
-    def create(self, *names, partitions=PARTITIONS):
-        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 2})
-        settings = {"retention.ms": "-1"}  # the records are of long ago
-        for future in admin.create_topics([NewTopic(name, partitions, 1, config=settings) for name in names]).values():
-            future.result(DEADLINE_S)
-
-    def begin(self):
-        """A broker with the topics."""
-        self.start_broker()
-        self.create(IN, LETTERS, HITS)
-
-    def start(self, *args, state="state", env=None, bootstrap=True):
-        folder = None if state is None else f"{self.folder.name}/{state}"
-        command = [helper("stream_app"), *(["--bootstrap", self.address] if bootstrap else []),
-                   *(["--state-dir", folder] if folder else []), *SHORT_SESSION, *args]
-        process = proc.Process(command, env=env)
-        self.addCleanup(process.kill)
-        return process
-
-    def running(self, *args, **kwargs):
-        process = self.start(*args, **kwargs)
-        process.wait_for_line(RUNS, DEADLINE_S, "err")
-        return process
-
-    def write(self, values, partition=0):
-        producer = Producer({"bootstrap.servers": self.address, "log_level": 2, "enable.idempotence": True})
-        failed = []
-        for number, value in enumerate(values):
-            producer.produce(IN, value, f"key-{number}", partition, timestamp=1_700_000_000_000 + number,
-                             on_delivery=lambda error, _: failed.append(error) if error else None)
-        self.assertEqual(producer.flush(DEADLINE_S), 0)
-        self.assertEqual(failed, [])
-
-    def read(self, topic, committed=True, partitions=PARTITIONS):
-        with Reader(self.address, partitions, committed) as reader:
-            return [record for records in reader.read(topic, DEADLINE_S) for _, record in records]
-
-    def wait_for(self, topic, count, process, committed=True):
-        """Until so many records are there."""
-        def there():
-            self.assertIsNone(process.exit_code, process.output())
-            return len(self.read(topic, committed)) >= count
-        poll_until(there, DEADLINE_S, f"{count} records in {topic}", every_s=0.2)
-        self.assertEqual(len(self.read(topic, committed)), count)
-
-    def committed(self):
-        with Reader(self.address, PARTITIONS, group=stream_app.NAME) as group:
-            return sum(group.group_offsets(IN))
-
-    def fails(self, *args, **kwargs):
-        """What it says before it ends with 1."""
-        process = self.start(*args, **kwargs)
-        self.assertEqual(process.wait(DEADLINE_S), 1, process.output())
-        return process.output("err")
 
 
 class Start(WithBroker):

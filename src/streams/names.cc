@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "base/ids.h"
 #include "streams/limits.h"
 
 namespace weir::streams {
+namespace {
+
+constexpr std::size_t java_uuid_size = 36;
+
+}  // namespace
 
 std::optional<std::string> name_fault(std::string_view name) {
   const auto allowed = [](char c) {
@@ -26,6 +32,28 @@ std::string repartition_topic(std::string_view application, std::string_view nam
 
 std::string changelog_topic(std::string_view application, std::string_view store) {
   return std::string(application).append("-").append(store).append("-changelog");
+}
+
+std::string_view application_of_id(std::string_view id) {
+  const std::size_t last = id.rfind('-');
+  if (last == std::string_view::npos || last + 1 == id.size()) return {};
+  const auto digits = id.substr(last + 1);
+  if (digits.find_first_not_of("0123456789") != std::string_view::npos) return {};
+  const auto rest = id.substr(0, last);
+  const auto cut = [&](std::size_t size) -> std::string_view {
+    if (rest.size() <= size + 1 || rest[rest.size() - size - 1] != '-') return {};
+    return rest.substr(0, rest.size() - size - 1);
+  };
+  if (const auto name = cut(java_uuid_size); !name.empty()) {
+    const auto uuid = rest.substr(name.size() + 1);
+    if (uuid.find_first_not_of("0123456789abcdef-") == std::string_view::npos) return name;
+  }
+  const std::size_t ours = Uuid().to_string().size();
+  const auto name = cut(ours);
+  Uuid process;
+  return !name.empty() && Uuid::parse(rest.substr(rest.size() - ours), process)
+             ? name
+             : std::string_view();
 }
 
 }  // namespace weir::streams

@@ -15,4 +15,8 @@ std::string repartition_topic(std::string_view application, std::string_view nam
 /// "APPLICATION-STORE-changelog".
 std::string changelog_topic(std::string_view application, std::string_view store);
 
+/// Of the transactional id "APPLICATION-PROCESS-NUMBER", of ours or of Kafka Streams; empty if it
+/// is of something else.
+std::string_view application_of_id(std::string_view id);
+
 }  // namespace weir::streams

@@ -22,6 +22,12 @@ struct OffsetNote {
   bool operator==(const OffsetNote&) const = default;
 };
 
+/// Stands in place of a note while the application is reset (reset.h): no task may begin there. The
+/// second one: nothing was committed before. Neither is base64.
+inline constexpr std::string_view reset_mark = "weir:reset";
+inline constexpr std::string_view reset_mark_of_none = "weir:reset:none";
+constexpr bool is_reset_mark(std::string_view text) { return text.starts_with(reset_mark); }
+
 std::string encode(const OffsetNote& note);
 /// Errc::malformed. An empty text and an older version (1: without operators) are notes as well.
 Result<OffsetNote> decode_note(std::string_view text);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "io/runtime.h"
+#include "streams/run_reset.h"
 
 namespace weir::streams {
 inline namespace v1 {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
+constexpr int exit_not_agreed = 3;
 constexpr Duration look_interval = std::chrono::milliseconds(50);
 constexpr std::chrono::seconds stop_timeout(30);
 
@@ -27,6 +29,8 @@ struct Arguments {
   ApplicationOptions options = {};
   std::map<std::string, std::string> settings = {};  // of the client, by Kafka's names
   std::optional<DescriptionForm> describe = std::nullopt;
+  bool resets = false;
+  ResetFlags reset = {};
   bool help = false;
 };
 
@@ -155,6 +159,36 @@ constexpr Flag flags[] = {
        into.describe = description_form(value.empty() ? "text" : value);
        return into.describe ? std::string() : std::string("want text, json, mermaid or dot");
      }},
+    {"reset", "[=FORM]", "show as text or json what it takes to begin anew, and end",
+     [](Arguments& into, std::string_view value) {
+       into.resets = true;
+       into.reset.json = value == "json";
+       return value.empty() || value == "text" || value == "json"
+                  ? std::string()
+                  : std::string("want text or json");
+     }},
+    {"reset-to", "WHERE",
+     "with --reset: earliest or latest offsets of the inputs (default earliest)",
+     [](Arguments& into, std::string_view value) {
+       into.reset.to_latest = value == "latest";
+       return value == "earliest" || value == "latest" ? std::string()
+                                                       : std::string("want earliest or latest");
+     }},
+    {"execute", "", "with --reset: do it",
+     [](Arguments& into, std::string_view) {
+       into.reset.execute = true;
+       return std::string();
+     }},
+    {"yes", "", "with --execute: do not ask",
+     [](Arguments& into, std::string_view) {
+       into.reset.yes = true;
+       return std::string();
+     }},
+    {"force", "", "with --reset: remove instances from the group",
+     [](Arguments& into, std::string_view) {
+       into.reset.force = true;
+       return std::string();
+     }},
     {"help", "", "show this",
      [](Arguments& into, std::string_view) {
        into.help = true;
@@ -162,12 +196,14 @@ constexpr Flag flags[] = {
      }},
 };
 
+/// Its value is optional: --describe, --describe=json.
+bool may_stand_alone(const Flag& flag) { return flag.value.starts_with('['); }
+
 void print_usage(std::FILE* to, const std::string& name) {
   std::fprintf(to, "%s: a stream application on weir.\n\n", name.c_str());
   for (const Flag& flag : flags) {
     std::string left = "  --" + std::string(flag.name);
-    if (!flag.value.empty())
-      left += (flag.value.front() == '[' ? "" : " ") + std::string(flag.value);
+    if (!flag.value.empty()) left += (may_stand_alone(flag) ? "" : " ") + std::string(flag.value);
     std::fprintf(to, "%-28s %s\n", left.c_str(), std::string(flag.help).c_str());
   }
   std::fprintf(to,
@@ -192,7 +228,7 @@ Result<void> set_flag(const Flag& flag, Arguments& into, std::string_view value)
 
 Result<void> read_environment(Arguments& into) {
   for (const Flag& flag : flags) {
-    if (flag.value.empty() || flag.name == "describe") continue;
+    if (flag.value.empty() || may_stand_alone(flag)) continue;
     if (const char* value = std::getenv(variable_of(flag.name).c_str()))
       if (auto set = set_flag(flag, into, value); !set) return set;
   }
@@ -216,7 +252,7 @@ Result<Arguments> read_arguments(const std::vector<std::string_view>& words) {
     std::string_view value;
     if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
-    } else if (!flag->value.empty() && flag->name != "describe") {
+    } else if (!flag->value.empty() && !may_stand_alone(*flag)) {
       if (i + 1 == words.size())
         return fail(Errc::usage,
                     "--" + std::string(name) + " needs a value: " + std::string(flag->value));
@@ -224,6 +260,8 @@ Result<Arguments> read_arguments(const std::vector<std::string_view>& words) {
     }
     if (auto set = set_flag(*flag, out, value); !set) return fail(set.error());
   }
+  if (!out.resets && (out.reset.execute || out.reset.yes || out.reset.force))
+    return fail(Errc::usage, "--execute, --yes and --force are for --reset");
   if (!out.settings.empty()) {
     auto client = ClientOptions::from_settings(out.settings);
     if (!client) return fail(client.error());
@@ -275,6 +313,12 @@ int run(Topology topology, int argc, char** argv) {
   if (arguments->describe) {
     std::fputs(describe(topology, *arguments->describe).c_str(), stdout);
     return 0;
+  }
+  if (arguments->resets) {
+    const auto agreed = run_reset(topology.graph(), arguments->bootstrap, arguments->options.client,
+                                  arguments->options.state_dir, arguments->reset);
+    if (!agreed) return complain(name, agreed.error());
+    return *agreed ? 0 : exit_not_agreed;
   }
   auto application =
       Application::start(std::move(topology), arguments->bootstrap, arguments->options);

@@ -124,6 +124,10 @@ void StreamThread::open_task(TaskId id, std::uint64_t attempt,
   std::map<std::string, std::int64_t> times;
   for (const auto& [input, offset] : committed) {
     if (!offset) continue;
+    if (is_reset_mark(offset->metadata))
+      return die(Error(Errc::cancelled,
+                       world_.graph.name() +
+                           ": a reset of the application has begun and not ended; run it again"));
     const auto note = decode_note(offset->metadata);
     if (!note) {
       log_warn("streams", to_string(id) + ": " + note.error().message());

@@ -141,7 +141,8 @@ class Application {
 };
 
 /// A whole program: reads its flags (`--help` says which), runs until SIGTERM or SIGINT, and
-/// returns what main() returns. `--describe` shows the topology and ends.
+/// returns what main() returns. `--describe` shows the topology and ends, `--reset` shows or does
+/// what lets the application begin anew.
 int run(Topology topology, int argc, char** argv);
 
 }  // namespace v1
