@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "io/runtime.h"
+#include "streams/offset_note.h"
 
 namespace weir::cli {
 namespace {
@@ -67,20 +68,18 @@ Result<std::vector<ResetRow>> rows_of(Admin& admin, const Arguments& arguments, 
                                       const std::string& group) {
   const auto committed = admin.list_group_offsets(group);
   if (!committed) return fail(committed.error());
+  for (const auto& [place, offset] : *committed)
+    if (streams::is_reset_mark(offset.metadata))
+      return fail(Errc::invalid_argument,
+                  fmt::format("group {}: a reset of the application has begun and not ended; weir "
+                              "app reset {} completes it",
+                              group, group));
   const auto bounds = places_of(admin, arguments, to, *committed);
   if (!bounds) return fail(bounds.error());
   if (bounds->empty())
     return fail(Errc::not_found,
                 fmt::format("group {}: has no offsets; --topic says which to make", group));
-  std::map<TopicPartition, std::optional<OffsetAndTimestamp>> by_time;
-  if (to.kind == ResetTo::Kind::time) {
-    std::map<TopicPartition, OffsetSpec> times;
-    for (const auto& [place, range] : *bounds) times[place] = {std::max<std::int64_t>(0, to.value)};
-    auto found = admin.list_offsets(times);
-    if (!found) return fail(found.error());
-    by_time = std::move(*found);
-  }
-  return plan_reset(to, *bounds, *committed, by_time);
+  return find_reset(admin, to, *bounds, *committed);
 }
 
 Result<ResetTo> wanted_of(const Arguments& arguments) {
@@ -166,27 +165,7 @@ Result<Exit> remove(Context& context) {
   return Exit::ok;
 }
 
-constexpr Option reset_options[] = {
-    {.name = "to-earliest", .kind = OptionKind::flag, .doc = "To the first record there is."},
-    {.name = "to-latest", .kind = OptionKind::flag, .doc = "Behind the last record."},
-    {.name = "to-current",
-     .kind = OptionKind::flag,
-     .doc = "To where it is; behind the last record where nothing is committed."},
-    {.name = "to-offset",
-     .kind = OptionKind::integer,
-     .value = "N",
-     .doc = "To this offset, or the nearest that a partition has."},
-    {.name = "to-datetime",
-     .value = "TIME",
-     .doc = "To the first record that is not before this time, as 2013-01-01T10:00:00Z."},
-    {.name = "by-duration",
-     .kind = OptionKind::duration,
-     .value = "TIME",
-     .doc = "To the first record that is younger than this, as 1h."},
-    {.name = "shift-by",
-     .kind = OptionKind::integer,
-     .value = "N",
-     .doc = "So many records forward, or back: --shift-by -100."},
+constexpr auto reset_options = with_reset_to_options(std::to_array<Option>({
     {.name = "from-file",
      .value = "FILE",
      .doc = "To the offsets of a file with lines of topic,partition,offset."},
@@ -197,7 +176,7 @@ constexpr Option reset_options[] = {
     {.name = "execute",
      .kind = OptionKind::flag,
      .doc = "Do it; without this only the plan is printed."},
-};
+}));
 constexpr Positional one_group[] = {{.name = "GROUP", .doc = "Its name."}};
 constexpr Positional some_groups[] = {{.name = "GROUP", .doc = "Its name.", .many = true}};
 

@@ -38,7 +38,8 @@ std::string name_of_place(const TopicPartition& place) {
 
 }  // namespace
 
-Result<ResetTo> reset_from(const Arguments& arguments, std::int64_t now_ms) {
+Result<ResetTo> reset_from(const Arguments& arguments, std::int64_t now_ms,
+                           std::optional<ResetTo> by_default) {
   using Kind = ResetTo::Kind;
   std::vector<ResetTo> given;
   if (arguments.flag("to-earliest")) given.push_back({Kind::earliest});
@@ -53,13 +54,16 @@ Result<ResetTo> reset_from(const Arguments& arguments, std::int64_t now_ms) {
   if (arguments.given("by-duration"))
     given.push_back({Kind::time, now_ms - arguments.number("by-duration")});
   if (arguments.given("shift-by")) given.push_back({Kind::shift, arguments.number("shift-by")});
-  if (arguments.given("from-file")) given.push_back({Kind::file});
+  // A command that has a default has no file.
+  if (!by_default && arguments.given("from-file")) given.push_back({Kind::file});
+  if (given.empty() && by_default) return *std::move(by_default);
   if (given.size() != 1)
     return fail(
         Errc::usage,
         fmt::format("{}: give one of --to-earliest, --to-latest, --to-current, --to-offset, "
-                    "--to-datetime, --by-duration, --shift-by, --from-file",
-                    given.empty() ? "where to?" : "more than one place is given"));
+                    "--to-datetime, --by-duration, --shift-by{}",
+                    given.empty() ? "where to?" : "more than one place is given",
+                    by_default ? "" : ", --from-file"));
   if (given.front().kind == Kind::offset && given.front().value < 0)
     return fail(Errc::usage, "--to-offset: offsets are counted from 0");
   return std::move(given.front());
@@ -134,6 +138,20 @@ Result<std::vector<ResetRow>> plan_reset(
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+Result<std::vector<ResetRow>> find_reset(Admin& admin, const ResetTo& to,
+                                         const std::map<TopicPartition, Bounds>& bounds,
+                                         const GroupOffsets& committed) {
+  std::map<TopicPartition, std::optional<OffsetAndTimestamp>> by_time;
+  if (to.kind == ResetTo::Kind::time) {
+    std::map<TopicPartition, OffsetSpec> times;
+    for (const auto& [place, range] : bounds) times[place] = {std::max<std::int64_t>(0, to.value)};
+    auto found = admin.list_offsets(times);
+    if (!found) return fail(found.error());
+    by_time = std::move(*found);
+  }
+  return plan_reset(to, bounds, committed, by_time);
 }
 
 Result<void> require_inactive(Admin& admin, const std::string& group) {

@@ -3,6 +3,8 @@
 
 #include <weir/admin.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -26,9 +28,42 @@ struct ResetTo {
   std::map<TopicPartition, std::int64_t> file = {};
 };
 
-/// From --to-earliest, --to-latest, --to-current, --to-offset, --to-datetime, --by-duration and
-/// --shift-by: exactly one must be given. Errc::usage. --from-file is read by the caller.
-Result<ResetTo> reset_from(const Arguments& arguments, std::int64_t now_ms);
+/// The options that say where to, of each command that moves offsets.
+inline constexpr std::array<Option, 7> reset_to_options = {{
+    {.name = "to-earliest", .kind = OptionKind::flag, .doc = "To the first record there is."},
+    {.name = "to-latest", .kind = OptionKind::flag, .doc = "Behind the last record."},
+    {.name = "to-current",
+     .kind = OptionKind::flag,
+     .doc = "To where it is; behind the last record where nothing is committed."},
+    {.name = "to-offset",
+     .kind = OptionKind::integer,
+     .value = "N",
+     .doc = "To this offset, or the nearest that a partition has."},
+    {.name = "to-datetime",
+     .value = "TIME",
+     .doc = "To the first record that is not before this time, as 2013-01-01T10:00:00Z."},
+    {.name = "by-duration",
+     .kind = OptionKind::duration,
+     .value = "TIME",
+     .doc = "To the first record that is younger than this, as 1h."},
+    {.name = "shift-by",
+     .kind = OptionKind::integer,
+     .value = "N",
+     .doc = "So many records forward, or back: --shift-by -100."},
+}};
+/// Those, then the command's own.
+template <std::size_t size>
+constexpr std::array<Option, reset_to_options.size() + size> with_reset_to_options(
+    const std::array<Option, size>& own) {
+  std::array<Option, reset_to_options.size() + size> out{};
+  std::ranges::copy(own, std::ranges::copy(reset_to_options, out.begin()).out);
+  return out;
+}
+
+/// What of reset_to_options is given, or --from-file, which the caller reads: exactly one, or
+/// `by_default` if there is none. Errc::usage.
+Result<ResetTo> reset_from(const Arguments& arguments, std::int64_t now_ms,
+                           std::optional<ResetTo> by_default = std::nullopt);
 
 /// Lines of `topic,partition,offset`, as Kafka's own tool writes and reads them; empty lines are
 /// left out. Errc::usage names the line.
@@ -53,6 +88,11 @@ Result<std::vector<ResetRow>> plan_reset(
     const ResetTo& to, const std::map<TopicPartition, Bounds>& bounds,
     const GroupOffsets& committed,
     const std::map<TopicPartition, std::optional<OffsetAndTimestamp>>& by_time);
+
+/// The same of the partitions of a cluster, which is asked for the offsets of a time.
+Result<std::vector<ResetRow>> find_reset(Admin& admin, const ResetTo& to,
+                                         const std::map<TopicPartition, Bounds>& bounds,
+                                         const GroupOffsets& committed);
 
 /// Errc::non_empty_group if somebody is in it; a group that does not exist is no error.
 Result<void> require_inactive(Admin& admin, const std::string& group);

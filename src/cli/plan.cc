@@ -45,10 +45,15 @@ Decision decide(Context& context, const Plan& plan) {
   }
   const bool removes = std::ranges::any_of(
       plan.steps, [](const Step& step) { return step.change == Change::remove; });
-  if (!removes || context.arguments.flag("yes")) return Decision::go;
+  return removes ? consent(context, plan.typed_name) : Decision::go;
+}
+
+Decision consent(Context& context, const std::string& typed_name) {
+  if (context.arguments.flag("yes")) return Decision::go;
+  Console& console = context.console;
   const auto typed =
-      console.ask(fmt::format("type {} to go on, anything else to leave it: ", plan.typed_name));
-  if (typed && *typed == plan.typed_name) return Decision::go;
+      console.ask(fmt::format("type {} to go on, anything else to leave it: ", typed_name));
+  if (typed && *typed == typed_name) return Decision::go;
   console.err(typed ? "nothing was changed\n" : "nothing was changed; --yes does it\n");
   return Decision::not_given;
 }

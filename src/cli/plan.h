@@ -39,6 +39,10 @@ enum class Decision : std::uint8_t {
 ///   with a removal       stay        go      go if the name is typed    not_given
 Decision decide(Context& context, const Plan& plan);
 
+/// Asks for consent to a removal that was said already: go with --yes, or if `typed_name` is typed
+/// at a terminal; else not_given.
+Decision consent(Context& context, const std::string& typed_name);
+
 /// How a command ends that did not go: ok for stay, changes for not_given.
 Exit exit_for(Decision decision);
 
