@@ -20,6 +20,7 @@ std::span<const Command* const> commands() {
       &group_reset_command,
       &group_delete_command,
       &lag_command,
+      &app_reset_command,
       &transaction_list_command,
       &transaction_describe_command,
       &transaction_producers_command,
@@ -57,6 +58,7 @@ std::span<const Noun> nouns() {
   static constexpr Noun table[] = {
       {"topic", "Topics: list, describe, create, alter, delete"},
       {"group", "Groups of consumers: list, describe, reset, delete"},
+      {"app", "Applications that process streams: reset"},
       {"transaction", "Transactions: list, describe, find those that hang, abort"},
       {"contract", "Schemas of events: generate, check, test, lint, plan, compare"},
       {"schema", "A schema registry: list, show, register, check, diff, delete"},

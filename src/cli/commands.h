@@ -36,6 +36,7 @@ extern const Command group_describe_command;
 extern const Command group_reset_command;
 extern const Command group_delete_command;
 extern const Command lag_command;
+extern const Command app_reset_command;
 extern const Command transaction_list_command;
 extern const Command transaction_describe_command;
 extern const Command transaction_producers_command;

@@ -63,6 +63,18 @@ TEST(reset, wants_exactly_one_place) {
   EXPECT_EQ(asked({"--to-datetime", "soon"}).error().code(), Errc::usage);
 }
 
+TEST(reset, of_an_application_has_a_place_by_default) {
+  const std::vector<std::string_view> none{"billing"};
+  const std::vector<std::string_view> one{"billing", "--shift-by", "-4"};
+  const std::vector<std::string_view> two{"billing", "--to-latest", "--shift-by", "-4"};
+  const auto to = [](const std::vector<std::string_view>& words) {
+    return reset_from(*parse(app_reset_command, words), 0, ResetTo{ResetTo::Kind::earliest});
+  };
+  EXPECT_EQ(to(none)->kind, ResetTo::Kind::earliest);
+  EXPECT_EQ(to(one)->value, -4);
+  EXPECT_EQ(to(two).error().code(), Errc::usage);
+}
+
 TEST(reset, reads_offsets_from_lines_as_kafkas_tool_writes_them) {
   const auto read = offsets_from_csv("t,0,5\r\n\nother.topic,12,0\n");
   ASSERT_TRUE(read);
