@@ -94,6 +94,15 @@ void Restorer::next_job() {
   if (!jobs_.empty()) return begin();
   // Or what is written to the last changelog from now on would be fetched.
   consumer_.own({});
+  watch("");
+}
+
+/// What the query of an end learns of a topic is forgotten with its answer; its id is needed then.
+void Restorer::watch(const std::string& topic) {
+  if (topic == watched_) return;
+  if (!topic.empty()) consumer_.cluster().watch(topic);
+  if (!watched_.empty()) consumer_.cluster().unwatch(watched_);
+  watched_ = topic;
 }
 
 void Restorer::begin() {
@@ -106,6 +115,7 @@ void Restorer::next_part() {
   if (jobs_.front().parts.empty()) return end({});
   const Part& part = jobs_.front().parts.back();
   if (part.end) return on_end(*part.end);
+  watch(part.log.topic);
   client::query_offsets(
       consumer_.cluster(), {{part.log, client::latest_timestamp}},
       world_.loop.now() + options_.step_timeout,

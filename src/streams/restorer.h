@@ -85,6 +85,7 @@ class Restorer {
 
   void begin();
   void next_job();
+  void watch(const std::string& topic);
   void next_part();
   void on_end(std::int64_t end);
   void go_on();
@@ -101,6 +102,7 @@ class Restorer {
   const Options options_;
   client::ConsumerCore consumer_;
   std::deque<Job> jobs_;
+  std::string watched_;     // the changelog whose metadata is kept; empty: none
   std::uint64_t turn_ = 0;  // another one for each part: late answers are told by it
   bool polling_ = false;
   std::uint64_t records_ = 0;
