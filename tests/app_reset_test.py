@@ -109,6 +109,18 @@ class Reset(ResetCase):
         self.run_again(2 * len(WORDS), state="another")
         self.assert_counted_twice_from_the_start()
 
+    def test_a_folder_of_before_is_not_believed(self):
+        self.counted()
+        self.reset("--to-latest", "--execute", "--yes")
+        others = [chr(n) * 3 for n in range(ord("b"), ord("z") + 1)]
+        for times in (1, 2):  # so the new changelogs reach further than what the folder has of the old ones
+            self.write(others, partition=1)
+            self.run_again(len(WORDS) + times * len(others), state="another")
+        self.write(["apple"], partition=1)
+        self.run_again(len(WORDS) + 2 * len(others) + 1)
+        last = {key: count for records in self.letters() for key, count in records}
+        self.assertEqual((last[b"a"], last[b"b"], last[b"z"]), (1, 2, 2))
+
     def test_offsets_go_where_they_are_told_to_go(self):
         self.counted()
         for spec, to in ((("--to-latest",), 6), (("--to-offset", 4), 4), (("--shift-by", -1), 5),
