@@ -7,9 +7,12 @@ Both applications (streams/streams_cost.cc, streams/StreamsCost.java) read one t
 six partitions and write another one: as it came, filtered and mapped, or counted by key with state in RocksDB. They take turns
 and run alone, one thread each, with one commit interval and one size of cache. A part of the input warms each of them up; CPU
 is that of the application's process from there to the end of the input, by what its group has committed. Memory is the
-process's peak. Before that, small inputs are worked through by both and the results compared.
+process's peak. Before that, small inputs are worked through by both and the results compared. And how long applications of 5, 20
+and 60 operators take to compile without optimisation, beside an empty one that includes the header.
 """
 import contextlib
+import resource
+import subprocess
 import tempfile
 import threading
 import time
@@ -30,6 +33,7 @@ SIZES = {  # runs, records to warm up with, records that are measured, modes, gu
     "quick": (1, 500_000, 1_500_000, MODES, ("exactly_once",)),
     "tiny": (1, 0, 200_000, (MODES[0], MODES[2]), ("exactly_once",)),
 }
+OPERATORS = (5, 20, 60)
 SAMPLE = 20_000  # records whose results are compared
 POLL_S, DEADLINE_S = 0.05, 900
 _pause = threading.Event()
@@ -173,6 +177,47 @@ def measure(apps, target, topics, folder, size):
     return rows, observed
 
 
+def application(blocks):
+    """The source of one with five operators a block, each with a function and so a type of its own."""
+    operators = "".join(f"""
+      .filter([](const Text& value) {{ return value.size() != {n}; }})
+      .map_values([](const Text& value) {{ return value + "{n}"; }})
+      .map_key([](const Text& value) {{ return value.substr({n}); }}, "key-{n}")
+      .group_by_key("by-{n}")
+      .reduce([](const Text& a, const Text& b) {{ return a + b + "{n}"; }}, "store-{n}")
+      .to_stream()
+      .map_values([](const std::optional<Text>& value) {{ return value.value_or("{n}"); }})""" for n in range(blocks))
+    return f"""#include <weir/streams.h>
+using Text = std::string;
+const weir::Topic<Text, Text> in{{"in", &weir::string_codec, &weir::string_codec}}, out{{"out", &weir::string_codec, &weir::string_codec}};
+int main(int argc, char** argv) {{
+  weir::streams::Topology topology("app");
+  topology.stream(in){operators}
+      .to(out);
+  return run(std::move(topology), argc, argv);
+}}
+"""
+
+
+def compile_cost(folder, sizes):
+    """Seconds to compile an application, by its number of operators; 0: the header alone."""
+    def seconds(text):
+        (folder / "application.cc").write_text(text)
+        best = None
+        for _ in range(3):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(["g++", "-std=c++20", "-O0", f"-I{ROOT}/include", "-c", folder / "application.cc", "-o", "/dev/null"], check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            took = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+            best = took if best is None else min(best, took)
+        return best
+    costs = {0: seconds("#include <weir/streams.h>\nint main() {}\n")}
+    costs |= {size: seconds(application(size // 5)) for size in sizes}
+    print(results.table(["operators", "seconds to compile at -O0", "a further operator"],
+                        [[str(size), f"{cost:.2f}", f"{(cost - costs[0]) / size:.3f}" if size else ""] for size, cost in costs.items()]))
+    return {str(size): round(cost, 2) for size, cost in costs.items()}
+
+
 def main():
     arguments = script.parse(__doc__)
     size = SIZES[arguments.which]
@@ -181,13 +226,15 @@ def main():
         apps = Applications(stack.enter_context(tempfile.TemporaryDirectory()))
         target = stack.enter_context(brokers.Weir(folder / "weir"))
         topics = brokers.Topics(target)
+        costs = compile_cost(folder, OPERATORS if arguments.which != "tiny" else OPERATORS[:1])
         compare(apps, target, topics, folder, size[3][:1] + size[3][-1:])
         rows, observed = measure(apps, target, topics, folder, size)
     print()
     results.print_rows(rows)
     settings = {"size": arguments.which, "runs": size[0], "records to warm up": size[1], "records measured": size[2],
                 "partitions": brokers.PARTITIONS, "threads": THREADS, "cache bytes": CACHE_BYTES, "commit ms": COMMIT_MS,
-                "value bytes": 100, "key bytes": 8, "state": "RocksDB", "java heap": "1 GiB", "observed": observed}
+                "value bytes": 100, "key bytes": 8, "state": "RocksDB", "java heap": "1 GiB",
+                "observed": {**observed, "seconds to compile, by operators": costs}}
     results.finish("streams", arguments, settings, rows, arguments.which in ("quick", "tiny"))
 
 

@@ -15,7 +15,7 @@ from lib.stream_app import HITS, IN, LETTERS, REPARTITION, RUNS, Reader
 from lib.stream_case import DEADLINE_S, PARTITIONS, WithBroker
 from lib.waiting import poll_until
 
-FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms",
+FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms", "heartbeat-interval-ms",
          "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
          "standby-replicas", "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host",
          "set", "describe", "reset", "reset-to", "execute", "yes", "force", "help")

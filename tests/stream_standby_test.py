@@ -18,7 +18,7 @@ from lib.stream_app import Reader  # noqa: E402
 from lib.waiting import poll_until  # noqa: E402
 
 RECORDS = 100_000
-SESSION_MS, HEARTBEAT_MS, COMMIT_MS = 6000, 2000, 100
+SESSION_MS, HEARTBEAT_MS, COMMIT_MS = 6000, 500, 100
 EXTRA_S = 2  # beyond the session timeout
 DEADLINE_S = 900
 GUARANTEES = {"exactly once": [], "at least once": ["--at-least-once"]}
@@ -29,7 +29,8 @@ class Instance:
     def __init__(self, address, folder, args):
         self.http = ports.free_port()
         self.process = proc.Process([helper("stream_keeper"), "--bootstrap", address, "--state-dir", folder, "--standby-replicas", "1",
-                                     "--session-timeout-ms", str(SESSION_MS), "--commit-interval-ms", str(COMMIT_MS),
+                                     "--session-timeout-ms", str(SESSION_MS), "--heartbeat-interval-ms", str(HEARTBEAT_MS),
+                                     "--commit-interval-ms", str(COMMIT_MS),
                                      "--transaction-timeout-ms", "10000", "--monitor", f"127.0.0.1:{self.http}", *args])
 
     def metrics(self):
@@ -61,25 +62,18 @@ class Takeover:
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 2})
         for future in admin.create_topics([NewTopic(name, 1, 1) for name in ("in", "out")]).values():
             future.result(DEADLINE_S)
-        self.producer = Producer({"bootstrap.servers": self.address, "enable.idempotence": True, "log_level": 2,
-                                  "queue.buffering.max.messages": 200_000})
+        self.producer = Producer({"bootstrap.servers": self.address, "enable.idempotence": True, "log_level": 2})
         self.instances = [Instance(self.address, f"{folder}/{n}", args) for n in range(2)]
         for instance in self.instances:
             test.addCleanup(instance.process.kill)
 
-    def write(self, pairs):
-        for key, value in pairs:
-            while True:
-                try:
-                    self.producer.produce("in", value, key, 0)
-                    break
-                except BufferError:
-                    self.producer.poll(0.1)
+    def write(self, key, value):
+        self.producer.produce("in", value, key, 0)
         self.test.assertEqual(self.producer.flush(DEADLINE_S), 0)
 
     def seconds(self):
         """From kill -9 of the owner to what comes of a record that is written then; that the state is what it was is checked."""
-        self.write((b"key-%07d" % n, b"v-%07d" % n + b"." * 79) for n in range(self.records))
+        proc.run([helper("stream_keeper"), "fill", self.address, str(self.records)], deadline_s=DEADLINE_S)
         def settled():
             owners = [one for one in self.instances if one.total("weir_streams_tasks", **APPLICATION, state="running")]
             others = [one for one in self.instances if one not in owners]
@@ -94,7 +88,7 @@ class Takeover:
             end = reader.ends("out")[0]
             owner.process.kill()
             killed = time.monotonic()
-            self.write([(key, b"a")])
+            self.write(key, b"a")
             consumer = reader.consumer
             consumer.assign([])
             answer = self.answer(consumer, end, key)

@@ -102,6 +102,11 @@ constexpr Flag flags[] = {
            std::min(into.options.heartbeat_interval, into.options.session_timeout / 3);
        return wrong;
      }},
+    {"heartbeat-interval-ms", "N",
+     "how often it says that it lives, and hears of changes (default 3000, a third of the session at most)",
+     [](Arguments& into, std::string_view value) {
+       return read_ms(value, 1, into.options.heartbeat_interval);
+     }},
     {"transaction-timeout-ms", "N",
      "when a transaction that nobody ends is aborted (default 60000)",
      [](Arguments& into, std::string_view value) {
