@@ -17,7 +17,8 @@ from lib.waiting import poll_until
 
 FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms", "heartbeat-interval-ms",
          "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
-         "standby-replicas", "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host",
+         "standby-replicas", "assignment", "fixed-slots", "fixed-slot", "tag", "spread-tag", "group-instance-id",
+         "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host",
          "set", "describe", "reset", "reset-to", "execute", "yes", "force", "help")
 PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
            "process_max_fds", "weir_heap_bytes")

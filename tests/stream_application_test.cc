@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <thread>
 
 #include "base/clock.h"
 
@@ -70,6 +71,13 @@ class ApplicationTest : public ::testing::Test {
       if (sum >= total) break;
     }
     return counts;
+  }
+
+  /// True in the end, or a minute is over.
+  template <class Condition>
+  void await(Condition condition) {
+    const auto deadline = clock.now() + 60s;
+    while (!condition() && clock.now() < deadline) std::this_thread::yield();
   }
 
   SystemClock clock;
@@ -144,6 +152,52 @@ TEST_F(ApplicationTest, is_ready_when_its_tasks_run) {
   while (!application->ready() && clock.now() < deadline) {
   }
   EXPECT_TRUE(application->ready());
+}
+
+/// Tasks that run in it, as its metrics say: "0_1 1_0".
+Text tasks_of(const Application& application) {
+  const Text metrics = application.metrics();
+  const Text begin = "weir_streams_buffered_records{application=\"counting\",task=\"";
+  Text out;
+  for (std::size_t at = 0; (at = metrics.find(begin, at)) != Text::npos; at += begin.size())
+    out += (out.empty() ? "" : " ") + metrics.substr(at + begin.size(), 3);
+  return out;
+}
+
+TEST_F(ApplicationTest, tasks_of_fixed_slots_run_where_their_partition_says) {
+  ApplicationOptions options{.assignment = Assignment::fixed, .fixed_slots = 3};
+  std::vector<Application> instances;
+  for (options.fixed_slot = 0; options.fixed_slot < 3; ++options.fixed_slot)
+    instances.push_back(Application::start(counting(), broker.local(), options).value());
+  const auto placed = [&] {
+    return tasks_of(instances[0]) == "0_0 1_0" && tasks_of(instances[1]) == "0_1 1_1" &&
+           tasks_of(instances[2]) == "0_2 1_2";
+  };
+  await([&] { return placed(); });
+  EXPECT_TRUE(placed());
+  options.fixed_slot = 3;
+  EXPECT_EQ(Application::start(counting(), broker.local(), options).error().code(),
+            Errc::invalid_setting);
+}
+
+TEST_F(ApplicationTest, a_static_member_that_restarts_has_its_tasks_again_and_takes_none) {
+  const auto start = [&](const Text& id) {
+    return Application::start(counting(), broker.local(),
+                              {.assignment = Assignment::sticky, .group_instance_id = id})
+        .value();
+  };
+  auto first = start("first");
+  auto second = start("second");
+  await([&] { return tasks_of(first).size() == 11 && tasks_of(second).size() == 11; });
+  const Text own = tasks_of(first);
+  const Text others = tasks_of(second);
+  EXPECT_EQ(own.size() + others.size(), 22U) << "six tasks in all";
+  ASSERT_TRUE(first.stop(30s));
+  EXPECT_EQ(tasks_of(second), others) << "nobody has left the group";
+  auto again = start("first");
+  await([&] { return tasks_of(again) == own; });
+  EXPECT_EQ(tasks_of(again), own);
+  EXPECT_EQ(tasks_of(second), others);
 }
 
 }  // namespace

@@ -32,10 +32,9 @@ weir::Result<void> fill(const char* address, long records) {
   auto producer = client->producer({.linger = std::chrono::milliseconds(20)});
   if (!producer) return weir::fail(producer.error());
   for (long i = 0; i < records; ++i) {
-    char number[16];
-    std::snprintf(number, sizeof number, "%07ld", i);
-    const Text key = Text("key-") + number;
-    const Text value = Text("v-") + number + Text(79, '.');
+    const Text number = std::to_string(10'000'000 + i).substr(1);  // seven digits
+    const Text key = "key-" + number;
+    const Text value = "v-" + number + Text(79, '.');
     if (auto sent = producer->send({.topic = "in", .key = key, .value = value}); !sent)
       return weir::fail(sent.error());
   }

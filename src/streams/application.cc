@@ -37,7 +37,24 @@ Result<void> check_options(const ApplicationOptions& options) {
       *options.commit_interval * 2 > options.transaction_timeout)
     return invalid("commit_interval: at most half of transaction_timeout, " +
                    std::to_string(options.transaction_timeout.count()) + " ms");
+  if (options.assignment == Assignment::fixed &&
+      (options.fixed_slots < 1 || options.fixed_slot < 0 ||
+       options.fixed_slot >= options.fixed_slots))
+    return invalid("fixed_slot: " + std::to_string(options.fixed_slot) + " of " +
+                   std::to_string(options.fixed_slots) + " slots; they are counted from 0");
+  if (options.tags.contains(StreamAssignorOptions().slot_tag))
+    return invalid("tags: '" + StreamAssignorOptions().slot_tag + "' is set by fixed_slot");
   return {};
+}
+
+Strategy strategy_of(Assignment assignment) {
+  switch (assignment) {
+    case Assignment::state_aware: return Strategy::high_availability;
+    case Assignment::sticky: return Strategy::sticky;
+    case Assignment::round_robin: return Strategy::round_robin;
+    case Assignment::fixed: return Strategy::fixed;
+  }
+  return Strategy::high_availability;
 }
 
 /// Between two looks at whether a topic that was made is known.
@@ -265,6 +282,14 @@ ThreadOptions Application::Impl::thread_options(int number) const {
   check(Uuid::parse(folder->process_id(), out.process), "a process id is a UUID");
   out.speaks_for_process = number == 0;
   out.assignor.assign.standby_replicas = options.standby_replicas;
+  out.assignor.assign.strategy = strategy_of(options.assignment);
+  out.assignor.assign.fixed_slots = options.fixed_slots;
+  out.assignor.assign.spread_tags = options.spread_tags;
+  out.tags = options.tags;
+  if (options.assignment == Assignment::fixed)
+    out.tags[out.assignor.slot_tag] = std::to_string(options.fixed_slot);
+  if (!options.group_instance_id.empty())
+    out.consumer.group_instance_id = options.group_instance_id + "-" + std::to_string(number);
   out.assignor.probing_interval = options.probing_rebalance_interval;
   out.producer.linger = milliseconds(100);
   out.producer.batch_bytes = std::size_t{64} << 10U;

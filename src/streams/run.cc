@@ -66,6 +66,17 @@ std::string read_on_error(Arguments& into, std::string_view text) {
   return "";
 }
 
+std::string read_assignment(Arguments& into, std::string_view text) {
+  const std::map<std::string_view, Assignment> ways = {{"state-aware", Assignment::state_aware},
+                                                       {"sticky", Assignment::sticky},
+                                                       {"round-robin", Assignment::round_robin},
+                                                       {"fixed", Assignment::fixed}};
+  const auto found = ways.find(text);
+  if (found == ways.end()) return "want state-aware, sticky, round-robin or fixed";
+  into.options.assignment = found->second;
+  return "";
+}
+
 constexpr Flag flags[] = {
     {"bootstrap", "HOST:PORT,…", "brokers to begin with (default 127.0.0.1:9092)",
      [](Arguments& into, std::string_view value) {
@@ -103,7 +114,8 @@ constexpr Flag flags[] = {
        return wrong;
      }},
     {"heartbeat-interval-ms", "N",
-     "how often it says that it lives, and hears of changes (default 3000, a third of the session at most)",
+     "how often it says that it lives, and hears of changes (default 3000, a third of the session "
+     "at most)",
      [](Arguments& into, std::string_view value) {
        return read_ms(value, 1, into.options.heartbeat_interval);
      }},
@@ -127,6 +139,35 @@ constexpr Flag flags[] = {
     {"standby-replicas", "N", "hot replicas of each task with state (default 0)",
      [](Arguments& into, std::string_view value) {
        return read_number(value, 0, into.options.standby_replicas);
+     }},
+    {"assignment", "WHAT",
+     "state-aware (default), sticky, round-robin or fixed; the same in all instances",
+     read_assignment},
+    {"fixed-slots", "N", "with --assignment fixed: partition modulo N is the slot",
+     [](Arguments& into, std::string_view value) {
+       return read_number(value, 1, into.options.fixed_slots);
+     }},
+    {"fixed-slot", "N", "with --assignment fixed: that of this instance, from 0",
+     [](Arguments& into, std::string_view value) {
+       return read_number(value, 0, into.options.fixed_slot);
+     }},
+    {"tag", "NAME=VALUE", "of this instance, e.g. zone=a; may be repeated",
+     [](Arguments& into, std::string_view value) {
+       const std::size_t equals = value.find('=');
+       if (equals == std::string_view::npos) return std::string("want NAME=VALUE");
+       into.options.tags[std::string(value.substr(0, equals))] = value.substr(equals + 1);
+       return std::string();
+     }},
+    {"spread-tag", "NAME", "replicas go to instances with different values of it; may be repeated",
+     [](Arguments& into, std::string_view value) {
+       into.options.spread_tags.emplace_back(value);
+       return std::string();
+     }},
+    {"group-instance-id", "ID",
+     "of a static member: a restart within the session takes nothing from others",
+     [](Arguments& into, std::string_view value) {
+       into.options.group_instance_id = value;
+       return std::string();
      }},
     {"restore-bytes-per-second", "N",
      "how fast each thread reads changelogs at most (default 0: no bound)",

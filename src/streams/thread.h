@@ -45,6 +45,7 @@ struct ThreadOptions {
   /// One of them, for state that no thread has open.
   bool speaks_for_process = true;
   StreamAssignorOptions assignor = {};
+  std::map<std::string, std::string> tags = {};
   /// Of this thread alone, and the same after a restart; exactly_once.
   std::string transactional_id;
   Guarantee guarantee = Guarantee::exactly_once;

@@ -16,6 +16,7 @@ MemberReport StreamThread::report() {
   MemberReport out;
   out.process = options_.process;
   out.transactional_id = exactly_once() ? options_.transactional_id : "";
+  out.tags = options_.tags;
   std::map<TaskId, TaskReport> tasks;
   if (options_.speaks_for_process)
     for (const auto& [task, sum] : world_.databases.at_rest())

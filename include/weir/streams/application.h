@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,14 @@ enum class OnError : std::uint8_t {
   fail,         // the application stops, with the error; nothing of the record is committed
   dead_letter,  // it goes to the stream of dead letters with the cause; its path ends there
   skip,         // it is counted
+};
+
+/// Which instance runs a task; all of an application say the same.
+enum class Assignment : std::uint8_t {
+  state_aware,  // where the balance wants it, once its state is there (KIP-441)
+  sticky,       // where it ran, else where state of it is, within the balance
+  round_robin,  // each thread in turn: for work without state
+  fixed,        // partition modulo `fixed_slots` is the slot whose instances may run it
 };
 
 struct ApplicationOptions {
@@ -71,6 +80,18 @@ struct ApplicationOptions {
   /// Hot replicas of each task with state, in other instances; `num.standby.replicas`. After the
   /// loss of an instance its tasks go on from there.
   std::int32_t standby_replicas = 0;
+  /// What others have of a task goes to instances with different values of these tags, as far as
+  /// there are; `rack.aware.assignment.tags`.
+  std::vector<std::string> spread_tags = {};
+  /// Of this instance: `{"zone", "a"}`; `client.tag.`.
+  std::map<std::string, std::string> tags = {};
+  Assignment assignment = Assignment::state_aware;
+  /// Of Assignment::fixed: how many slots there are, and which one this instance has.
+  std::int32_t fixed_slots = 1;
+  std::int32_t fixed_slot = 0;
+  /// Threads are static members, with their number behind it: a restart within `session_timeout`
+  /// takes nothing from others (KIP-345). Empty: they are not. Of this instance alone.
+  std::string group_instance_id = {};
   /// How soon it is looked again whether a task can move to where the balance wants it, while its
   /// state is being brought there; `probing.rebalance.interval.ms`.
   std::chrono::milliseconds probing_rebalance_interval{600'000};
