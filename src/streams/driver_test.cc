@@ -14,6 +14,7 @@ const Topic<Text, Text> out{"out", &string_codec, &string_codec};
 const EntityTopic<Text, Text> rows{"rows", &string_codec, &string_codec};
 const EntityTopic<Text, std::int64_t> counts{"counts", &int64_codec, &string_codec};
 const UnkeyedTopic<Text> lines{"lines", &string_codec};
+const Topic<Text, Text> in_time{"in-time", &string_codec, &string_codec};
 
 Timestamp at(std::chrono::milliseconds ms) { return Timestamp(ms); }
 
@@ -247,6 +248,27 @@ TEST(driver, event_time_is_what_the_extractor_says) {
   TestDriver driver(topology);
   driver.pipe<Text, Text>(in, "k", "77", at(1ms));
   EXPECT_EQ(shown(driver.output(out)), (Lines{"k=77@77"}));
+}
+
+TEST(driver, a_table_is_as_old_as_its_extractor_says) {
+  Topology topology("app");
+  const auto always = [](const std::optional<Text>&, const std::optional<Text>&,
+                         Timestamp) -> Result<Timestamp> { return at(0ms); };
+  const auto table = topology.table(rows, "rows", {.timestamp = always});
+  topology.stream(in)
+      .left_join(
+          table,
+          [](const Text& value, const Text* row) { return value + (row == nullptr ? "" : *row); },
+          "joined")
+      .to(out);
+  table.to_stream("changes").to(nullable(in_time));
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(rows, "k", "!", at(9s));
+  driver.pipe<Text, Text>(in, "k", "a", at(1ms));
+  EXPECT_EQ(shown(driver.output(in_time)), (Lines{"k=!@0"}));
+  driver.crash_and_lose_state();
+  driver.pipe<Text, Text>(in, "k", "b", at(2ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"k=a!@1", "k=b!@2"}));
 }
 
 /// Gives on the first record of each value, with a header, and forgets by stream time.

@@ -53,15 +53,18 @@ class Topology {
     return Stream<std::optional<Key>, std::optional<Value>>(
         source<std::optional<Key>, std::optional<Value>>(topic.topic, std::move(options)));
   }
-  /// The latest value of each key, kept in `store`. The topic is the store's changelog.
+  /// The latest value of each key, kept in `store`. The topic is the store's changelog. A source
+  /// that is given no name has the store's and "-source".
   template <class Key, class Value>
-  Table<Key, Value> table(const EntityTopic<Key, Value>& topic, std::string store) {
-    return table_of<Key, Value>(topic, std::move(store));
+  Table<Key, Value> table(const EntityTopic<Key, Value>& topic, std::string store,
+                          SourceOptions<std::optional<Key>, std::optional<Value>> options = {}) {
+    return table_of<Key, Value>(topic, std::move(store), std::move(options));
   }
   /// Records without a key are counted and dropped.
   template <class Key, class Value, TopicKind kind>
-  Table<Key, Value> table(const Nullable<Topic<Key, Value, kind>>& topic, std::string store) {
-    return table_of<Key, Value>(topic.topic, std::move(store));
+  Table<Key, Value> table(const Nullable<Topic<Key, Value, kind>>& topic, std::string store,
+                          SourceOptions<std::optional<Key>, std::optional<Value>> options = {}) {
+    return table_of<Key, Value>(topic.topic, std::move(store), std::move(options));
   }
 
   /// A key-value store for processors, with a changelog.
@@ -89,9 +92,10 @@ class Topology {
             .value = topic.value_codec};
   }
   template <class Key, class Value, class TopicType>
-  Table<Key, Value> table_of(const TopicType& topic, std::string store) {
-    auto from =
-        source<std::optional<Key>, std::optional<Value>>(topic, {.name = store + "-source"});
+  Table<Key, Value> table_of(const TopicType& topic, std::string store,
+                             SourceOptions<std::optional<Key>, std::optional<Value>> options) {
+    if (options.name.empty()) options.name = store + "-source";
+    auto from = source<std::optional<Key>, std::optional<Value>>(topic, std::move(options));
     graph_->add_store({.name = store,
                        .value = detail::value_type(topic.value_codec),
                        .source_topic = std::string(topic.name)});
