@@ -92,8 +92,10 @@ TEST_F(ApplicationTest, threads_share_the_tasks_and_count_each_record_once) {
   write(3000);
   const std::map<Text, std::int64_t> wanted = {{"a", 2000}, {"b", 2000}, {"c", 2000}};
   EXPECT_EQ(await_counts(6000), wanted);
+  EXPECT_FALSE(application->wait_for(0ms).value()) << "it goes on";
   EXPECT_TRUE(application->stop(30s));
   EXPECT_EQ(application->state(), Application::State::stopped);
+  EXPECT_TRUE(application->wait_for(0ms).value());
   EXPECT_TRUE(application->wait());
 }
 
@@ -126,6 +128,7 @@ TEST_F(ApplicationTest, a_function_that_throws_stops_it_with_the_place) {
   ASSERT_TRUE(producer.flush(30s));
   const auto ended = application->wait();
   ASSERT_FALSE(ended);
+  EXPECT_FALSE(application->wait_for(0ms)) << "it has failed for good";
   EXPECT_NE(ended.error().message().find("by-letter-key, record words-"), std::string::npos)
       << ended.error().message();
   EXPECT_NE(ended.error().message().find("at offset 0: a word is not empty"), std::string::npos);

@@ -379,11 +379,20 @@ std::uint16_t Application::monitor_port() const {
 }
 
 Result<void> Application::wait() {
+  while (true) {
+    const auto stopped = wait_for(std::chrono::hours(1));
+    if (!stopped) return fail(stopped.error());
+    if (*stopped) return {};
+  }
+}
+
+Result<bool> Application::wait_for(std::chrono::milliseconds timeout) {
   {
     std::unique_lock lock(impl_->mutex);
-    impl_->changed.wait(
-        lock, [this] { return impl_->state == State::stopped || impl_->state == State::failed; });
-    if (!impl_->error) return {};
+    const bool ended = impl_->changed.wait_for(lock, timeout, [this] {
+      return impl_->state == State::stopped || impl_->state == State::failed;
+    });
+    if (!impl_->error) return ended;
   }
   // What the others have done is committed.
   static_cast<void>(stop(std::chrono::seconds(10)));

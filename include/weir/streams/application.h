@@ -151,6 +151,8 @@ class Application {
   /// Waits until it has stopped or failed; the error if it has failed. One thread that fails ends
   /// the others too, here or with the application.
   Result<void> wait();
+  /// As wait(), for so long at most. True: it has stopped; false: it goes on.
+  Result<bool> wait_for(std::chrono::milliseconds timeout);
   /// Commits what was processed, leaves the group and ends the threads. Errc::timed_out: something
   /// did not answer; what was not committed is processed again by others.
   Result<void> stop(std::chrono::milliseconds timeout);
