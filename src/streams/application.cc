@@ -57,6 +57,10 @@ Strategy strategy_of(Assignment assignment) {
   return Strategy::high_availability;
 }
 
+/// A fetch that waits for inputs that have nothing holds up those that are wanted meanwhile, and
+/// the records of a repartition come in steps of a commit.
+constexpr auto fetch_max_wait = std::chrono::milliseconds(100);
+
 /// Between two looks at whether a topic that was made is known.
 constexpr Duration look_interval = std::chrono::milliseconds(100);
 
@@ -279,6 +283,7 @@ ThreadOptions Application::Impl::thread_options(int number) const {
   out.consumer.session_timeout = options.session_timeout;
   out.consumer.heartbeat_interval = options.heartbeat_interval;
   out.consumer.max_poll_interval = options.max_poll_interval;
+  out.consumer.fetch_max_wait = fetch_max_wait;
   check(Uuid::parse(folder->process_id(), out.process), "a process id is a UUID");
   out.speaks_for_process = number == 0;
   out.assignor.assign.standby_replicas = options.standby_replicas;
