@@ -1,6 +1,7 @@
 """The airport demo: its totals are those of the CSV files, whatever rows these hold and however often it is killed."""
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,12 +20,12 @@ FIGURES = ("flights", "cancelled", "with_delay", "delay_minutes", "largest_delay
 
 
 def demo(folder, data=DATA, timeout=120):
-    """One run to its end; its totals."""
+    """One run to its end: its totals, and how many departures its instances have counted."""
     done = subprocess.run([PROGRAM, "--once", "--json", "--listen", "127.0.0.1:0", "--folder", str(folder), "--data", str(data)],
                           capture_output=True, text=True, timeout=timeout)
     if done.returncode != 0:
         raise AssertionError(f"airport_demo exits {done.returncode}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout), sum(int(n) for n in re.findall(r"delay-board \d counted (\d+) departures", done.stderr))
 
 
 def part(name, up, *args):
@@ -42,14 +43,21 @@ def assert_same(test, found, wanted):
 
 
 def kill_an_instance(test, data, wanted, rng):
-    """Two instances share the work, one is killed somewhere on the way, another comes: the totals are those of the files.
+    """Two instances share the work, one is killed somewhere on the way, and comes again, or another does with no state of its own:
+    the totals are those of the files.
 
     True if it was still at work when it was killed.
     """
-    with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, WeirUp(folder) as up:
+    with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, WeirUp(f"{folder}/up") as up:
+        def instance(name):
+            return proc.Process(part("delay-board", up, "--once", "--name", name, "--state-dir", f"{folder}/{name}"))
+
         proc.run(part("publish", up, "--data", data))
-        instances = [proc.Process(part("delay-board", up, "--once", "--name", n)) for n in "12"]
-        victim = instances.pop(rng.randrange(2))
+        names = ["1", "2"]
+        instances = [instance(name) for name in names]
+        victim = rng.randrange(2)
+        heir = rng.choice([names[victim], "3"])
+        victim = instances.pop(victim)
         try:
             try:
                 victim.wait(rng.uniform(0, 1))
@@ -57,15 +65,15 @@ def kill_an_instance(test, data, wanted, rng):
                 pass
             at_work = victim.exit_code is None
             victim.kill()
-            instances.append(proc.Process(part("delay-board", up, "--once", "--name", "3")))
-            for instance in instances:
-                test.assertEqual(instance.wait(60), 0, instance.output())
+            instances.append(instance(heir))
+            for one in instances:
+                test.assertEqual(one.wait(60), 0, one.output())
             done = proc.run(part("board", up, "--json"))
             assert_same(test, json.loads(done.out), wanted)
             return at_work
         finally:
-            for instance in instances:
-                instance.kill()
+            for one in instances:
+                one.kill()
 
 
 def kill_instances(test, kills):
@@ -92,13 +100,14 @@ class Demo(unittest.TestCase):
     def assert_same(self, found, wanted):
         assert_same(self, found, wanted)
 
-    def test_a_year_of_flights_gives_the_totals_of_the_files_and_a_second_run_the_same(self):
+    def test_a_year_of_flights_gives_the_totals_of_the_files_and_a_second_run_counts_nothing_again(self):
         wanted = flights.totals(DATA)
         self.assertEqual(wanted["all"]["flights"], 336776)
         self.assertEqual(wanted["all"]["cancelled"], 8255)
-        first = demo(self.folder / "broker")
+        first, counted = demo(self.folder / "demo")
         self.assert_same(first, wanted)
-        self.assertEqual(demo(self.folder / "broker"), first)
+        self.assertGreaterEqual(counted, 336776)
+        self.assertEqual(demo(self.folder / "demo"), (first, 0))
 
     def test_totals_follow_the_rows_that_are_there(self):
         data = self.folder / "data"
@@ -106,7 +115,7 @@ class Demo(unittest.TestCase):
         dropped = flights.drop_rows(DATA, data, random.Random(time.time_ns()), 3)
         wanted = flights.totals(data)
         self.assertEqual(wanted["all"]["flights"], 336776 - dropped)
-        self.assert_same(demo(self.folder / "broker", data), wanted)
+        self.assert_same(demo(self.folder / "demo", data)[0], wanted)
 
     def test_a_kill_at_any_moment_changes_nothing_in_the_totals(self):
         data = self.folder / "data"
@@ -115,13 +124,13 @@ class Demo(unittest.TestCase):
         rng = random.Random(time.time_ns())
         for _ in range(6):
             program = subprocess.Popen([PROGRAM, "--once", "--json", "--listen", "127.0.0.1:0", "--folder",
-                                        str(self.folder / "broker"), "--data", str(data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        str(self.folder / "demo"), "--data", str(data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                program.wait(timeout=rng.uniform(0.02, 1.5))
+                program.wait(timeout=rng.uniform(0.02, 2.5))
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait()
-        self.assert_same(demo(self.folder / "broker", data), flights.totals(data))
+        self.assert_same(demo(self.folder / "demo", data)[0], flights.totals(data))
 
     def test_killing_either_of_two_instances_changes_nothing_in_the_totals(self):
         kill_instances(self, ROUNDS)

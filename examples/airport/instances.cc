@@ -9,19 +9,15 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 namespace airport {
 namespace {
 
-weir::Result<pid_t> start(const std::string& address, const std::string& registry,
-                          const std::string& name) {
-  const std::array<std::string, 9> words{"airport_demo", "delay-board", "--bootstrap",
-                                         address,        "--registry",  registry,
-                                         "--name",       name,          "--once"};
-  std::array<char*, 11> arguments{};
-  for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = const_cast<char*>(words[i].c_str());
-  std::string with_parent = "--with-parent";
-  arguments[words.size()] = with_parent.data();
+weir::Result<pid_t> start(std::vector<std::string> words) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   // ^C is for the demo, which blocks it; an instance must hear SIGTERM.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -41,10 +37,15 @@ weir::Result<pid_t> start(const std::string& address, const std::string& registr
 
 }  // namespace
 
-weir::Result<void> run_two_instances(const std::string& address, const std::string& registry) {
+weir::Result<void> run_two_instances(const std::string& address, const std::string& registry,
+                                     const std::string& folder) {
   std::array<pid_t, 2> pids{};
   for (std::size_t i = 0; i < pids.size(); ++i) {
-    auto pid = start(address, registry, std::to_string(i + 1));
+    const std::string name = std::to_string(i + 1);
+    auto pid = start({"airport_demo", "delay-board", "--bootstrap", address, "--registry", registry,
+                      "--name", name, "--state-dir",
+                      std::string(folder).append("/delay-board-").append(name), "--once",
+                      "--with-parent"});
     if (!pid) return weir::fail(pid.error());
     pids[i] = *pid;
   }

@@ -2,6 +2,7 @@
 // instances, and a table. Its parts can be run one by one, against any broker.
 #include <weir/embed.h>
 #include <weir/embed_registry.h>
+#include <weir/log.h>
 
 #include <charconv>
 #include <csignal>
@@ -30,7 +31,8 @@ struct Options {
   std::string name = "1";
   bool with_parent = false;
   std::string csv = "examples/airport/data";
-  std::string folder;  // of the broker
+  std::string folder;     // of the whole demo
+  std::string state_dir;  // of an instance
   std::string listen = "127.0.0.1:9092";
   bool once = false;
   bool json = false;
@@ -39,8 +41,8 @@ struct Options {
 constexpr const char* usage =
     "usage: airport_demo [--once] [--data DIR] [--folder DIR] [--listen HOST:PORT] [--json]\n"
     "       airport_demo publish --bootstrap HOST:PORT [--registry URL] [--data DIR]\n"
-    "       airport_demo delay-board --bootstrap HOST:PORT [--registry URL] [--once] [--name "
-    "NAME]\n"
+    "       airport_demo delay-board --bootstrap HOST:PORT [--registry URL] [--once] [--name NAME] "
+    "[--state-dir DIR]\n"
     "       airport_demo board --bootstrap HOST:PORT [--registry URL] [--json]\n"
     "\n"
     "Starts an embedded broker in a folder of its own and a schema registry, publishes a year of "
@@ -51,13 +53,14 @@ constexpr const char* usage =
     "\n"
     "  --once              end then; without it the broker stays up until ^C\n"
     "  --data DIR          the CSV files (examples/airport/data)\n"
-    "  --folder DIR        the broker's data (~/.local/state/weir/airport); a second run goes "
-    "on\n"
-    "                      from where the first ended\n"
+    "  --folder DIR        the data of the broker and the state of the instances "
+    "(~/.local/state/weir/airport);\n"
+    "                      a second run goes on from where the first ended\n"
     "  --listen HOST:PORT  where other programs reach the broker (127.0.0.1:9092; if that is "
     "taken,\n"
     "                      another port)\n"
     "  --registry URL      the schema registry of a part (http://127.0.0.1:8081)\n"
+    "  --state-dir DIR     the state of this instance; without it state is in memory\n"
     "  --json              the totals as JSON instead of a table\n";
 
 std::string default_folder() {
@@ -83,6 +86,8 @@ bool parse(int argc, char** argv, Options& options) {
       if (!value(options.registry)) return false;
     } else if (word == "--name") {
       if (!value(options.name)) return false;
+    } else if (word == "--state-dir") {
+      if (!value(options.state_dir)) return false;
     } else if (word == "--with-parent") {
       options.with_parent = true;
     } else if (word == "--once") {
@@ -105,10 +110,11 @@ bool parse(int argc, char** argv, Options& options) {
 
 /// On the wanted port, or on another one if somebody else has it.
 Result<weir::embed::Broker> open_broker(const Options& options) {
-  auto broker = weir::embed::Broker::open({.data = options.folder, .listen = options.listen});
+  const std::string data = options.folder + "/broker";
+  auto broker = weir::embed::Broker::open({.data = data, .listen = options.listen});
   if (broker || broker.error().code() != weir::Errc::address_in_use) return broker;
   std::fprintf(stderr, "%s is taken; using another port\n", options.listen.c_str());
-  return weir::embed::Broker::open({.data = options.folder, .listen = "127.0.0.1:0"});
+  return weir::embed::Broker::open({.data = data, .listen = "127.0.0.1:0"});
 }
 
 std::string mean_of(const DelayFigures& figures) {
@@ -118,17 +124,6 @@ std::string mean_of(const DelayFigures& figures) {
       text, sizeof text, "%.2f",
       static_cast<double>(figures.delay_minutes) / static_cast<double>(figures.with_delay));
   return text;
-}
-
-void add(DelayFigures& sum, const DelayFigures& more) {
-  sum.flights += more.flights;
-  sum.cancelled += more.cancelled;
-  sum.with_delay += more.with_delay;
-  sum.delay_minutes += more.delay_minutes;
-  sum.seats += more.seats;
-  if (more.largest_delay)
-    sum.largest_delay =
-        std::max(sum.largest_delay.value_or(*more.largest_delay), *more.largest_delay);
 }
 
 void print_row(const std::string& origin, const std::string& airline, const DelayFigures& f) {
@@ -143,8 +138,10 @@ void print_table(const Board& board, const std::map<std::string, std::string>& n
               "mean delay", "max delay", "seats");
   DelayFigures total;
   for (const auto& [key, figures] : board) {
-    const auto name = names.find(key.second);
-    print_row(key.first, name == names.end() ? key.second : name->second, figures);
+    const std::string origin = key.substr(0, key.find(' '));
+    const std::string airline = key.substr(key.find(' ') + 1);
+    const auto name = names.find(airline);
+    print_row(origin, name == names.end() ? airline : name->second, figures);
     add(total, figures);
   }
   print_row("all", "", total);
@@ -163,8 +160,7 @@ void print_json(const Board& board) {
   DelayFigures total;
   std::string groups;
   for (const auto& [key, figures] : board) {
-    groups += (groups.empty() ? "" : ",") + std::string("\"") + key.first + " " + key.second +
-              "\":" + json_of(figures);
+    groups += (groups.empty() ? "\"" : ",\"") + key + "\":" + json_of(figures);
     add(total, figures);
   }
   std::printf("{\"all\":%s,\"by_origin_and_airline\":{%s}}\n", json_of(total).c_str(),
@@ -226,7 +222,8 @@ Result<void> demo(const Options& options, weir::embed::Broker& broker,
   if (!registry) return weir::fail(registry.error());
   const Streams streams(*registry);
   if (auto r = publish(options, *client, streams); !r) return r;
-  if (auto r = run_two_instances(broker.addresses().front(), registry_url); !r) return r;
+  if (auto r = run_two_instances(broker.addresses().front(), registry_url, options.folder); !r)
+    return r;
   std::fprintf(stderr, "\n");
   return print_board(options, *client, streams);
 }
@@ -241,16 +238,20 @@ Result<void> run_part(const Options& options) {
   const Streams streams(*registry);
   if (options.part == "publish") return publish(options, *client, streams);
   if (options.part == "board") return print_board(options, *client, streams);
-  auto board = DelayBoard::open(*client, streams);
-  if (!board) return weir::fail(board.error());
-  auto consumed = board->run(options.once, stopped);
-  if (!consumed) return weir::fail(consumed.error());
-  std::fprintf(stderr, "delay-board %s consumed %zu departures\n", options.name.c_str(), *consumed);
+  auto counted = run_delay_board(
+      *client, streams,
+      {.bootstrap = options.bootstrap, .state_dir = options.state_dir, .once = options.once},
+      stopped);
+  if (!counted) return weir::fail(counted.error());
+  std::fprintf(stderr, "delay-board %s counted %zu departures\n", options.name.c_str(), *counted);
   return {};
 }
 
 int run_part_to_its_end(const Options& options) {
-  if (options.with_parent) die_with_parent();
+  if (options.with_parent) {
+    die_with_parent();
+    weir::set_log_level(weir::LogLevel::warn);  // among what the others say
+  }
   std::signal(SIGTERM, [](int) { stopped = 1; });
   if (auto r = run_part(options); !r) {
     std::fprintf(stderr, "airport_demo %s: %s\n", options.part.c_str(),

@@ -1,50 +1,65 @@
 #include "stream_reader.h"
 
+#include <vector>
+
 namespace airport {
 
 using namespace std::chrono_literals;
 
 namespace {
-constexpr auto patience = 30s;  // without a single batch
-}
+constexpr auto patience = 30s;  // without anything new
+constexpr auto poll_timeout = 100ms;
+}  // namespace
 
-weir::Result<std::map<weir::TopicPartition, std::int64_t>> read_to_end(
-    weir::Client& client, const std::string& topic,
-    const std::function<weir::Result<void>(const weir::Batch&)>& each,
-    const std::map<weir::TopicPartition, std::int64_t>& from) {
+weir::Result<Offsets> ends_of(weir::Client& client, const std::string& topic) {
   auto described = client.admin().describe_topic(topic);
   if (!described) return weir::fail(described.error());
-  std::vector<weir::TopicPartition> partitions;
+  std::map<weir::TopicPartition, weir::OffsetSpec> wanted;
   for (const auto& partition : described->partitions)
-    partitions.push_back({topic, partition.partition});
-  auto consumer = client.consumer({.auto_offset_reset = weir::OffsetReset::earliest});
-  if (!consumer) return weir::fail(consumer.error());
-  auto ends = consumer->end_offsets(partitions, patience);
+    wanted[{topic, partition.partition}] = {.timestamp_ms = weir::OffsetSpec::latest};
+  auto found = client.admin().list_offsets(wanted);
+  if (!found) return weir::fail(found.error());
+  Offsets ends;
+  for (const auto& [partition, end] : *found) ends[partition] = end ? end->offset : 0;
+  return ends;
+}
+
+weir::Result<void> read_to_end(weir::Client& client, const std::string& topic,
+                               const std::function<weir::Result<void>(const weir::Batch&)>& each) {
+  auto ends = ends_of(client, topic);
   if (!ends) return weir::fail(ends.error());
-  if (auto r = consumer->assign(partitions); !r) return weir::fail(r.error());
-  std::map<weir::TopicPartition, std::int64_t> at;
-  for (const auto& partition : partitions) {
-    const auto start = from.find(partition);
-    at[partition] = start == from.end() ? 0 : start->second;
-    if (auto r = consumer->seek(partition, at[partition]); !r) return weir::fail(r.error());
-  }
-  const auto finished = [&] {
-    for (const auto& [partition, end] : *ends)
-      if (at[partition] < end) return false;
+  // A fetch that waits for partitions whose end is reached holds up the others.
+  auto consumer = client.consumer({.auto_offset_reset = weir::OffsetReset::earliest,
+                                   .isolation = weir::Isolation::read_committed,
+                                   .fetch_max_wait = 10ms});
+  if (!consumer) return weir::fail(consumer.error());
+  std::erase_if(*ends, [](const auto& end) { return end.second == 0; });
+  std::vector<weir::TopicPartition> partitions;
+  for (const auto& [partition, end] : *ends) partitions.push_back(partition);
+  if (auto r = consumer->assign(partitions); !r) return r;
+  // The last offsets may be of markers, which no batch has: the position comes by them.
+  const auto finished = [&]() -> weir::Result<bool> {
+    for (auto at = ends->begin(); at != ends->end(); at = ends->erase(at)) {
+      auto position = consumer->position(at->first, patience);
+      if (!position) return weir::fail(position.error());
+      if (*position < at->second) return false;
+    }
     return true;
   };
-  while (!finished()) {
-    auto batches = consumer->poll(patience);
+  std::chrono::milliseconds waited{0};
+  while (true) {
+    auto over = finished();
+    if (!over) return weir::fail(over.error());
+    if (*over) return {};
+    auto batches = consumer->poll(poll_timeout);
     if (!batches) return weir::fail(batches.error());
-    if (batches->empty())
+    waited = batches->empty() ? waited + poll_timeout : 0ms;
+    if (waited >= patience)
       return weir::fail(weir::Errc::timed_out,
                         topic + ": no events within 30 s, though there are some");
-    for (const weir::Batch& batch : *batches) {
-      at[batch.topic_partition()] = batch.next_offset();
-      if (auto r = each(batch); !r) return weir::fail(r.error());
-    }
+    for (const weir::Batch& batch : *batches)
+      if (auto r = each(batch); !r) return r;
   }
-  return *ends;
 }
 
 }  // namespace airport

@@ -1,4 +1,4 @@
-// Reads a stream from its start (or from given offsets) to the end that it has now.
+// Reads a stream from its start to the end that it has now.
 #pragma once
 
 #include <weir/client.h>
@@ -9,12 +9,15 @@
 
 namespace airport {
 
-/// Calls `each` with the batches of every partition up to the end offsets at the time of the call.
-/// Gives those end offsets. `from`: where to start; partitions that it lacks start at the
-/// beginning.
-weir::Result<std::map<weir::TopicPartition, std::int64_t>> read_to_end(
-    weir::Client& client, const std::string& topic,
-    const std::function<weir::Result<void>(const weir::Batch&)>& each,
-    const std::map<weir::TopicPartition, std::int64_t>& from = {});
+/// Of partitions.
+using Offsets = std::map<weir::TopicPartition, std::int64_t>;
+
+/// Where the next records would be written.
+weir::Result<Offsets> ends_of(weir::Client& client, const std::string& topic);
+
+/// Calls `each` with the batches of every partition, as far as they are committed, up to the ends
+/// at the time of the call; waits for transactions that are open before them.
+weir::Result<void> read_to_end(weir::Client& client, const std::string& topic,
+                               const std::function<weir::Result<void>(const weir::Batch&)>& each);
 
 }  // namespace airport
