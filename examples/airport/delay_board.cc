@@ -93,7 +93,7 @@ Result<std::size_t> run_delay_board(weir::Client& client, const Streams& streams
       weir::streams::Application::start(delay_board(streams, counted), options.bootstrap,
                                         {.state_dir = options.state_dir,
                                          .session_timeout = given_up_after,
-                                         .heartbeat_interval = 500ms,
+                                         .heartbeat_interval = 100ms,
                                          .transaction_timeout = given_up_after});
   if (!application) return weir::fail(application.error());
 
