@@ -59,8 +59,10 @@ def kill_an_instance(test, data, wanted, rng):
         heir = rng.choice([names[victim], "3"])
         victim = instances.pop(victim)
         try:
+            if rng.random() < 0.7:  # after its start, else anywhere in it
+                victim.wait_for_line("task .* runs", 30, stream="err")
             try:
-                victim.wait(rng.uniform(0, 1))
+                victim.wait(rng.uniform(0, 0.7))
             except AssertionError:
                 pass
             at_work = victim.exit_code is None
