@@ -7,17 +7,23 @@ using weir::Result;
 Result<CaughtUp> CaughtUp::open(weir::Client& client, std::string group,
                                 std::vector<std::string> topics) {
   CaughtUp out(client, std::move(group), std::move(topics));
-  for (auto topic = out.topics_.rbegin(); topic != out.topics_.rend(); ++topic) {
-    auto ends = ends_of(client, *topic);
+  const std::string& input = out.topics_.front();
+  std::vector<std::string> made;
+  for (const std::string& topic : out.topics_) {
+    auto described = client.admin().describe_topic(topic);
     const bool not_made_yet =
-        !ends && ends.error().code() == weir::Errc::unknown_topic_or_partition;
-    if (not_made_yet && *topic != out.topics_.front()) continue;
-    if (!ends) return weir::fail(ends.error());
-    out.ends_ = *std::move(ends);
-    auto missing = out.missing();
-    if (!missing) return weir::fail(missing.error());
-    out.events_ += *missing;
+        !described && described.error().code() == weir::Errc::unknown_topic_or_partition;
+    if (not_made_yet && topic != input) continue;
+    if (!described) return weir::fail(described.error());
+    made.push_back(topic);
   }
+  auto ends = ends_of(client, made);
+  if (!ends) return weir::fail(ends.error());
+  out.ends_ = *std::move(ends);
+  auto missing = out.missing();
+  if (!missing) return weir::fail(missing.error());
+  out.events_ = *missing;
+  std::erase_if(out.ends_, [&](const auto& end) { return end.first.topic != input; });
   return out;
 }
 
@@ -43,7 +49,7 @@ Result<bool> CaughtUp::look() {
     if (*missing > 0) return false;
     topics_.erase(topics_.begin());
     if (topics_.empty()) break;
-    auto ends = ends_of(*client_, topics_.front());
+    auto ends = ends_of(*client_, {topics_.front()});
     if (!ends) return weir::fail(ends.error());
     ends_ = *std::move(ends);
   }

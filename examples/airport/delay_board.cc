@@ -113,18 +113,18 @@ Result<std::size_t> run_delay_board(weir::Client& client, const Streams& streams
 
 Result<Board> read_board(weir::Client& client, const Streams& streams) {
   Board board;
-  auto read = read_to_end(client, std::string(streams.delay_board.name),
-                          [&](const weir::Batch& batch) -> Result<void> {
-                            for (const auto& [key, value, record] : batch.as(streams.delay_board)) {
-                              if (!key || !value)
-                                return weir::fail(key ? value.error() : key.error());
-                              if (*value)
-                                board[*key] = **value;
-                              else
-                                board.erase(*key);
-                            }
-                            return {};
-                          });
+  const auto take = [&](const weir::Batch& batch) -> Result<void> {
+    for (const auto& [key, value, record] : batch.as(streams.delay_board)) {
+      if (!key || !value) return weir::fail(key ? value.error() : key.error());
+      if (*value)
+        board[*key] = **value;
+      else
+        board.erase(*key);
+    }
+    return {};
+  };
+  auto read = read_to_end(client, std::string(streams.delay_board.name), take,
+                          weir::Isolation::read_committed);
   if (!read) return weir::fail(read.error());
   return board;
 }

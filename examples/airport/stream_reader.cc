@@ -1,7 +1,5 @@
 #include "stream_reader.h"
 
-#include <vector>
-
 namespace airport {
 
 using namespace std::chrono_literals;
@@ -9,14 +7,26 @@ using namespace std::chrono_literals;
 namespace {
 constexpr auto patience = 30s;  // without anything new
 constexpr auto poll_timeout = 100ms;
-}  // namespace
 
-weir::Result<Offsets> ends_of(weir::Client& client, const std::string& topic) {
+weir::Result<std::vector<weir::TopicPartition>> partitions_of(weir::Client& client,
+                                                              const std::string& topic) {
   auto described = client.admin().describe_topic(topic);
   if (!described) return weir::fail(described.error());
+  std::vector<weir::TopicPartition> out;
+  for (const auto& partition : described->partitions) out.push_back({topic, partition.partition});
+  return out;
+}
+
+}  // namespace
+
+weir::Result<Offsets> ends_of(weir::Client& client, const std::vector<std::string>& topics) {
   std::map<weir::TopicPartition, weir::OffsetSpec> wanted;
-  for (const auto& partition : described->partitions)
-    wanted[{topic, partition.partition}] = {.timestamp_ms = weir::OffsetSpec::latest};
+  for (const std::string& topic : topics) {
+    auto partitions = partitions_of(client, topic);
+    if (!partitions) return weir::fail(partitions.error());
+    for (const auto& partition : *partitions)
+      wanted[partition] = {.timestamp_ms = weir::OffsetSpec::latest};
+  }
   auto found = client.admin().list_offsets(wanted);
   if (!found) return weir::fail(found.error());
   Offsets ends;
@@ -25,18 +35,23 @@ weir::Result<Offsets> ends_of(weir::Client& client, const std::string& topic) {
 }
 
 weir::Result<void> read_to_end(weir::Client& client, const std::string& topic,
-                               const std::function<weir::Result<void>(const weir::Batch&)>& each) {
-  auto ends = ends_of(client, topic);
-  if (!ends) return weir::fail(ends.error());
+                               const std::function<weir::Result<void>(const weir::Batch&)>& each,
+                               weir::Isolation isolation) {
+  auto partitions = partitions_of(client, topic);
+  if (!partitions) return weir::fail(partitions.error());
   // A fetch that waits for partitions whose end is reached holds up the others.
   auto consumer = client.consumer({.auto_offset_reset = weir::OffsetReset::earliest,
-                                   .isolation = weir::Isolation::read_committed,
+                                   .isolation = isolation,
                                    .fetch_max_wait = 10ms});
   if (!consumer) return weir::fail(consumer.error());
+  // One that reads what is committed would be told the end of that.
+  auto ends = isolation == weir::Isolation::read_committed
+                  ? ends_of(client, {topic})
+                  : consumer->end_offsets(*partitions, patience);
+  if (!ends) return weir::fail(ends.error());
   std::erase_if(*ends, [](const auto& end) { return end.second == 0; });
-  std::vector<weir::TopicPartition> partitions;
-  for (const auto& [partition, end] : *ends) partitions.push_back(partition);
-  if (auto r = consumer->assign(partitions); !r) return r;
+  std::erase_if(*partitions, [&](const auto& partition) { return !ends->contains(partition); });
+  if (auto r = consumer->assign(*partitions); !r) return r;
   // The last offsets may be of markers, which no batch has: the position comes by them.
   const auto finished = [&]() -> weir::Result<bool> {
     for (auto at = ends->begin(); at != ends->end(); at = ends->erase(at)) {
