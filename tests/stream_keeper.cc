@@ -45,7 +45,7 @@ weir::Result<void> fill(const char* address, long records) {
 
 int main(int argc, char** argv) {
   if (argc != 4 || Text(argv[1]) != "fill") return run(make(), argc, argv);
-  if (const auto done = fill(argv[2], std::atol(argv[3])); !done) {
+  if (const auto done = fill(argv[2], std::strtol(argv[3], nullptr, 10)); !done) {
     std::fprintf(stderr, "%s\n", done.error().message().c_str());
     return 1;
   }

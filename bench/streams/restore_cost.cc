@@ -105,7 +105,7 @@ void restore(bool by_runs, const char* address, const std::string& topic, std::i
 int main(int argc, char** argv) {
   if (argc < 5) stop("see the top of its source");
   const std::string mode = argv[1];
-  const std::int64_t records = std::atoll(argv[4]);
+  const std::int64_t records = std::strtoll(argv[4], nullptr, 10);
   if (mode == "fill") {
     fill(argv[2], argv[3], records);
     return 0;
