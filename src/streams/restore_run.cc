@@ -48,13 +48,15 @@ void RestoreRun::add(std::string_view key, std::int64_t timestamp_ms,
   entries_.push_back({.order = order_of(key),
                       .key = at,
                       .key_size = static_cast<std::uint32_t>(key.size()),
-                      .value_size = static_cast<std::uint32_t>(value_size)});
+                      .value_size = static_cast<std::uint32_t>(value_size),
+                      .number = static_cast<std::uint32_t>(entries_.size())});
 }
 
 void RestoreRun::sort() {
-  std::ranges::stable_sort(entries_, [](const Entry& a, const Entry& b) {
+  std::ranges::sort(entries_, [](const Entry& a, const Entry& b) {
     if (a.order != b.order) return a.order < b.order;
-    return a.text() < b.text();
+    const int keys = a.text().compare(b.text());
+    return keys != 0 ? keys < 0 : a.number < b.number;
   });
   at_ = 0;
 }

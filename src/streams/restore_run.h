@@ -36,6 +36,7 @@ class RestoreRun final : public state::Run {
     const char* key = nullptr;
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;  // with its time, behind the key; 0: the row is deleted
+    std::uint32_t number = 0;      // in the order of the changelog
     std::string_view text() const { return {key, key_size}; }
   };
   char* room(std::size_t bytes);
