@@ -271,6 +271,56 @@ TEST(driver, a_table_is_as_old_as_its_extractor_says) {
   EXPECT_EQ(shown(driver.output(out)), (Lines{"k=a!@1", "k=b!@2"}));
 }
 
+TEST(driver, rows_whose_new_value_is_absent_are_deleted) {
+  Topology topology("app");
+  topology.table(rows, "rows")
+      .map_values(
+          [](const Text& v) { return v == "none" ? std::nullopt : std::optional<Text>(v + "!"); })
+      .materialized("kept")
+      .to(out);
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(rows, "k", "a", at(1ms));
+  driver.pipe<Text, Text>(rows, "k", "none", at(2ms));
+  Lines all;
+  for (const RawRecord& record : driver.raw_output("out"))
+    all.push_back(*record.key + "=" + record.value.value_or("null"));
+  EXPECT_EQ(all, (Lines{"k=a!", "k=null"}));
+}
+
+/// Rows "GROUP:N" are summed up by group.
+Topology sums() {
+  Topology topology("app");
+  topology.table(rows, "rows")
+      .group_by(
+          [](const Text& v) {
+            const auto colon = v.find(':');
+            return std::pair(colon == 0 ? std::nullopt : std::optional<Text>(v.substr(0, colon)),
+                             std::int64_t{std::stoll(v.substr(colon + 1))});
+          },
+          "by-group", {.value = &int64_codec})
+      .aggregate(
+          std::int64_t{0}, [](std::int64_t& sum, std::int64_t n) { sum += n; },
+          [](std::int64_t& sum, std::int64_t n) { sum -= n; }, "sums", &int64_codec)
+      .to(counts);
+  return topology;
+}
+
+TEST(driver, a_row_that_changes_its_group_leaves_the_old_one_first) {
+  const Topology topology = sums();
+  TestDriver driver(topology);
+  const auto change = [&](const Text& key, std::optional<Text> value) {
+    driver.pipe(RawRecord{.topic = "rows", .key = key, .value = std::move(value)});
+    return shown(driver.output(counts));
+  };
+  EXPECT_EQ(change("a", "x:5"), (Lines{"x=5@0"}));
+  EXPECT_EQ(change("b", "x:7"), (Lines{"x=12@0"}));
+  EXPECT_EQ(change("a", "x:6"), (Lines{"x=13@0"})) << "one update within a group";
+  EXPECT_EQ(change("a", "y:6"), (Lines{"x=7@0", "y=6@0"}));
+  EXPECT_EQ(change("b", ":7"), (Lines{"x=0@0"})) << "it is in no group now";
+  EXPECT_EQ(change("b", std::nullopt), Lines{});
+  EXPECT_EQ(change("a", std::nullopt), (Lines{"y=0@0"}));
+}
+
 /// Gives on the first record of each value, with a header, and forgets by stream time.
 class Deduplicate : public Processor<Text, Text, Text, Text> {
  public:

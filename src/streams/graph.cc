@@ -105,6 +105,18 @@ bool Graph::passes_null_keys(std::size_t repartition) const {
   return false;
 }
 
+void must_be_kept(const std::string& store, const std::string& join) {
+  if (store.empty())
+    throw TopologyError(join + " joins a table that is not kept: materialized() keeps it");
+}
+
+bool Graph::old_is_wanted(const NodeSpec& node) const {
+  return std::ranges::any_of(node.children, [this](NodeIndex i) {
+    const NodeSpec& child = nodes_[i];
+    return child.needs_old || (child.passes_old && old_is_wanted(child));
+  });
+}
+
 const StoreSpec* Graph::find_store(std::string_view name) const {
   const auto found = std::ranges::find(stores_, name, &StoreSpec::name);
   return found == stores_.end() ? nullptr : &*found;

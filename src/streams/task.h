@@ -124,6 +124,9 @@ class Task final : public detail::TaskContext {
   void undecodable(const detail::Node& node, const Error& error) override;
   void dropped(const detail::Node& node, detail::Drop why) override;
   void send(const detail::Node& sink, const Output& output) override;
+  bool old_is_wanted(const detail::Node& node) const override {
+    return world_.graph.old_is_wanted(node.spec());
+  }
   bool passes_null_keys(std::size_t repartition) const override {
     return world_.graph.passes_null_keys(repartition);
   }

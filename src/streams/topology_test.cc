@@ -159,6 +159,37 @@ TEST(topology, is_drawn_by_mermaid_and_graphviz) {
             "  t0 -> n0;\n  n0 -> n1;\n  n1 -> n2;\n  n2 -> t1;\n}\n");
 }
 
+TEST(topology, a_table_that_is_joined_must_be_kept) {
+  Topology topology("app");
+  const auto table = topology.table(rows, "rows");
+  const auto made = table.map_values([](const Text& v) { return v + "!"; });
+  const auto both = [](const Text& l, const Text& r) { return l + r; };
+  const Text mend = "joined joins a table that is not kept: materialized() keeps it";
+  EXPECT_EQ(refusal([&] { topology.stream(in).join(made, both, "joined"); }), mend);
+  EXPECT_EQ(refusal([&] { table.join(made, both, "joined"); }), mend);
+  EXPECT_EQ(refusal([&] { table.join(made.materialized("made"), both, "joined"); }), "");
+}
+
+TEST(row_change, is_written_as_kafka_streams_writes_it) {
+  const detail::RowChangeCodec<Text> codec(&string_codec);
+  using Change = detail::RowChange<Text>;
+  const std::pair<Change, Text> written[] = {{{{}, "old"}, Text("old\0", 4)},
+                                             {{"new", {}}, "new\1"},
+                                             {{"n", "old"}, Text("\2nold\2", 6)},
+                                             {{"", ""}, Text("\0\2", 2)}};
+  for (const auto& [change, bytes] : written) {
+    Text encoded;
+    ASSERT_TRUE(codec.encode(change, encoded));
+    EXPECT_EQ(encoded, bytes);
+    EXPECT_EQ(codec.decode(bytes).value(), change);
+  }
+  for (const Text& wrong : {Text(), Text("x\3"), Text("\2"),
+                            Text("\x0a"
+                                 "nold\2"),
+                            Text("\1x\2")})
+    EXPECT_EQ(codec.decode(wrong).error().code(), Errc::malformed);
+}
+
 TEST(offset_note, is_written_as_kafka_streams_writes_it) {
   // i8 2, i64 1000, i32 1, i32 4 "hits", i64 7
   EXPECT_EQ(encode(OffsetNote{.partition_time_ms = 1000, .operator_times = {{"hits", 7}}}),

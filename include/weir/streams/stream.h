@@ -32,6 +32,8 @@ class Table;
 template <class K, class V>
 class GroupedStream;
 template <class K, class V>
+class GroupedTable;
+template <class K, class V>
 class Split;
 class Topology;
 
@@ -78,6 +80,8 @@ struct Handle {
   bool key_changed = false;
 };
 
+/// Throws TopologyError: a join looks into the store of a table.
+void must_be_kept(const std::string& store, const std::string& join);
 /// Throws TopologyError: "NAME needs a codec for its WHAT; give one, or specialise default_codec".
 [[noreturn]] void no_codec(const std::string& name, const char* what);
 
@@ -247,6 +251,12 @@ class Stream {
   auto left_join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const {
     return join_table<true>(table, std::move(fn), std::move(name));
   }
+
+  /// The latest value of each key, kept in `store` with a changelog of its own; a record without a
+  /// value deletes the row. `options` are of the repartition that a changed key needs, which has
+  /// the store's name.
+  Table<detail::Bare<K>, detail::Bare<V>> to_table(std::string store,
+                                                   RepartitionOptions<K, V> options = {}) const;
 
   /// Writes to a topic, partitioned by murmur2 of the key as Kafka's clients do, or by
   /// `partitioner`.
@@ -431,13 +441,109 @@ class Table {
          .topic = std::string(topic.name)},
         detail::Writer<K, V>(topic.key_codec, topic.value_codec, handle_.inner));
   }
+  /// Those rows for which `fn` says so: `bool` of the value, or of key and value.
+  template <class Fn>
+  Table filter(Fn fn, std::string name = {}) const {
+    auto keep = [fn = detail::ByRecord<Fn, K, V>{std::move(fn)}](
+                    const K& key, const V& value) mutable -> Result<std::optional<V>> {
+      if constexpr (std::is_same_v<detail::Returned<Fn, K, V>, Result<bool>>) {
+        auto kept = fn(key, value);
+        if (!kept) return fail(std::move(kept.error()));
+        return *kept ? std::optional<V>(value) : std::nullopt;
+      } else {
+        return fn(key, value) ? std::optional<V>(value) : std::nullopt;
+      }
+    };
+    return mapped<V>("filter", std::move(keep), std::move(name), false, handle_.value);
+  }
+  /// Another value for each; std::optional of one may be absent, then there is no row.
+  template <class Fn>
+  auto map_values(Fn fn, std::string name = {}) const {
+    using Given = detail::Gives<Fn, K, V>;
+    using VOut = detail::Bare<Given>;
+    auto map = [fn = detail::ByRecord<Fn, K, V>{std::move(fn)}](
+                   const K& key, const V& value) mutable -> Result<std::optional<VOut>> {
+      auto made = fn(key, value);
+      if constexpr (detail::is_result<decltype(made)>) {
+        if (!made) return fail(std::move(made.error()));
+        return std::optional<VOut>(*std::move(made));
+      } else {
+        return std::optional<VOut>(std::move(made));
+      }
+    };
+    const Codec<VOut>* codec = nullptr;
+    if constexpr (std::is_same_v<VOut, V>) codec = handle_.value;
+    return mapped<VOut>("map_values", std::move(map), std::move(name), true, codec);
+  }
+  /// Its rows kept in a store of their own, with a changelog: what a join or a processor looks up.
+  Table materialized(std::string store, const Codec<V>* codec = nullptr) const {
+    const auto* key = detail::required(detail::codec_or_default(handle_.key), store, "key");
+    const auto* value =
+        detail::required(detail::codec_or_default(codec ? codec : handle_.value), store, "value");
+    handle_.graph->add_store({.name = store, .value = detail::value_type(value)});
+    detail::Handle<K, V> out = handle_;
+    out.value = value;
+    out.node = detail::add_node<detail::Materialize<K, V>>(
+        *handle_.graph, handle_.node,
+        {.name = store, .operation = "materialize", .stores = {store}}, store, key);
+    return Table(out, store);
+  }
+  /// Its rows by another key, through a repartition of that name: `fn` gives std::pair<key, value>
+  /// of a value, or of key and value; where it gives an absent one, the row is in no group.
+  template <class Fn>
+  auto group_by(Fn fn, std::string name,
+                Codecs<typename detail::Gives<Fn, K, V>::first_type,
+                       typename detail::Gives<Fn, K, V>::second_type>
+                    codecs = {}) const;
+
+  /// The rows that both tables have: `fn` of (left, right), or of the key besides. Each update of
+  /// one is joined with what the other has now. Both need a store: see materialized().
+  template <class VOther, class Fn>
+  auto join(const Table<K, VOther>& other, Fn fn, std::string name) const {
+    return join_tables<detail::TableJoin::inner, VOther>(other, std::move(fn), std::move(name));
+  }
+  /// All rows of this one: `fn` is given a pointer to the other's row, nullptr without one.
+  template <class VOther, class Fn>
+  auto left_join(const Table<K, VOther>& other, Fn fn, std::string name) const {
+    return join_tables<detail::TableJoin::left, VOther>(other, std::move(fn), std::move(name));
+  }
+  /// All rows of either: `fn` is given two pointers, one of which may be nullptr.
+  template <class VOther, class Fn>
+  auto outer_join(const Table<K, VOther>& other, Fn fn, std::string name) const {
+    return join_tables<detail::TableJoin::outer, VOther>(other, std::move(fn), std::move(name));
+  }
+
+  /// Empty: it is not kept, but made of another table at each update.
   const std::string& store() const { return store_; }
 
  private:
+  template <class VOut, class Fn>
+  Table<K, VOut> mapped(const char* operation, Fn fn, std::string name, bool drops_nothing,
+                        const Codec<VOut>* codec) const {
+    return Table<K, VOut>(
+        {.graph = handle_.graph,
+         .node = detail::add_node<detail::MapTable<K, V, VOut, Fn>>(*handle_.graph, handle_.node,
+                                                                    {.name = std::move(name),
+                                                                     .operation = operation,
+                                                                     .needs_old = !drops_nothing,
+                                                                     .passes_old = true},
+                                                                    std::move(fn), drops_nothing),
+         .key = handle_.key,
+         .value = codec,
+         .inner = handle_.inner},
+        {});
+  }
+  template <detail::TableJoin kind, class VOther, class Fn>
+  auto join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const;
+
+  template <class, class>
+  friend class Table;
   template <class, class>
   friend class Stream;
   template <class, class>
   friend class GroupedStream;
+  template <class, class>
+  friend class GroupedTable;
   template <class, class>
   friend class WindowedStream;
   friend class Topology;
@@ -474,6 +580,7 @@ auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn
   using R = typename detail::ValueOf<std::decay_t<decltype(joiner(
       std::declval<const K&>(), std::declval<const BareV&>(), nullptr))>>::type;
   if (name.empty()) throw TopologyError("a join with the table " + table.store() + " needs a name");
+  detail::must_be_kept(table.store(), name);
   const Stream from(placed(name, {.codecs = {.key = table.handle_.key}}));
   detail::Graph& graph = *handle_.graph;
   const detail::NodeIndex node =
@@ -485,6 +592,153 @@ auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn
           table.store(), table.handle_.key, std::move(joiner));
   graph.must_be_copartitioned(name, {from.handle_.node, table.handle_.node});
   return from.template with_value<R>(node);
+}
+
+template <class K, class V>
+Table<detail::Bare<K>, detail::Bare<V>> Stream<K, V>::to_table(
+    std::string store, RepartitionOptions<K, V> options) const {
+  const Stream from(placed(store, options));
+  const auto& handle = from.handle_;
+  const auto* key = detail::required(detail::codec_or_default(handle.key), store, "key");
+  const auto* value = detail::required(detail::codec_or_default(handle.value), store, "value");
+  handle.graph->add_store({.name = store, .value = detail::value_type(value)});
+  const auto node = from.template add<detail::TableSource<K, V>>(
+      {.name = store, .operation = "to_table", .stores = {store}}, store, key);
+  return Table<detail::Bare<K>, detail::Bare<V>>(
+      {.graph = handle.graph, .node = node, .key = key, .value = value}, store);
+}
+
+template <class K, class V>
+template <detail::TableJoin kind, class VOther, class Fn>
+auto Table<K, V>::join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const {
+  using detail::TableJoin;
+  using Left = std::conditional_t<kind == TableJoin::outer, const V*, const V&>;
+  using Right = std::conditional_t<kind == TableJoin::inner, const VOther&, const VOther*>;
+  constexpr bool with_key = std::is_invocable_v<Fn&, const K&, Left, Right>;
+  static_assert(with_key || std::is_invocable_v<Fn&, Left, Right>,
+                "a joiner takes (left, right) or (key, left, right); a row that may be absent is a "
+                "pointer");
+  auto joiner = [fn = std::move(fn)](const K& key, const V* left,
+                                     const VOther* right) mutable -> decltype(auto) {
+    const auto given = []<class Row>(const auto* row) -> Row {
+      if constexpr (std::is_pointer_v<Row>)
+        return row;
+      else
+        return *row;
+    };
+    if constexpr (with_key)
+      return fn(key, given.template operator()<Left>(left),
+                given.template operator()<Right>(right));
+    else
+      return fn(given.template operator()<Left>(left), given.template operator()<Right>(right));
+  };
+  using R = typename detail::ValueOf<
+      std::decay_t<decltype(joiner(std::declval<const K&>(), nullptr, nullptr))>>::type;
+  if (name.empty())
+    throw TopologyError("a join of the tables " + store_ + " and " + other.store_ +
+                        " needs a name");
+  detail::must_be_kept(store_, name);
+  detail::must_be_kept(other.store_, name);
+  detail::Graph& graph = *handle_.graph;
+  const auto* key = detail::required(detail::codec_or_default(handle_.key), name, "key");
+  // Each side looks into the other's store, so each has both.
+  const auto side = [&](const char* which, const std::string& store) {
+    return detail::NodeSpec{.name = name + "-" + which,
+                            .operation = "table_join",
+                            .stores = {store},
+                            .passes_old = true};
+  };
+  using Joiner = decltype(joiner);
+  const auto left = detail::add_node<detail::TableJoinSide<K, V, VOther, R, kind, true, Joiner>>(
+      graph, handle_.node, side("left", other.store_), other.store_, key, joiner);
+  const auto right = detail::add_node<detail::TableJoinSide<K, VOther, V, R, kind, false, Joiner>>(
+      graph, other.handle_.node, side("right", store_), store_, key, joiner);
+  graph.must_be_copartitioned(name, {handle_.node, other.handle_.node});
+  detail::NodeSpec both{.name = name, .operation = "merge", .passes_old = true};
+  both.prototype = std::make_unique<detail::Pass<K, Change<R>>>();
+  const auto node = graph.add(std::move(both), {left, right});
+  return Table<K, R>({.graph = &graph, .node = node, .key = key}, {});
+}
+
+/// A table grouped by another key: what a row was is taken out of its group, what it is comes in.
+/// The two may be seen one after the other.
+template <class K, class V>
+class GroupedTable {
+ public:
+  /// How many rows there are in each group.
+  Table<K, std::int64_t> count(std::string store) const {
+    return aggregate(
+        std::int64_t{0}, [](std::int64_t& count, const V&) { ++count; },
+        [](std::int64_t& count, const V&) { --count; }, std::move(store), &int64_codec);
+  }
+  /// `add` and `subtract` make one value of two: (value so far, value). The first value stands as
+  /// it is.
+  template <class Add, class Subtract>
+  Table<K, V> reduce(Add add, Subtract subtract, std::string store,
+                     const Codec<V>* codec = nullptr) const {
+    auto adder = [add = std::move(add)](const K&, std::optional<V>& all, const V& value) mutable {
+      all = all ? add(std::as_const(*all), value) : value;
+    };
+    auto subtracter = [subtract = std::move(subtract)](const K&, std::optional<V>& all,
+                                                       const V& value) mutable {
+      all = subtract(std::as_const(*all), value);
+    };
+    return make<V>("reduce", std::nullopt, std::move(adder), std::move(subtracter),
+                   std::move(store), codec != nullptr ? codec : value_);
+  }
+  /// Both change what was aggregated so far, as GroupedStream::aggregate()'s function does.
+  template <class A, class Add, class Subtract>
+  Table<K, A> aggregate(A initial, Add add, Subtract subtract, std::string store,
+                        const Codec<A>* codec = nullptr) const;
+
+ private:
+  template <class, class>
+  friend class Table;
+  using Changes = detail::RowChange<V>;
+  GroupedTable(detail::Handle<K, Changes> handle, const Codec<V>* value)
+      : handle_(handle), value_(value) {}
+
+  template <class A, class Add, class Subtract>
+  Table<K, A> make(const char* operation, std::optional<A> initial, Add add, Subtract subtract,
+                   std::string store, const Codec<A>* codec) const {
+    const auto* value = detail::required(detail::codec_or_default(codec), store, "value");
+    handle_.graph->add_store({.name = store, .value = detail::value_type(value)});
+    const auto node = detail::add_node<detail::TableAggregate<K, V, A, Add, Subtract>>(
+        *handle_.graph, handle_.node, {.name = store, .operation = operation, .stores = {store}},
+        store, handle_.key, std::move(initial), std::move(add), std::move(subtract));
+    return Table<K, A>({.graph = handle_.graph, .node = node, .key = handle_.key, .value = value},
+                       store);
+  }
+
+  detail::Handle<K, Changes> handle_;
+  const Codec<V>* value_;
+};
+
+template <class K, class V>
+template <class Fn>
+auto Table<K, V>::group_by(Fn fn, std::string name,
+                           Codecs<typename detail::Gives<Fn, K, V>::first_type,
+                                  typename detail::Gives<Fn, K, V>::second_type>
+                               codecs) const {
+  using Given = detail::Gives<Fn, K, V>;
+  using KOut = detail::Bare<typename Given::first_type>;
+  using VOut = detail::Bare<typename Given::second_type>;
+  using Regroup = detail::RegroupTable<K, V, typename Given::first_type,
+                                       typename Given::second_type, detail::ByRecord<Fn, K, V>>;
+  const Codec<VOut>* value = codecs.value;
+  if constexpr (std::is_same_v<VOut, V>)
+    if (value == nullptr) value = handle_.value;
+  value = detail::required(detail::codec_or_default(value), name, "value");
+  detail::Graph& graph = *handle_.graph;
+  const detail::Handle<KOut, detail::RowChange<VOut>> regrouped{
+      .graph = &graph,
+      .node = detail::add_node<Regroup>(
+          graph, handle_.node, {.name = name + "-key", .operation = "group_by", .needs_old = true},
+          detail::ByRecord<Fn, K, V>{std::move(fn)}),
+      .key = codecs.key,
+      .value = graph.keep(detail::RowChangeCodec<VOut>(value))};
+  return GroupedTable<KOut, VOut>(
+      detail::repartitioned<KOut, detail::RowChange<VOut>>(regrouped, name, {}), value);
 }
 
 template <class K, class V>
@@ -570,6 +824,15 @@ auto aggregator(Fn fn) {
 }
 
 }  // namespace detail
+
+template <class K, class V>
+template <class A, class Add, class Subtract>
+Table<K, A> GroupedTable<K, V>::aggregate(A initial, Add add, Subtract subtract, std::string store,
+                                          const Codec<A>* codec) const {
+  return make<A>("aggregate", std::optional<A>(std::move(initial)),
+                 detail::aggregator<K, A, V>(std::move(add)),
+                 detail::aggregator<K, A, V>(std::move(subtract)), std::move(store), codec);
+}
 
 template <class K, class V>
 template <class A, class Fn>

@@ -99,9 +99,10 @@ class Topology {
     graph_->add_store({.name = store,
                        .value = detail::value_type(topic.value_codec),
                        .source_topic = std::string(topic.name)});
-    const auto node = detail::add_node<detail::TableSource<Key, Value>>(
-        *graph_, from.node, {.name = store, .operation = "table", .stores = {store}}, store,
-        topic.key_codec);
+    const auto node =
+        detail::add_node<detail::TableSource<std::optional<Key>, std::optional<Value>>>(
+            *graph_, from.node, {.name = store, .operation = "table", .stores = {store}}, store,
+            topic.key_codec);
     return Table<Key, Value>(
         {.graph = graph_.get(), .node = node, .key = topic.key_codec, .value = topic.value_codec},
         store);

@@ -54,6 +54,9 @@ struct NodeSpec {
   std::vector<std::string> stores = {};
   /// A left join: records without a key are worth something to it.
   bool takes_null_keys = false;
+  /// What it does with the old value of a change: needs it, makes one of it, or neither.
+  bool needs_old = false;
+  bool passes_old = false;
   /// What it says of itself: windows, grace, partitions.
   std::string details = {};
   std::vector<NodeIndex> parents = {};
@@ -82,6 +85,16 @@ class Graph {
   /// Whether there is anything behind it, through further ones too, that takes records without a
   /// key; else they end before it (KIP-962).
   bool passes_null_keys(std::size_t repartition) const;
+  /// Whether anything behind this node, one of the graph's, needs old values of its changes.
+  bool old_is_wanted(const NodeSpec& node) const;
+  /// Keeps what nodes refer to; as long as the graph.
+  template <class T>
+  const T* keep(T value) {
+    auto kept = std::make_shared<const T>(std::move(value));
+    const T* out = kept.get();
+    kept_.push_back(std::move(kept));
+    return out;
+  }
   const std::vector<Repartition>& repartitions() const { return repartitions_; }
   struct Copartition {
     std::string why;  // the name of the join
@@ -95,6 +108,7 @@ class Graph {
   std::deque<StoreSpec> stores_;
   std::vector<Repartition> repartitions_;
   std::vector<Copartition> copartitions_;
+  std::vector<std::shared_ptr<const void>> kept_;
 };
 
 }  // namespace detail

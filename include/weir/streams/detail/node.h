@@ -72,6 +72,8 @@ class TaskContext {
   virtual void send(const Node& sink, const Output& output) = 0;
   /// As Graph::passes_null_keys().
   virtual bool passes_null_keys(std::size_t repartition) const = 0;
+  /// As Graph::old_is_wanted().
+  virtual bool old_is_wanted(const Node& node) const = 0;
   /// How many partitions a topic has that the topology writes to.
   virtual std::int32_t partitions_of(std::string_view topic) = 0;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weir/streams/detail/nodes.h>
+#include <weir/streams/detail/row_change.h>
 
 #include <algorithm>
 #include <memory>
@@ -13,26 +14,52 @@ namespace weir::streams {
 inline namespace v1 {
 namespace detail {
 
-/// The records of an entity stream become rows.
+/// Leaves `next` in the row, or no value; gives what has changed. `next` lives as long as what is
+/// done with that: it holds the value from before.
+template <class A, class State>
+Change<A> replace(State& state, Row& row, std::optional<A>& next, std::int64_t timestamp_ms) {
+  A* before = static_cast<A*>(state.value(row));
+  if (!next) {
+    state.remove(row, timestamp_ms);
+    return {.now = nullptr, .old = before};
+  }
+  state.put(row, &*next, timestamp_ms);
+  return {.now = static_cast<A*>(state.value(row)), .old = before != nullptr ? &*next : nullptr};
+}
+
+/// Records of a stream become rows; one without a value deletes its row.
 template <class K, class V>
-class TableSource final
-    : public Operator<TableSource<K, V>, std::optional<K>, std::optional<V>, K, Change<V>> {
+class TableSource final : public Operator<TableSource<K, V>, K, V, Bare<K>, Change<Bare<V>>> {
  public:
-  TableSource(std::string store, const Codec<K>* key) : store_(std::move(store)), key_(key) {}
-  void receive(const std::optional<K>& key, const std::optional<V>& value,
-               std::int64_t timestamp_ms) override {
-    if (!key) return this->task().dropped(*this, Drop::null_key);
+  TableSource(std::string store, const Codec<Bare<K>>* key) : store_(std::move(store)), key_(key) {}
+  void receive(const K& maybe_key, const V& maybe_value, std::int64_t timestamp_ms) override {
+    const Bare<K>* key = present(maybe_key);
+    if (key == nullptr) return this->task().dropped(*this, Drop::null_key);
     const auto bytes = key_.encode(*key);
     if (!bytes) return this->task().failed(*this, bytes.error());
-    Row& row = state_->row(**bytes);
-    std::optional<V> kept = value;  // exchanged for the old one
-    const bool had = state_->value(row) != nullptr;
-    if (kept)
-      state_->put(row, &*kept, timestamp_ms);
-    else
-      state_->remove(row, timestamp_ms);
-    const V* old = had && kept ? &*kept : nullptr;
-    this->give(*key, {.now = value ? &*value : nullptr, .old = old}, timestamp_ms);
+    const Bare<V>* value = present(maybe_value);
+    std::optional<Bare<V>> next = value != nullptr ? std::optional<Bare<V>>(*value) : std::nullopt;
+    this->give(*key, replace(*state_, state_->row(**bytes), next, timestamp_ms), timestamp_ms);
+  }
+
+ private:
+  void on_open() override { state_ = &this->task().key_value_state(store_); }
+
+  std::string store_;
+  Encoder<Bare<K>> key_;
+  KeyValueState* state_ = nullptr;
+};
+
+/// Keeps the rows of a table that is made of others, as they are now.
+template <class K, class V>
+class Materialize final : public Operator<Materialize<K, V>, K, Change<V>, K, Change<V>> {
+ public:
+  Materialize(std::string store, const Codec<K>* key) : store_(std::move(store)), key_(key) {}
+  void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    const auto bytes = key_.encode(&key);
+    if (!bytes) return this->task().failed(*this, bytes.error());
+    std::optional<V> next = change.now != nullptr ? std::optional<V>(*change.now) : std::nullopt;
+    this->give(key, replace(*state_, state_->row(**bytes), next, timestamp_ms), timestamp_ms);
   }
 
  private:
@@ -41,6 +68,35 @@ class TableSource final
   std::string store_;
   Encoder<K> key_;
   KeyValueState* state_ = nullptr;
+};
+
+/// Rows for which `Fn` gives something. `Fn`: (const K&, const V&) to std::optional<VOut> or
+/// Result of it.
+template <class K, class V, class VOut, class Fn>
+class MapTable final : public Operator<MapTable<K, V, VOut, Fn>, K, Change<V>, K, Change<VOut>> {
+ public:
+  MapTable(Fn fn, bool drops_nothing) : fn_(std::move(fn)), drops_nothing_(drops_nothing) {}
+  void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    std::optional<VOut> now;
+    std::optional<VOut> old;
+    if (!map(key, change.now, now) || (old_is_wanted_ && !map(key, change.old, old))) return;
+    if (!drops_nothing_ && !now && !old) return;  // nobody has heard of this row
+    this->give(key, {.now = now ? &*now : nullptr, .old = old ? &*old : nullptr}, timestamp_ms);
+  }
+
+ private:
+  void on_open() override { old_is_wanted_ = !drops_nothing_ || this->task().old_is_wanted(*this); }
+  bool map(const K& key, const V* value, std::optional<VOut>& out) {
+    if (value == nullptr) return true;
+    auto given = this->call(fn_, key, *value);
+    if (!given) return false;
+    out = std::move(*given);
+    return true;
+  }
+
+  Fn fn_;
+  bool drops_nothing_;
+  bool old_is_wanted_ = false;
 };
 
 /// Updates of a table as records of a stream; an absent value is a deleted row.
@@ -70,19 +126,6 @@ class TableSink final : public Receiver<K, Change<V>> {
  private:
   Writer<K, V> writer_;
 };
-
-/// Leaves `next` in the row, or no value; gives what has changed. `next` lives as long as what is
-/// done with that: it holds the value from before.
-template <class A, class State>
-Change<A> replace(State& state, Row& row, std::optional<A>& next, std::int64_t timestamp_ms) {
-  A* before = static_cast<A*>(state.value(row));
-  if (!next) {
-    state.remove(row, timestamp_ms);
-    return {.now = nullptr, .old = before};
-  }
-  state.put(row, &*next, timestamp_ms);
-  return {.now = static_cast<A*>(state.value(row)), .old = before != nullptr ? &*next : nullptr};
-}
 
 /// An aggregate by key. `Update` makes the next state of a key's: `void` or `Result<void>` of
 /// (const Bare<K>&, std::optional<A>&, const Bare<V>&).
@@ -248,6 +291,191 @@ class WindowAggregate final : public Receiver<K, V> {
   WindowState* state_ = nullptr;
   std::int64_t* time_ = nullptr;
   std::int64_t* emitted_ = nullptr;
+};
+
+/// An update of a table on its way to another key: what it was, what it is, or both.
+template <class V>
+struct RowChange {
+  std::optional<V> now;
+  std::optional<V> old;
+  bool operator==(const RowChange&) const = default;
+};
+
+/// As Kafka Streams writes them (KIP-904): `old | 0`, `new | 1`, or `length of new (varint, zigzag)
+/// | new | old | 2`.
+template <class V>
+class RowChangeCodec final : public Codec<RowChange<V>> {
+ public:
+  explicit RowChangeCodec(const Codec<V>* value) : value_(value) {}
+  Result<void> encode(const RowChange<V>& change, std::string& out) const override {
+    if (!change.now || !change.old) {
+      const auto& one = change.now ? change.now : change.old;
+      if (one)
+        if (auto done = value_->encode(*one, out); !done) return done;
+      out.push_back(change.now ? '\1' : '\0');
+      return {};
+    }
+    std::string bytes;
+    if (auto done = value_->encode(*change.now, bytes); !done) return done;
+    append_length(out, bytes.size());
+    out += bytes;
+    if (auto done = value_->encode(*change.old, out); !done) return done;
+    out.push_back('\2');
+    return {};
+  }
+  Result<RowChange<V>> decode(std::string_view bytes) const override {
+    const auto parts = split_row_change(bytes);
+    if (!parts) return fail(parts.error());
+    RowChange<V> out;
+    for (const auto& [from, to] : {std::pair(&parts->now, &out.now), {&parts->old, &out.old}}) {
+      if (!*from) continue;
+      auto value = value_->decode(**from);
+      if (!value) return fail(std::move(value.error()));
+      to->emplace(std::move(*value));
+    }
+    return out;
+  }
+
+ private:
+  const Codec<V>* value_;
+};
+
+/// Updates of a table under other keys: the old one first, both in one if their keys are one. `Fn`
+/// gives std::pair<KOut, VOut> of (const K&, const V&), or Result of it; an absent key or value is
+/// in no group.
+template <class K, class V, class KOut, class VOut, class Fn>
+class RegroupTable final : public Operator<RegroupTable<K, V, KOut, VOut, Fn>, K, Change<V>,
+                                           Bare<KOut>, RowChange<Bare<VOut>>> {
+  using Key = Bare<KOut>;
+  using Value = Bare<VOut>;
+
+ public:
+  explicit RegroupTable(Fn fn) : fn_(std::move(fn)) {}
+  void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    Place now;
+    Place old;
+    if (!place(key, change.now, now) || !place(key, change.old, old)) return;
+    if (now && old && now->first == old->first)
+      return this->give(now->first, {std::move(now->second), std::move(old->second)}, timestamp_ms);
+    if (old) this->give(old->first, {std::nullopt, std::move(old->second)}, timestamp_ms);
+    if (now) this->give(now->first, {std::move(now->second), std::nullopt}, timestamp_ms);
+  }
+
+ private:
+  using Place = std::optional<std::pair<Key, Value>>;
+  bool place(const K& key, const V* value, Place& out) {
+    if (value == nullptr) return true;
+    auto given = this->call(fn_, key, *value);
+    if (!given) return false;
+    if (present(given->first) != nullptr && present(given->second) != nullptr)
+      out.emplace(*present(given->first), *present(given->second));
+    return true;
+  }
+
+  Fn fn_;
+};
+
+/// An aggregate of a table by other keys. `Add` and `Subtract`: `void` or `Result<void>` of (const
+/// K&, std::optional<A>&, const V&); what was never there is not subtracted from.
+template <class K, class V, class A, class Add, class Subtract>
+class TableAggregate final
+    : public Operator<TableAggregate<K, V, A, Add, Subtract>, K, RowChange<V>, K, Change<A>> {
+ public:
+  TableAggregate(std::string store, const Codec<K>* key, std::optional<A> initial, Add add,
+                 Subtract subtract)
+      : store_(std::move(store)),
+        key_(key),
+        initial_(std::move(initial)),
+        add_(std::move(add)),
+        subtract_(std::move(subtract)) {}
+
+  void receive(const K& key, const RowChange<V>& change, std::int64_t timestamp_ms) override {
+    const auto bytes = key_.encode(&key);
+    if (!bytes) return this->task().failed(*this, bytes.error());
+    Row& row = state_->row(**bytes);
+    const A* before = static_cast<const A*>(state_->value(row));
+    // A copy, so that a function that fails half-way has changed nothing.
+    std::optional<A> next = before != nullptr ? std::optional<A>(*before) : std::nullopt;
+    if (change.old && next && !this->call(subtract_, key, next, *change.old)) return;
+    if (change.now) {
+      if (!next) next = initial_;
+      if (!this->call(add_, key, next, *change.now)) return;
+    }
+    if (before != nullptr) timestamp_ms = std::max(timestamp_ms, state_->timestamp_ms(row));
+    this->give(key, replace(*state_, row, next, timestamp_ms), timestamp_ms);
+  }
+
+ private:
+  void on_open() override { state_ = &this->task().key_value_state(store_); }
+
+  std::string store_;
+  Encoder<K> key_;
+  std::optional<A> initial_;
+  Add add_;
+  Subtract subtract_;
+  KeyValueState* state_ = nullptr;
+};
+
+/// Which rows a join of tables has: those that both have, all of the left one, all of either.
+enum class TableJoin : std::uint8_t { inner, left, outer };
+
+/// One side of a join of two tables: its changes with the row that the other one has now. `Fn`
+/// gives R of (const K&, const VLeft*, const VRight*).
+template <class K, class V, class VOther, class R, TableJoin kind, bool is_left, class Fn>
+class TableJoinSide final : public Operator<TableJoinSide<K, V, VOther, R, kind, is_left, Fn>, K,
+                                            Change<V>, K, Change<R>> {
+ public:
+  TableJoinSide(std::string other, const Codec<K>* key, Fn fn)
+      : other_(std::move(other)), key_(key), fn_(std::move(fn)) {}
+
+  void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    const auto bytes = key_.encode(&key);
+    if (!bytes) return this->task().failed(*this, bytes.error());
+    Row& row = state_->row(**bytes);
+    const auto* other = static_cast<const VOther*>(state_->value(row));
+    if (other == nullptr) {
+      if (needs_other) return;
+      if (change.now == nullptr && change.old == nullptr) return;
+    } else {
+      timestamp_ms = std::max(timestamp_ms, state_->timestamp_ms(row));
+    }
+    std::optional<R> now;
+    std::optional<R> old;
+    if (!join(key, change.now, other, now)) return;
+    if (old_is_wanted_ && !join(key, change.old, other, old)) return;
+    this->give(key, {.now = now ? &*now : nullptr, .old = old ? &*old : nullptr}, timestamp_ms);
+  }
+
+ private:
+  static constexpr bool needs_other =
+      kind == TableJoin::inner || (kind == TableJoin::left && !is_left);
+  /// Without its own row: what the other one alone gives.
+  static constexpr bool needs_own =
+      kind == TableJoin::inner || (kind == TableJoin::left && is_left);
+
+  void on_open() override {
+    state_ = &this->task().key_value_state(other_);
+    old_is_wanted_ = this->task().old_is_wanted(*this);
+  }
+  bool join(const K& key, const V* own, const VOther* other, std::optional<R>& out) {
+    if (own == nullptr && (needs_own || other == nullptr)) return true;
+    if constexpr (is_left) {
+      auto joined = this->call(fn_, key, own, other);
+      if (!joined) return false;
+      out.emplace(std::move(*joined));
+    } else {
+      auto joined = this->call(fn_, key, other, own);
+      if (!joined) return false;
+      out.emplace(std::move(*joined));
+    }
+    return true;
+  }
+
+  std::string other_;
+  Encoder<K> key_;
+  Fn fn_;
+  KeyValueState* state_ = nullptr;
+  bool old_is_wanted_ = false;
 };
 
 /// A stream's record with the row that its key has now. `Fn` gives R of (const Bare<K>&, const
