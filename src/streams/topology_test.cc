@@ -115,6 +115,12 @@ TEST(topology, mistakes_in_building_are_thrown_with_the_mend) {
             "a window of 0ms: its size is above 0");
   EXPECT_EQ(refusal([] { static_cast<void>(hopping(5ms, 6ms)); }),
             "windows of 5ms that advance by 6ms: by more than 0, at most by their size");
+  EXPECT_EQ(refusal([] { static_cast<void>(unlimited(Timestamp(-1ms))); }),
+            "a window from -1ms on: it starts at 0 or later");
+  EXPECT_EQ(refusal([] { static_cast<void>(unlimited(Timestamp(0ms)).grace(1ms)); }),
+            "a window without an end takes no grace");
+  EXPECT_EQ(refusal([] { static_cast<void>(unlimited(Timestamp(0ms)).emit(Emit::on_close)); }),
+            "a window without an end never closes");
 }
 
 TEST(topology, changelogs_never_expire_by_the_wall_clock) {

@@ -1,5 +1,7 @@
 #include <weir/streams/windows.h>
 
+#include <limits>
+
 namespace weir::streams {
 inline namespace v1 {
 namespace {
@@ -17,7 +19,19 @@ TimeWindows::TimeWindows(std::chrono::milliseconds size, std::chrono::millisecon
                         ": by more than 0, at most by their size");
 }
 
+TimeWindows TimeWindows::unlimited(Timestamp start) {
+  const std::int64_t start_ms = start.time_since_epoch().count();
+  if (start_ms < 0)
+    throw TopologyError("a window from " + in_ms(start_ms) + " on: it starts at 0 or later");
+  const std::chrono::milliseconds size(std::numeric_limits<std::int64_t>::max() - start_ms);
+  TimeWindows out(size, size);
+  out.start_ms_ = start_ms;
+  out.is_unlimited_ = true;
+  return out;
+}
+
 TimeWindows TimeWindows::grace(std::chrono::milliseconds grace) const {
+  if (is_unlimited_) throw TopologyError("a window without an end takes no grace");
   if (grace.count() < 0)
     throw TopologyError("a grace of " + in_ms(grace.count()) + ": it is not negative");
   TimeWindows out = *this;
@@ -26,6 +40,8 @@ TimeWindows TimeWindows::grace(std::chrono::milliseconds grace) const {
 }
 
 TimeWindows TimeWindows::emit(Emit emit) const {
+  if (is_unlimited_ && emit == Emit::on_close)
+    throw TopologyError("a window without an end never closes");
   TimeWindows out = *this;
   out.emit_ = emit;
   return out;
@@ -38,6 +54,7 @@ TimeWindows TimeWindows::retention(std::chrono::milliseconds retention) const {
 }
 
 std::string TimeWindows::describe() const {
+  if (is_unlimited_) return "unlimited from " + in_ms(start_ms_);
   std::string out = advance_ms_ == size_ms_
                         ? "tumbling " + in_ms(size_ms_)
                         : "hopping " + in_ms(size_ms_) + " by " + in_ms(advance_ms_);

@@ -20,11 +20,13 @@ enum class Emit : std::uint8_t {
   on_close,   // one value a window, when it closes (KIP-825)
 };
 
-/// Tumbling and hopping windows. A value; each call of a setter gives another one.
+/// Tumbling, hopping and unlimited windows. A value; each call of a setter gives another one.
 class TimeWindows {
  public:
   /// Throws TopologyError: `size` is not positive, or `advance` not in (0, size].
   TimeWindows(std::chrono::milliseconds size, std::chrono::milliseconds advance);
+  /// One window from `start` on that never closes; what is older is in none.
+  static TimeWindows unlimited(Timestamp start);
 
   /// How long after its end a window takes late records. Default: not at all.
   [[nodiscard]] TimeWindows grace(std::chrono::milliseconds grace) const;
@@ -40,6 +42,7 @@ class TimeWindows {
   /// The first window that has `timestamp_ms`; the others follow, `advance` apart, as long as they
   /// start at or before it.
   std::int64_t first_start(std::int64_t timestamp_ms) const {
+    if (is_unlimited_) return start_ms_;
     const std::int64_t from = std::max<std::int64_t>(0, timestamp_ms - size_ms_ + advance_ms_);
     return from / advance_ms_ * advance_ms_;
   }
@@ -49,6 +52,8 @@ class TimeWindows {
  private:
   std::int64_t size_ms_;
   std::int64_t advance_ms_;
+  std::int64_t start_ms_ = 0;
+  bool is_unlimited_ = false;
   std::int64_t grace_ms_ = 0;
   std::int64_t retention_ms_ = 0;
   Emit emit_ = Emit::on_update;
@@ -58,6 +63,8 @@ inline TimeWindows tumbling(std::chrono::milliseconds size) { return {size, size
 inline TimeWindows hopping(std::chrono::milliseconds size, std::chrono::milliseconds advance) {
   return {size, advance};
 }
+
+inline TimeWindows unlimited(Timestamp start) { return TimeWindows::unlimited(start); }
 
 /// Windowed keys as Kafka Streams writes them to its output topics: `key | start, int64`. The end
 /// is not written: it is told by the size.
