@@ -12,7 +12,10 @@ namespace weir::streams {
 class KeyValueStore final : public StoreState, public detail::KeyValueState {
  public:
   KeyValueStore(const detail::StoreSpec& spec, std::string prefix, state::Database& database)
-      : spec_(spec), prefix_(std::move(prefix)), database_(database), rows_(spec, database) {}
+      : spec_(spec),
+        prefix_(std::move(prefix)),
+        database_(database),
+        rows_(spec, database, size_bytes_) {}
 
   detail::Row& row(std::string_view key) override;
   void* value(detail::Row& row) override { return row.present ? row.place : nullptr; }
@@ -27,7 +30,7 @@ class KeyValueStore final : public StoreState, public detail::KeyValueState {
   void settle() override { rows_.table().settle(); }
   void shrink_to(std::size_t bytes) override { rows_.table().shrink_to(bytes); }
   std::size_t dirty_rows() const override { return rows_.table().dirty().size(); }
-  std::size_t size_bytes() const override { return rows_.table().size_bytes(); }
+  std::size_t size_bytes() const override { return size_bytes_; }
   Result<std::string_view> row_key(std::string_view log_key) override;
 
  private:
@@ -36,6 +39,7 @@ class KeyValueStore final : public StoreState, public detail::KeyValueState {
   const detail::StoreSpec& spec_;
   const std::string prefix_;
   state::Database& database_;
+  std::size_t size_bytes_ = 0;
   Rows rows_;
   std::string key_buffer_;
 };

@@ -95,6 +95,8 @@ void Restorer::next_job() {
   // Or what is written to the last changelog from now on would be fetched.
   consumer_.own({});
   watch("");
+  run_ = RestoreRun();
+  spare_ = RestoreRun();
 }
 
 /// What the query of an end learns of a topic is forgotten with its answer; its id is needed then.
@@ -279,8 +281,10 @@ void Restorer::ingest() {
 
 void Restorer::ingested(Result<void> outcome) {
   const auto done = std::move(ingestion_);
-  spare_ = std::move(done->run);
-  spare_.clear();
+  if (!jobs_.empty()) {
+    done->run.clear();
+    spare_ = std::move(done->run);
+  }
   if (done->owner == nullptr) {
     if (failing_) return end(fail(*failing_));
     if (outcome) outcome = done->task->state().restore(done->store, {}, done->next);

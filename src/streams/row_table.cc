@@ -24,11 +24,12 @@ std::uint32_t hash_of(std::string_view key) {
   return static_cast<std::uint32_t>(hash ^ hash >> 32U);
 }
 
-RowTable::RowTable(const detail::ValueOps& ops)
+RowTable::RowTable(const detail::ValueOps& ops, std::size_t& total)
     : ops_(ops),
       value_offset_(round_up(sizeof(Row), std::max(ops.align, alignof(Row)))),
       row_bytes_(round_up(value_offset_ + ops.size, std::max(ops.align, alignof(Row)))),
-      slots_(first_slots) {}
+      slots_(first_slots),
+      total_(total) {}
 
 RowTable::~RowTable() {
   settle();
@@ -37,6 +38,17 @@ RowTable::~RowTable() {
     if (row->present) ops_.destroy(row->place);
     std::destroy_at(row);
   }
+  total_ -= size_bytes_;
+}
+
+void RowTable::grow_by(std::size_t bytes) {
+  size_bytes_ += bytes;
+  total_ += bytes;
+}
+
+void RowTable::shrink_by(std::size_t bytes) {
+  size_bytes_ -= bytes;
+  total_ -= bytes;
 }
 
 Row* RowTable::find(std::string_view key, std::uint32_t hash) {
@@ -61,7 +73,7 @@ Row& RowTable::add(std::string_view key, std::uint32_t hash) {
   while (slots_[i] != nullptr) i = (i + 1) & mask;
   slots_[i] = row;
   ++count_;
-  size_bytes_ += bytes_of(*row);
+  grow_by(bytes_of(*row));
   return *row;
 }
 
@@ -103,9 +115,9 @@ void RowTable::note_value_bytes(Row& row, std::size_t bytes) {
 }
 
 void RowTable::set_value_bytes(Row& row, std::size_t bytes) {
-  size_bytes_ -= row.value_bytes;
+  shrink_by(row.value_bytes);
   row.value_bytes = static_cast<std::uint32_t>(bytes);  // a value has at most 2^31 bytes
-  size_bytes_ += row.value_bytes;
+  grow_by(row.value_bytes);
 }
 
 void RowTable::mark_dirty(Row& row) {
@@ -178,7 +190,7 @@ Row* RowTable::make_row() {
 }
 
 void RowTable::free_row(Row* row) {
-  size_bytes_ -= bytes_of(*row);
+  shrink_by(bytes_of(*row));
   if (row->present) ops_.destroy(row->place);
   std::destroy_at(row);
   free_.push_back(row);

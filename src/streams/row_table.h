@@ -41,7 +41,8 @@ class Row {
 
 class RowTable {
  public:
-  explicit RowTable(const detail::ValueOps& ops);
+  /// `total` has this table's size_bytes() added to it while it lives.
+  RowTable(const detail::ValueOps& ops, std::size_t& total);
   ~RowTable();
   RowTable(const RowTable&) = delete;
 
@@ -88,6 +89,8 @@ class RowTable {
     return row_bytes_ + row.key.size() + row.value_bytes;
   }
   void set_value_bytes(detail::Row& row, std::size_t bytes);
+  void grow_by(std::size_t bytes);
+  void shrink_by(std::size_t bytes);
 
   const detail::ValueOps& ops_;
   std::size_t value_offset_;
@@ -95,6 +98,7 @@ class RowTable {
   std::vector<detail::Row*> slots_;  // a power of two, at most half full
   std::size_t count_ = 0;
   std::size_t size_bytes_ = 0;
+  std::size_t& total_;
   std::size_t usual_value_bytes_ = 0;
   std::size_t hand_ = 0;
   std::vector<detail::Row*> dirty_;

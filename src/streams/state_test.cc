@@ -245,6 +245,21 @@ TEST_F(StateTest, windows_that_have_expired_are_looked_for_once) {
   }
 }
 
+TEST_F(StateTest, the_size_of_all_windows_is_that_of_their_rows) {
+  for (std::int64_t window = 0; window < 50; ++window)
+    for (int i = 0; i < 20; ++i) put_hit(1000 * window, std::to_string(i), i, 1000 * window);
+  const std::size_t full = state->size_bytes();
+  EXPECT_GT(full, 50U * 20 * sizeof(std::int64_t));
+  state->window("hits").expire_before(25'000);
+  state->settle();
+  EXPECT_EQ(state->size_bytes(), full / 2);
+  commit();
+  state->shrink_to(0);
+  EXPECT_LT(state->size_bytes(), full / 10);
+  auto& hits = state->window("hits");
+  EXPECT_EQ(*static_cast<std::int64_t*>(hits.value(hits.row(49'000, "7"))), 7);
+}
+
 TEST_F(StateTest, clean_rows_go_when_memory_is_short_and_come_back_from_the_database) {
   for (int i = 0; i < 1000; ++i) put_name("key " + std::to_string(i), std::to_string(i));
   const std::size_t full = state->size_bytes();
@@ -257,7 +272,8 @@ TEST_F(StateTest, clean_rows_go_when_memory_is_short_and_come_back_from_the_data
 }
 
 TEST(row_table, finds_every_row_whatever_went_before) {
-  RowTable table(detail::value_ops<Text>);
+  std::size_t total = 0;
+  RowTable table(detail::value_ops<Text>, total);
   std::set<std::string> there;
   std::uint64_t dice = 1;
   for (int i = 0; i < 20'000; ++i) {
@@ -275,6 +291,7 @@ TEST(row_table, finds_every_row_whatever_went_before) {
     if (i % 100 != 99) continue;
     table.all_clean();
     table.shrink_to(table.size_bytes() / 2);
+    EXPECT_EQ(total, table.size_bytes());
     there.clear();
     table.for_each([&](const detail::Row& kept) { there.insert(kept.key); });
     EXPECT_EQ(there.size(), table.rows());

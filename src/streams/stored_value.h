@@ -49,8 +49,9 @@ class DecodedValue {
 /// Rows of one table as they change: read through from the database, and out to it.
 class Rows {
  public:
-  Rows(const detail::StoreSpec& spec, state::Database& database)
-      : spec_(spec), database_(database), table_(*spec.value.ops) {}
+  /// `size_bytes`: as RowTable's `total`.
+  Rows(const detail::StoreSpec& spec, state::Database& database, std::size_t& size_bytes)
+      : spec_(spec), database_(database), table_(*spec.value.ops, size_bytes) {}
 
   /// As KeyValueState::row(); `stored_key` makes the key in the database.
   template <class StoredKey>

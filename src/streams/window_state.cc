@@ -27,7 +27,7 @@ std::string_view WindowStore::stored_key(std::int64_t start_ms, std::string_view
 
 detail::Row& WindowStore::row(std::int64_t start_ms, std::string_view key) {
   std::unique_ptr<Rows>& rows = windows_[start_ms];
-  if (rows == nullptr) rows = std::make_unique<Rows>(spec_, database_);
+  if (rows == nullptr) rows = std::make_unique<Rows>(spec_, database_, size_bytes_);
   return rows->row(key, start_ms, [&] { return stored_key(start_ms, key); });
 }
 
@@ -121,12 +121,10 @@ void WindowStore::committed() {
 
 void WindowStore::shrink_to(std::size_t bytes) {
   // Old windows first: they are written to least.
-  std::size_t all = size_bytes();
-  for (auto& [start, rows] : windows_) {
-    if (all <= bytes) return;
-    const std::size_t own = rows->table().size_bytes();
-    rows->table().shrink_to(own - std::min(own, all - bytes));
-    all -= own - rows->table().size_bytes();
+  for (auto at = windows_.begin(); at != windows_.end() && size_bytes_ > bytes;) {
+    RowTable& table = at->second->table();
+    table.shrink_to(table.size_bytes() - std::min(table.size_bytes(), size_bytes_ - bytes));
+    at = table.rows() == 0 ? windows_.erase(at) : std::next(at);
   }
 }
 
@@ -134,12 +132,6 @@ std::size_t WindowStore::dirty_rows() const {
   std::size_t count = 0;
   for (const auto& [start, rows] : windows_) count += rows->table().dirty().size();
   return count;
-}
-
-std::size_t WindowStore::size_bytes() const {
-  std::size_t bytes = 0;
-  for (const auto& [start, rows] : windows_) bytes += rows->table().size_bytes();
-  return bytes;
 }
 
 Result<std::string_view> WindowStore::row_key(std::string_view log_key) {

@@ -32,7 +32,7 @@ class WindowStore final : public StoreState, public detail::WindowState {
   void settle() override;
   void shrink_to(std::size_t bytes) override;
   std::size_t dirty_rows() const override;
-  std::size_t size_bytes() const override;
+  std::size_t size_bytes() const override { return size_bytes_; }
   Result<std::string_view> row_key(std::string_view log_key) override;
 
  private:
@@ -43,6 +43,7 @@ class WindowStore final : public StoreState, public detail::WindowState {
   const detail::StoreSpec& spec_;
   const std::string prefix_;
   state::Database& database_;
+  std::size_t size_bytes_ = 0;  // of the rows of all windows
   std::map<std::int64_t, std::unique_ptr<Rows>> windows_;
   std::int64_t expired_ms_ = 0;  // windows that start before it are gone
   std::int64_t swept_ms_ = 0;    // the database has none that start before it
