@@ -12,18 +12,21 @@ constexpr std::size_t most_connections = 32;
 /// A thread that has not answered by then is silent: a record takes it so long, or it hangs.
 constexpr Duration patience = std::chrono::seconds(5);
 
-/// One question to all threads. Lives on the monitor's loop.
+/// One question to all threads. Lives on the monitor's loop, until it is answered.
 struct Question {
+  io::Loop& loop;
   ThreadStatuses threads;
   std::size_t missing = 0;
   std::optional<http::Reply> reply;  // absent: it is answered
   std::function<http::Response(const ThreadStatuses&)> make;
+  io::TimerId timer = io::TimerId::none;  // when patience is over
 
   void take(std::size_t thread, ThreadStatus status) {
     threads[thread] = std::move(status);
     if (--missing == 0) answer();
   }
   void answer() {
+    loop.cancel(timer);
     if (reply) (*reply)(make(threads));
     reply.reset();
   }
@@ -80,11 +83,12 @@ Monitor::~Monitor() { session_->destroy(server_); }
 
 /// When all threads have told, or patience is over.
 void Monitor::answer(http::Reply reply, std::function<http::Response(const ThreadStatuses&)> make) {
-  const auto question = std::make_shared<Question>(Question{.threads = ThreadStatuses(threads_),
+  const auto question = std::make_shared<Question>(Question{.loop = session_->loop(),
+                                                            .threads = ThreadStatuses(threads_),
                                                             .missing = threads_,
                                                             .reply = std::move(reply),
                                                             .make = std::move(make)});
-  session_->loop().call_after(patience, [question] { question->answer(); });
+  question->timer = session_->loop().call_after(patience, [question] { question->answer(); });
   for (std::size_t thread = 0; thread < threads_; ++thread)
     ask_(thread, [home = std::weak_ptr(session_), question, thread](ThreadStatus status) {
       if (const auto session = home.lock())

@@ -222,7 +222,6 @@ bool StreamThread::process_slice() {
           return false;
         }
         progress = *processed;
-        counts_.processed += progress ? 1 : 0;
       }
       now = world_.loop.now();
       if (task.counts().processed > before)

@@ -126,7 +126,6 @@ class StreamThread final : private Outputs, private MemberState {
   void task_failed(const Error& why);
   void hold_back();
   void look_at_ends(Task& task);
-  ThreadStatus::Task status_of(TaskId id, const Owned& owned) const;
   Result<void> send(const OutputRecord& record) override;
   Result<std::int32_t> partitions_of(std::string_view topic) override;
   void later(Duration delay, std::function<void()> task);
@@ -161,6 +160,9 @@ class StreamThread final : private Outputs, private MemberState {
   std::optional<TaskId> task_of(const TopicPartition& partition) const;
   std::vector<TopicPartition> inputs_of(TaskId id) const;
   void finish_stop();
+
+  // thread_status.cc: what it says of itself.
+  ThreadStatus::Task status_of(TaskId id, const Owned& owned) const;
 
   // thread_group.cc: what the group is told, and tells.
   MemberReport report() override;
@@ -214,7 +216,7 @@ class StreamThread final : private Outputs, private MemberState {
   bool member_ = false;
   Duration busy_{};
   metrics::Histogram commit_time_;
-  metrics::Histogram record_age_;  // of one record in records_a_look
+  metrics::Histogram record_age_;  // of the last record of each look
   std::string last_error_;
 };
 

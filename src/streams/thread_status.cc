@@ -31,6 +31,7 @@ std::string_view name_of(TaskPhase phase) {
 
 ThreadCounts StreamThread::counts() const {
   ThreadCounts out = counts_;
+  for (const auto& [id, done] : task_counts()) out.processed += done.processed;
   if (restorer_ != nullptr) out.restored = restorer_->records();
   if (standbys_ != nullptr) out.replicated = standbys_->records();
   return out;
