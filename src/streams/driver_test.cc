@@ -287,6 +287,24 @@ TEST(driver, rows_whose_new_value_is_absent_are_deleted) {
   EXPECT_EQ(all, (Lines{"k=a!", "k=null"}));
 }
 
+TEST(driver, timestamps_that_are_none_are_counted_and_move_no_time) {
+  Topology topology("app");
+  topology.stream(in)
+      .group_by_key()
+      .windowed(tumbling(10ms))
+      .count("n")
+      .to_stream()
+      .map_key(
+          [](const Windowed<Text>& key, const std::optional<std::int64_t>&) { return key.key; });
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "k", "v", at(-1ms));
+  driver.pipe<Text, Text>(in, "k", "v", Timestamp::max());
+  EXPECT_EQ(driver.dropped(), 2U);
+  driver.pipe<Text, Text>(in, "k", "v", at(5ms));
+  driver.pipe<Text, Text>(in, "k", "v", at(4ms));
+  EXPECT_EQ(driver.dropped(), 2U) << "no window has closed";
+}
+
 /// Rows "GROUP:N" are summed up by group.
 Topology sums() {
   Topology topology("app");
@@ -307,7 +325,7 @@ Topology sums() {
 
 TEST(driver, a_row_that_changes_its_group_leaves_the_old_one_first) {
   const Topology topology = sums();
-  TestDriver driver(topology);
+  TestDriver driver(topology, {.partitions_of = {{"dead", 1}}, .dead_letters = "dead"});
   const auto change = [&](const Text& key, std::optional<Text> value) {
     driver.pipe(RawRecord{.topic = "rows", .key = key, .value = std::move(value)});
     return shown(driver.output(counts));
@@ -317,6 +335,8 @@ TEST(driver, a_row_that_changes_its_group_leaves_the_old_one_first) {
   EXPECT_EQ(change("a", "x:6"), (Lines{"x=13@0"})) << "one update within a group";
   EXPECT_EQ(change("a", "y:6"), (Lines{"x=7@0", "y=6@0"}));
   EXPECT_EQ(change("b", ":7"), (Lines{"x=0@0"})) << "it is in no group now";
+  EXPECT_EQ(change("c", "x:what"), Lines{}) << "a function that fails";
+  EXPECT_EQ(change("c", "x:3"), (Lines{"x=3@0"})) << "nothing is taken out that never came in";
   EXPECT_EQ(change("b", std::nullopt), Lines{});
   EXPECT_EQ(change("a", std::nullopt), (Lines{"y=0@0"}));
 }

@@ -111,10 +111,18 @@ void must_be_kept(const std::string& store, const std::string& join) {
 }
 
 bool Graph::old_is_wanted(const NodeSpec& node) const {
-  return std::ranges::any_of(node.children, [this](NodeIndex i) {
-    const NodeSpec& child = nodes_[i];
-    return child.needs_old || (child.passes_old && old_is_wanted(child));
-  });
+  std::vector<NodeIndex> ahead = node.children;
+  std::set<NodeIndex> seen;
+  while (!ahead.empty()) {
+    const NodeIndex at = ahead.back();
+    ahead.pop_back();
+    if (!seen.insert(at).second) continue;
+    const NodeSpec& behind = nodes_[at];
+    if (behind.needs_old) return true;
+    if (behind.passes_old)
+      ahead.insert(ahead.end(), behind.children.begin(), behind.children.end());
+  }
+  return false;
 }
 
 const StoreSpec* Graph::find_store(std::string_view name) const {

@@ -35,7 +35,7 @@ void RecordQueue::look_at_head() {
     if (head_timestamp_ms_ >= 0) return;
     position_ = at_->offset() + 1;
     --records_;
-    ++skipped_;
+    source_->passed_over();
     ++at_;
   }
 }

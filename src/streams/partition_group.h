@@ -50,8 +50,6 @@ class RecordQueue {
   /// Records that wait, and the bytes of their batches.
   std::int64_t records() const { return records_; }
   std::size_t bytes() const { return bytes_; }
-  /// Since the queue was made: without a timestamp, and so passed over.
-  std::int64_t skipped() const { return skipped_; }
 
  private:
   friend class PartitionGroup;
@@ -65,7 +63,6 @@ class RecordQueue {
   std::int64_t position_ = -1;
   std::int64_t time_ms_ = -1;
   std::int64_t records_ = 0;
-  std::int64_t skipped_ = 0;
   std::size_t bytes_ = 0;
   std::optional<std::int64_t> end_;
   std::optional<MonoTime> idle_since_;

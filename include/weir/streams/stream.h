@@ -444,36 +444,22 @@ class Table {
   /// Those rows for which `fn` says so: `bool` of the value, or of key and value.
   template <class Fn>
   Table filter(Fn fn, std::string name = {}) const {
-    auto keep = [fn = detail::ByRecord<Fn, K, V>{std::move(fn)}](
-                    const K& key, const V& value) mutable -> Result<std::optional<V>> {
-      if constexpr (std::is_same_v<detail::Returned<Fn, K, V>, Result<bool>>) {
-        auto kept = fn(key, value);
-        if (!kept) return fail(std::move(kept.error()));
-        return *kept ? std::optional<V>(value) : std::nullopt;
-      } else {
-        return fn(key, value) ? std::optional<V>(value) : std::nullopt;
-      }
-    };
-    return mapped<V>("filter", std::move(keep), std::move(name), false, handle_.value);
+    return made<V>(
+        add<detail::FilterTable<K, V, Fn>>(
+            {.name = std::move(name), .operation = "filter", .needs_old = true, .passes_old = true},
+            std::move(fn)),
+        handle_.value);
   }
   /// Another value for each; std::optional of one may be absent, then there is no row.
   template <class Fn>
   auto map_values(Fn fn, std::string name = {}) const {
-    using Given = detail::Gives<Fn, K, V>;
-    using VOut = detail::Bare<Given>;
-    auto map = [fn = detail::ByRecord<Fn, K, V>{std::move(fn)}](
-                   const K& key, const V& value) mutable -> Result<std::optional<VOut>> {
-      auto made = fn(key, value);
-      if constexpr (detail::is_result<decltype(made)>) {
-        if (!made) return fail(std::move(made.error()));
-        return std::optional<VOut>(*std::move(made));
-      } else {
-        return std::optional<VOut>(std::move(made));
-      }
-    };
+    using VOut = detail::Bare<detail::Gives<Fn, K, V>>;
     const Codec<VOut>* codec = nullptr;
     if constexpr (std::is_same_v<VOut, V>) codec = handle_.value;
-    return mapped<VOut>("map_values", std::move(map), std::move(name), true, codec);
+    return made<VOut>(add<detail::MapTable<K, V, VOut, Fn>>(
+                          {.name = std::move(name), .operation = "map_values", .passes_old = true},
+                          std::move(fn)),
+                      codec);
   }
   /// Its rows kept in a store of their own, with a changelog: what a join or a processor looks up.
   Table materialized(std::string store, const Codec<V>* codec = nullptr) const {
@@ -517,21 +503,19 @@ class Table {
   const std::string& store() const { return store_; }
 
  private:
-  template <class VOut, class Fn>
-  Table<K, VOut> mapped(const char* operation, Fn fn, std::string name, bool drops_nothing,
-                        const Codec<VOut>* codec) const {
-    return Table<K, VOut>(
-        {.graph = handle_.graph,
-         .node = detail::add_node<detail::MapTable<K, V, VOut, Fn>>(*handle_.graph, handle_.node,
-                                                                    {.name = std::move(name),
-                                                                     .operation = operation,
-                                                                     .needs_old = !drops_nothing,
-                                                                     .passes_old = true},
-                                                                    std::move(fn), drops_nothing),
-         .key = handle_.key,
-         .value = codec,
-         .inner = handle_.inner},
-        {});
+  template <class NodeType, class Fn>
+  detail::NodeIndex add(detail::NodeSpec spec, Fn fn) const {
+    return detail::add_node<NodeType>(*handle_.graph, handle_.node, std::move(spec), std::move(fn));
+  }
+  /// A table that is made of this one, and not kept.
+  template <class VOut>
+  Table<K, VOut> made(detail::NodeIndex node, const Codec<VOut>* codec) const {
+    return Table<K, VOut>({.graph = handle_.graph,
+                           .node = node,
+                           .key = handle_.key,
+                           .value = codec,
+                           .inner = handle_.inner},
+                          {});
   }
   template <detail::TableJoin kind, class VOther, class Fn>
   auto join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const;
@@ -723,8 +707,8 @@ auto Table<K, V>::group_by(Fn fn, std::string name,
   using Given = detail::Gives<Fn, K, V>;
   using KOut = detail::Bare<typename Given::first_type>;
   using VOut = detail::Bare<typename Given::second_type>;
-  using Regroup = detail::RegroupTable<K, V, typename Given::first_type,
-                                       typename Given::second_type, detail::ByRecord<Fn, K, V>>;
+  using Regroup =
+      detail::RegroupTable<K, V, typename Given::first_type, typename Given::second_type, Fn>;
   const Codec<VOut>* value = codecs.value;
   if constexpr (std::is_same_v<VOut, V>)
     if (value == nullptr) value = handle_.value;
@@ -732,9 +716,8 @@ auto Table<K, V>::group_by(Fn fn, std::string name,
   detail::Graph& graph = *handle_.graph;
   const detail::Handle<KOut, detail::RowChange<VOut>> regrouped{
       .graph = &graph,
-      .node = detail::add_node<Regroup>(
-          graph, handle_.node, {.name = name + "-key", .operation = "group_by", .needs_old = true},
-          detail::ByRecord<Fn, K, V>{std::move(fn)}),
+      .node = add<Regroup>({.name = name + "-key", .operation = "group_by", .needs_old = true},
+                           std::move(fn)),
       .key = codecs.key,
       .value = graph.keep(detail::RowChangeCodec<VOut>(value))};
   return GroupedTable<KOut, VOut>(

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,10 @@ class TimeWindows {
     if (is_unlimited_) return start_ms_;
     const std::int64_t from = std::max<std::int64_t>(0, timestamp_ms - size_ms_ + advance_ms_);
     return from / advance_ms_ * advance_ms_;
+  }
+  /// The largest timestamp whose windows have an end that is a number.
+  std::int64_t latest_ms() const {
+    return std::numeric_limits<std::int64_t>::max() - (is_unlimited_ ? 1 : size_ms_);
   }
   /// "hopping 10ms by 3ms, grace 4ms".
   std::string describe() const;

@@ -31,7 +31,7 @@ enum class Drop : std::uint8_t {
   null_key,       // an operator by key
   null_value,     // an aggregate
   late,           // its window has closed
-  bad_timestamp,  // negative
+  bad_timestamp,  // negative, or so large that its window has no end
 };
 
 /// What of the record that is being processed every node may see.

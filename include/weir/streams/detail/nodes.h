@@ -50,8 +50,9 @@ class Encoder {
 class SourceNode : public Node {
  public:
   /// Its event time; `partition_time_ms` is the largest one of the partition so far, -1 at first.
-  /// Negative: the record has none and is dropped.
+  /// Negative: the record has none, and is passed over.
   virtual std::int64_t timestamp_of(const RecordView& record, std::int64_t partition_time_ms) = 0;
+  void passed_over() { task().dropped(*this, Drop::bad_timestamp); }
   virtual void take(const RecordView& record, std::int64_t timestamp_ms) = 0;
 };
 

@@ -70,32 +70,57 @@ class Materialize final : public Operator<Materialize<K, V>, K, Change<V>, K, Ch
   KeyValueState* state_ = nullptr;
 };
 
-/// Rows for which `Fn` gives something. `Fn`: (const K&, const V&) to std::optional<VOut> or
-/// Result of it.
+// A function of the user that fails for a row's new value has told nobody of the row. So when it
+// fails again for the value as the old one, there is none.
+
+/// The rows that pass; who has never heard of a row is not told that it is gone.
+template <class K, class V, class Fn>
+class FilterTable final : public Operator<FilterTable<K, V, Fn>, K, Change<V>, K, Change<V>> {
+ public:
+  explicit FilterTable(Fn fn) : fn_{std::move(fn)} {}
+  void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    Change<V> passed;
+    if (!filter(key, change.now, passed.now)) return;
+    static_cast<void>(filter(key, change.old, passed.old));
+    if (passed.now == nullptr && passed.old == nullptr) return;
+    this->give(key, passed, timestamp_ms);
+  }
+
+ private:
+  bool filter(const K& key, const V* value, const V*& out) {
+    if (value == nullptr) return true;
+    const auto passes = this->call(fn_, key, *value);
+    if (passes && *passes) out = value;
+    return passes.has_value();
+  }
+
+  ByRecord<Fn, K, V> fn_;
+};
+
+/// Another value for each row; `Fn` may give std::optional<VOut>, absent for no row.
 template <class K, class V, class VOut, class Fn>
 class MapTable final : public Operator<MapTable<K, V, VOut, Fn>, K, Change<V>, K, Change<VOut>> {
  public:
-  MapTable(Fn fn, bool drops_nothing) : fn_(std::move(fn)), drops_nothing_(drops_nothing) {}
+  explicit MapTable(Fn fn) : fn_{std::move(fn)} {}
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
     std::optional<VOut> now;
     std::optional<VOut> old;
-    if (!map(key, change.now, now) || (old_is_wanted_ && !map(key, change.old, old))) return;
-    if (!drops_nothing_ && !now && !old) return;  // nobody has heard of this row
+    if (!map(key, change.now, now)) return;
+    if (old_is_wanted_) static_cast<void>(map(key, change.old, old));
     this->give(key, {.now = now ? &*now : nullptr, .old = old ? &*old : nullptr}, timestamp_ms);
   }
 
  private:
-  void on_open() override { old_is_wanted_ = !drops_nothing_ || this->task().old_is_wanted(*this); }
+  void on_open() override { old_is_wanted_ = this->task().old_is_wanted(*this); }
   bool map(const K& key, const V* value, std::optional<VOut>& out) {
     if (value == nullptr) return true;
     auto given = this->call(fn_, key, *value);
     if (!given) return false;
-    out = std::move(*given);
+    out = *std::move(given);
     return true;
   }
 
-  Fn fn_;
-  bool drops_nothing_;
+  ByRecord<Fn, K, V> fn_;
   bool old_is_wanted_ = false;
 };
 
@@ -219,6 +244,8 @@ class WindowAggregate final : public Receiver<K, V> {
     if (key == nullptr) return this->task().dropped(*this, Drop::null_key);
     const auto bytes = key_.encode(*key);
     if (!bytes) return this->task().failed(*this, bytes.error());
+    if (timestamp_ms > windows_.latest_ms())
+      return this->task().dropped(*this, Drop::bad_timestamp);
     *time_ = std::max(*time_, timestamp_ms);
     const std::int64_t closed = *time_ - windows_.grace_ms();  // windows that end by then
     for (std::int64_t start = windows_.first_start(timestamp_ms); start <= timestamp_ms;
@@ -350,11 +377,12 @@ class RegroupTable final : public Operator<RegroupTable<K, V, KOut, VOut, Fn>, K
   using Value = Bare<VOut>;
 
  public:
-  explicit RegroupTable(Fn fn) : fn_(std::move(fn)) {}
+  explicit RegroupTable(Fn fn) : fn_{std::move(fn)} {}
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
     Place now;
     Place old;
-    if (!place(key, change.now, now) || !place(key, change.old, old)) return;
+    if (!place(key, change.now, now)) return;
+    static_cast<void>(place(key, change.old, old));
     if (now && old && now->first == old->first)
       return this->give(now->first, {std::move(now->second), std::move(old->second)}, timestamp_ms);
     if (old) this->give(old->first, {std::nullopt, std::move(old->second)}, timestamp_ms);
@@ -368,11 +396,18 @@ class RegroupTable final : public Operator<RegroupTable<K, V, KOut, VOut, Fn>, K
     auto given = this->call(fn_, key, *value);
     if (!given) return false;
     if (present(given->first) != nullptr && present(given->second) != nullptr)
-      out.emplace(*present(given->first), *present(given->second));
+      out.emplace(taken(given->first), taken(given->second));
     return true;
   }
+  template <class T>
+  static Bare<T> taken(T& value) {
+    if constexpr (nullable<T>)
+      return *std::move(value);
+    else
+      return std::move(value);
+  }
 
-  Fn fn_;
+  ByRecord<Fn, K, V> fn_;
 };
 
 /// An aggregate of a table by other keys. `Add` and `Subtract`: `void` or `Result<void>` of (const
@@ -442,7 +477,7 @@ class TableJoinSide final : public Operator<TableJoinSide<K, V, VOther, R, kind,
     std::optional<R> now;
     std::optional<R> old;
     if (!join(key, change.now, other, now)) return;
-    if (old_is_wanted_ && !join(key, change.old, other, old)) return;
+    if (old_is_wanted_) static_cast<void>(join(key, change.old, other, old));
     this->give(key, {.now = now ? &*now : nullptr, .old = old ? &*old : nullptr}, timestamp_ms);
   }
 
