@@ -12,6 +12,22 @@ namespace {
 /// Trailing markers move the position without a batch that would end the poll.
 constexpr Duration poll_wait = std::chrono::milliseconds(50);
 constexpr Duration progress_interval = std::chrono::seconds(10);
+/// Of a second's bytes, what is fetched at once: all that comes is paid for in time afterwards.
+constexpr std::int64_t steps_a_second = 10;
+
+/// Nothing is fetched ahead of what the rate allows.
+ConsumerOptions paced(ConsumerOptions options, std::int64_t bytes_per_second) {
+  if (bytes_per_second <= 0) return options;
+  const std::int64_t step = std::max<std::int64_t>(1, bytes_per_second / steps_a_second);
+  const auto at_most_a_step = [step]<class Bytes>(Bytes& bytes) {
+    bytes = static_cast<Bytes>(std::min(static_cast<std::int64_t>(bytes), step));
+  };
+  at_most_a_step(options.fetch_max_bytes);
+  at_most_a_step(options.max_partition_fetch_bytes);
+  at_most_a_step(options.prefetch_bytes);
+  at_most_a_step(options.max_poll_bytes);
+  return options;
+}
 
 }  // namespace
 
@@ -35,7 +51,7 @@ Restorer::Restorer(ThreadWorld world, const ConsumerOptions& consumer, const Opt
     : world_(std::move(world)),
       options_(options),
       consumer_(world_.loop, world_.transport, world_.rng, world_.cluster,
-                changelog_options(consumer)) {}
+                paced(changelog_options(consumer), options.bytes_per_second)) {}
 
 Restorer::~Restorer() { *alive_ = false; }
 

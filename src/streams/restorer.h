@@ -38,7 +38,8 @@ class Restorer {
  public:
   struct Options {
     Duration step_timeout = std::chrono::seconds(60);
-    /// At most so many bytes of changelogs a second, as they are fetched; 0: as fast as it goes.
+    /// At most so many bytes of changelogs a second, as they are fetched, and one batch more at the
+    /// beginning; 0: as fast as it goes.
     std::int64_t bytes_per_second = 0;
     std::size_t run_bytes = limits::restore_run_bytes;
     std::int64_t by_runs_from = limits::restore_by_runs_from;

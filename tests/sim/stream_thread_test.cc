@@ -72,6 +72,16 @@ class stream_thread : public ::testing::Test {
     ASSERT_TRUE(thread->start());
     ASSERT_TRUE(world.run_until([&] { return !thread->running_tasks().empty(); }));
   }
+  /// One record of each key.
+  void write(std::int64_t keys) {
+    client::ProducerCore producer(application.loop(), application.transport(), application.rng(),
+                                  application.cluster(), application.producer());
+    std::int64_t acknowledged = 0;
+    for (std::int64_t i = 0; i < keys; ++i)
+      ASSERT_TRUE(producer.send({.topic = "in", .key = "key-" + std::to_string(i), .value = "v"},
+                                [&](const Result<RecordMetadata>&) { ++acknowledged; }));
+    ASSERT_TRUE(world.run_until([&] { return acknowledged == keys; }));
+  }
   void let_pass(Duration time) {
     const MonoTime until = application.now() + time;
     ASSERT_TRUE(world.run_until([&] { return application.now() > until; }));
@@ -103,6 +113,33 @@ TEST_F(stream_thread, keeps_nothing_of_a_punctuation_before_it_can_be_committed)
   thread.reset();
 }
 
+TEST_F(stream_thread, restores_no_faster_than_it_is_told) {
+  constexpr std::int64_t keys = 1'000;
+  create("counts");
+  Topology topology("app");
+  topology.stream(input).group_by_key().count("counts").to(output);
+  options.commit_interval = 20ms;
+  options.producer.batch_bytes = 500;
+  start(topology);
+  write(keys);
+  ASSERT_TRUE(world.run_until([&] { return databases.rows() == keys; }));
+  const auto restored = [&](std::int64_t bytes_per_second, std::int64_t by_runs_from) {
+    thread.reset();
+    databases.database = state::open_in_memory();
+    options.restore = {.bytes_per_second = bytes_per_second, .by_runs_from = by_runs_from};
+    const MonoTime begin = application.now();
+    start(topology);
+    EXPECT_EQ(databases.rows(), keys);
+    return application.now() - begin;
+  };
+  for (const std::int64_t by_runs_from : {1, 1'000'000}) {
+    // A record takes 20 bytes and more; the new member waits for the old one's session besides.
+    const Duration session = restored(0, by_runs_from);
+    EXPECT_GT(restored(10'000, by_runs_from), session + 1500ms);
+  }
+  thread.reset();
+}
+
 TEST_F(stream_thread, commits_before_its_time_when_the_cache_is_full_of_changes) {
   constexpr std::int64_t keys = 5'000;
   create("counts");
@@ -112,15 +149,9 @@ TEST_F(stream_thread, commits_before_its_time_when_the_cache_is_full_of_changes)
   options.commit_interval = 1h;
   options.cache_bytes = 100'000;
   start(topology);
-  client::ProducerCore producer(application.loop(), application.transport(), application.rng(),
-                                application.cluster(), application.producer());
-  std::int64_t acknowledged = 0;
-  for (std::int64_t i = 0; i < keys; ++i)
-    ASSERT_TRUE(producer.send({.topic = "in", .key = "key-" + std::to_string(i), .value = "v"},
-                              [&](const Result<RecordMetadata>&) { ++acknowledged; }));
-  ASSERT_TRUE(world.run_until([&] {
-    return acknowledged == keys && thread->counts().processed == static_cast<std::uint64_t>(keys);
-  }));
+  write(keys);
+  ASSERT_TRUE(world.run_until(
+      [&] { return thread->counts().processed == static_cast<std::uint64_t>(keys); }));
   let_pass(1s);
   EXPECT_GE(thread->counts().commits, 3U);
   EXPECT_GE(databases.rows(), keys - 1'000);
