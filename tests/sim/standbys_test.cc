@@ -1,9 +1,10 @@
-// Standbys whose databases fail now and then: nothing of a changelog is passed over.
+// Standbys whose databases fail, whose changelogs are made anew: nothing is passed over or left.
 #include "streams/standby.h"
 
 #include <gtest/gtest.h>
 #include <weir/streams.h>
 
+#include "client/admin_core.h"
 #include "native_clients.h"
 #include "streams/names.h"
 
@@ -15,7 +16,7 @@ using namespace weir::streams;
 constexpr std::int64_t records = 300;
 constexpr TaskId only_task{0, 0};
 
-/// Refuses every tenth batch.
+/// Refuses every tenth batch, or none.
 class FailingDatabase final : public state::Database {
  public:
   Result<bool> get(std::string_view key, std::string& value) const override {
@@ -30,7 +31,7 @@ class FailingDatabase final : public state::Database {
     return under_->scan(range, order);
   }
   Result<void> write(const state::Batch& batch) override {
-    if (++writes_ % 10 == 0) return fail(Errc::io_error, "the disk is full");
+    if (++writes_ % 10 == 0 && fails) return fail(Errc::io_error, "the disk is full");
     return under_->write(batch);
   }
   Result<void> ingest(const state::Range& range, state::Run& run) override {
@@ -39,6 +40,16 @@ class FailingDatabase final : public state::Database {
   Result<void> flush() override { return under_->flush(); }
   Size size() const override { return under_->size(); }
   int refused() const { return writes_ / 10; }
+  /// Of the first store (docs/formats/state.md).
+  std::int64_t rows() const {
+    const std::string first("\0\1", 2);
+    const state::PrefixRange all(first);
+    std::int64_t count = 0;
+    for (auto cursor = scan(all.range(), state::Order::ascending); cursor->valid(); cursor->next())
+      ++count;
+    return count;
+  }
+  bool fails = true;
 
  private:
   std::unique_ptr<state::Database> under_ = state::open_in_memory();
@@ -56,11 +67,14 @@ class OneDatabase final : public TaskDatabases {
 /// Writes the changelog, each record in a batch of its own.
 class Log {
  public:
-  Log(World& world, std::string topic)
-      : application_(world, "writer"), topic_(std::move(topic)), core_(make()) {}
+  Log(World& world, std::string topic, std::string keys)
+      : application_(world, "writer"),
+        topic_(std::move(topic)),
+        keys_(std::move(keys)),
+        core_(make()) {}
   void start() {
     for (std::int64_t i = 0; i < records; ++i) {
-      const std::string key = "key-" + std::to_string(i);
+      const std::string key = keys_ + std::to_string(i);
       const auto sent = core_.send({.topic = topic_, .key = key, .value = "12345678"},
                                    [this](const Result<RecordMetadata>& told) {
                                      EXPECT_TRUE(told);
@@ -80,46 +94,80 @@ class Log {
   }
   NativeApplication application_;
   const std::string topic_;
+  const std::string keys_;
   client::ProducerCore core_;
   std::int64_t acknowledged_ = 0;
 };
 
-TEST(standbys, a_database_that_fails_costs_time_and_no_record) {
-  const QuietLog quiet;
-  World world(1, {});
-  world.start_broker();
-  const std::string log = changelog_topic("app", "counts");
-  Admin admin(world, {{"in", 1, {}}, {"out", 1, {}}, {log, 1, {}}});
-  admin.start();
-  ASSERT_TRUE(world.run_until([&] { return admin.done(); }));
-  Log writer(world, log);
-  writer.start();
-  ASSERT_TRUE(world.run_until([&] { return writer.done(); }));
+/// A broker with the changelog of one task, and a standby of it.
+class standbys : public ::testing::Test {
+ protected:
+  standbys() {
+    world.start_broker();
+    create({{"in", 1, {}}, {"out", 1, {}}, {log, 1, {}}});
+    write("key-");
+    topology.stream(Topic<std::string, std::string>{"in", &string_codec, &string_codec})
+        .group_by_key()
+        .count("counts")
+        .to(EntityTopic<std::string, std::int64_t>{"out", &int64_codec, &string_codec});
+    made = plan(topology.graph(), {{"in", 1}, {"out", 1}}).value();
+    options.max_poll_bytes = 500;
+  }
+  void create(std::vector<Admin::Topic> topics) {
+    Admin admin(world, std::move(topics));
+    admin.start();
+    ASSERT_TRUE(world.run_until([&] { return admin.done(); }));
+  }
+  void write(const std::string& keys) {
+    Log writer(world, log, keys);
+    writer.start();
+    ASSERT_TRUE(world.run_until([&] { return writer.done(); }));
+  }
+  std::unique_ptr<Standbys> start() {
+    auto out = std::make_unique<Standbys>(
+        ThreadWorld{application.loop(), application.transport(), application.rng(),
+                    application.cluster(), topology.graph(), made, databases,
+                    [&](const std::string& name) { return application.make_worker(name); }},
+        options);
+    out->set({only_task});
+    return out;
+  }
 
-  Topology topology("app");
-  topology.stream(Topic<std::string, std::string>{"in", &string_codec, &string_codec})
-      .group_by_key()
-      .count("counts")
-      .to(EntityTopic<std::string, std::int64_t>{"out", &int64_codec, &string_codec});
-  const Plan made = plan(topology.graph(), {{"in", 1}, {"out", 1}}).value();
+  const QuietLog quiet;
+  World world{1, {}};
+  const std::string log = changelog_topic("app", "counts");
+  Topology topology{"app"};
+  Plan made;
   OneDatabase databases;
-  NativeApplication application(world, "standby");
+  NativeApplication application{world, "standby"};
   ConsumerOptions options;
-  options.max_poll_bytes = 500;
-  Standbys standbys({application.loop(), application.transport(), application.rng(),
-                     application.cluster(), topology.graph(), made, databases,
-                     [&](const std::string& name) { return application.make_worker(name); }},
-                    options);
-  standbys.set({only_task});
-  EXPECT_TRUE(world.run_until([&] { return standbys.offset_sums()[only_task] == records; }));
+};
+
+TEST_F(standbys, a_database_that_fails_costs_time_and_no_record) {
+  const auto replica = start();
+  EXPECT_TRUE(world.run_until([&] { return replica->offset_sums()[only_task] == records; }));
   EXPECT_GT(databases.database.refused(), 3);
-  std::int64_t rows = 0;
-  const std::string first("\0\1", 2);  // of the first store (docs/formats/state.md)
-  const state::PrefixRange all(first);
-  for (auto cursor = databases.database.scan(all.range(), state::Order::ascending); cursor->valid();
-       cursor->next())
-    ++rows;
-  EXPECT_EQ(rows, records);
+  EXPECT_EQ(databases.database.rows(), records);
+}
+
+TEST_F(standbys, a_changelog_that_is_made_anew_takes_the_place_of_the_old_one) {
+  databases.database.fails = false;
+  const auto replica = start();
+  ASSERT_TRUE(world.run_until([&] { return databases.database.rows() == records; }));
+  client::AdminCore admin(application.loop(), application.transport(), application.rng(),
+                          application.cluster());
+  bool deleted = false;
+  admin.delete_topics({log}, application.now() + 10s,
+                      [&](const auto& done) { deleted = done.has_value(); });
+  ASSERT_TRUE(world.run_until([&] { return deleted; }));
+  create({{log, 1, {}}});
+  write("another-");
+  EXPECT_TRUE(world.run_until([&] {
+    std::string count;
+    const std::string last = "another-" + std::to_string(records - 1);
+    return databases.database.get(std::string("\0\1", 2) + last, count).value();
+  }));
+  EXPECT_EQ(databases.database.rows(), records) << "none of the old one's";
 }
 
 }  // namespace
