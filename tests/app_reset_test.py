@@ -265,9 +265,9 @@ class OwnProgram(ResetCase):
         self.assertEqual(process.wait(DEADLINE_S), 1, process.output())
 
     def test_flags_of_a_reset_want_it(self):
-        for flag in ("--execute", "--yes", "--force"):
+        for flag in ("--execute", "--yes", "--force", "--reset-to=latest"):
             done = proc.run([helper("stream_app"), flag], expect=2)
-            self.assertIn("--execute, --yes and --force are for --reset", done.err)
+            self.assertIn("--reset-to, --execute, --yes and --force are for --reset", done.err)
         self.assertIn("--reset-to 'then': want earliest or latest", proc.run([helper("stream_app"), "--reset-to", "then"],
                                                                               expect=2).err)
 

@@ -306,8 +306,8 @@ Result<Arguments> read_arguments(const std::vector<std::string_view>& words) {
     }
     if (auto set = set_flag(*flag, out, value); !set) return fail(set.error());
   }
-  if (!out.resets && (out.reset.execute || out.reset.yes || out.reset.force))
-    return fail(Errc::usage, "--execute, --yes and --force are for --reset");
+  if (!out.resets && (out.reset.execute || out.reset.yes || out.reset.force || out.reset.to_latest))
+    return fail(Errc::usage, "--reset-to, --execute, --yes and --force are for --reset");
   if (!out.settings.empty()) {
     auto client = ClientOptions::from_settings(out.settings);
     if (!client) return fail(client.error());
