@@ -60,6 +60,13 @@ auto by_first(const Table<std::string, std::string>& table) {
   return table.group_by([](const std::string& v) { return std::pair(v.substr(0, 1), v); },
                         "by-first");
 }
+void join_left(Topology& topology, const Table<std::string, std::string>& table) {
+  topology.stream(nullable(left))
+      .join(
+          table, [](const std::string& l, const std::string& r) { return Text(join_rows(l, r)); },
+          "joined")
+      .to(nullable(out));
+}
 auto both_tables(Topology& topology) {
   return std::pair(topology.table(nullable(left), "left-rows"),
                    topology.table(nullable(right), "right-rows"));
@@ -170,13 +177,7 @@ const std::map<std::string, Build>& topologies() {
        }},
       {"stream_table inner",
        [](Topology& topology) {
-         auto table = topology.table(nullable(right), "right-rows");
-         topology.stream(nullable(left))
-             .join(
-                 table,
-                 [](const std::string& l, const std::string& r) { return Text(l + "|" + r); },
-                 "joined")
-             .to(nullable(out));
+         join_left(topology, topology.table(nullable(right), "right-rows"));
        }},
       {"stream_table left",
        [](Topology& topology) {
@@ -192,13 +193,7 @@ const std::map<std::string, Build>& topologies() {
        }},
       {"to_table join",
        [](Topology& topology) {
-         auto table = topology.stream(nullable(right)).to_table("right-rows");
-         topology.stream(nullable(left))
-             .join(
-                 table,
-                 [](const std::string& l, const std::string& r) { return Text(l + "|" + r); },
-                 "joined")
-             .to(nullable(out));
+         join_left(topology, topology.stream(nullable(right)).to_table("right-rows"));
        }},
       {"table filter map_values",
        [](Topology& topology) {
