@@ -78,9 +78,9 @@ void Actor::trace(std::string_view what) const {
 }
 
 void Actor::later(Duration delay, std::function<void()> task) {
-  loop().call_after(delay, [this, turn = turn_, task = std::move(task)] {
-    if (turn == turn_) task();
-  });
+  loop().call_after(delay, while_alive([this, turn = turn_, task = std::move(task)] {
+                      if (turn == turn_) task();
+                    }));
 }
 
 void Actor::begin_anew() {
@@ -91,9 +91,10 @@ void Actor::begin_anew() {
 
 void Actor::connect() {
   world_.clients->network().connect(
-      {.host = "127.0.0.1", .port = sim_port}, [this](Result<std::unique_ptr<io::Stream>> stream) {
+      {.host = "127.0.0.1", .port = sim_port},
+      while_alive([this](Result<std::unique_ptr<io::Stream>> stream) {
         if (!stream) {
-          loop().call_after(between_ms(1, 30), [this] { connect(); });
+          loop().call_after(between_ms(1, 30), while_alive([this] { connect(); }));
           return;
         }
         client_ = std::make_unique<ScriptedClient>(
@@ -101,13 +102,13 @@ void Actor::connect() {
         client_->on_close([this] { reconnect(1ms); });
         begin_anew();
         on_connected();
-      });
+      }));
 }
 
 void Actor::reconnect(Duration pause) {
   begin_anew();
   on_disconnected();
-  loop().call_after(pause, [this] { connect(); });
+  loop().call_after(pause, while_alive([this] { connect(); }));
 }
 
 void Actor::drop(Duration pause) {
@@ -118,9 +119,9 @@ void Actor::drop(Duration pause) {
 
 void Actor::expect_progress() {
   const std::uint64_t mark = ++progress_;
-  loop().call_after(world_.patience, [this, mark] {
-    if (progress_ == mark) drop();
-  });
+  loop().call_after(world_.patience, while_alive([this, mark] {
+                      if (progress_ == mark) drop();
+                    }));
 }
 
 void Admin::on_connected() {

@@ -19,7 +19,7 @@ using sim::ScriptedClient;
 std::unique_ptr<io::FrameChannel> traced(const World& world, std::string name,
                                          std::unique_ptr<io::FrameChannel> channel);
 
-/// What a connection is for is up to the actor. Lives as long as the world's loop runs.
+/// What a connection is for is up to the actor. The world outlives it.
 class Actor {
  public:
   Actor(World& world, std::string name) : world_(world), name_(std::move(name)) {}
@@ -73,6 +73,12 @@ class Actor {
   std::unique_ptr<ScriptedClient> client_;
 
  private:
+  template <class Task>
+  auto while_alive(Task task) {
+    return [alive = std::weak_ptr(alive_), task = std::move(task)](auto&&... told) {
+      if (!alive.expired()) task(std::forward<decltype(told)>(told)...);
+    };
+  }
   void connect();
   void reconnect(Duration pause);
 
@@ -80,6 +86,8 @@ class Actor {
   std::uint64_t turn_ = 0;
   int under_way_ = 0;
   std::uint64_t progress_ = 0;
+  /// What the loop still holds of it when it ends does nothing.
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
 /// Creates the topics of a run, again until they are there.
