@@ -6,11 +6,14 @@ usage: streams.py [--quick | --tiny] [--folder DIR] [--out DIR] [--note TEXT] [-
 Both applications (streams/streams_cost.cc, streams/StreamsCost.java) read one topic of 100-byte values with keys of 8 bytes in
 six partitions and write another one: as it came, filtered and mapped, or counted by key with state in RocksDB. They take turns
 and run alone, one thread each, with one commit interval and one size of cache. A part of the input warms each of them up; CPU
-is that of the application's process from there to the end of the input, by what its group has committed. Memory is the
-process's peak. Before that, small inputs are worked through by both and the results compared. And how long applications of 5, 20
+is that of the application's process from there to the end of the input, by what its group has committed. Then each gets records
+at half the rate that Kafka Streams has just reached, and how long they take to the output, committed, is measured there. Memory
+is the process's peak; output and changelog are the offsets that they have taken by the end of the input, markers of transactions
+among them. Before that, small inputs are worked through by both and the results compared. And how long applications of 5, 20
 and 60 operators take to compile without optimisation, beside an empty one that includes the header.
 """
 import contextlib
+import re
 import resource
 import subprocess
 import tempfile
@@ -25,14 +28,17 @@ from lib import kafka, proc
 PEER = "Kafka Streams 4.3.1"
 THREADS, CACHE_BYTES = 1, 64 << 20
 COMMIT_MS = {"exactly_once": 100, "at_least_once": 1000}
-#        mode, keys, name
-MODES = (("pass", 100_000, "pass through"), ("filter_map", 100_000, "filter and map"),
-         ("count", 100_000, "count, 100,000 keys"), ("count", 10_000_000, "count, 10 million keys"))
-SIZES = {  # runs, records to warm up with, records that are measured, modes, guarantees
-    "default": (3, 2_000_000, 4_000_000, MODES, ("at_least_once", "exactly_once")),
-    "quick": (1, 500_000, 1_500_000, MODES, ("exactly_once",)),
-    "tiny": (1, 0, 200_000, (MODES[0], MODES[2]), ("exactly_once",)),
+#        mode, keys, name, times the records of the size
+MODES = (("pass", 100_000, "pass through", 3), ("filter_map", 100_000, "filter and map", 3),
+         ("count", 100_000, "count, 100,000 keys", 1), ("count", 10_000_000, "count, 10 million keys", 1))
+SIZES = {  # runs, records to warm up with, records in all, seconds at half the rate, modes, guarantees
+    "default": (3, 1_000_000, 5_000_000, 8, MODES, ("at_least_once", "exactly_once")),
+    "quick": (1, 500_000, 2_000_000, 7, MODES, ("exactly_once",)),
+    "tiny": (1, 0, 200_000, 3, (MODES[0], MODES[2]), ("exactly_once",)),
 }
+FIGURES = {"cpu_per_million": "CPU s/million", "records_per_s": "records/s", "peak_mib": "peak MiB", "p50_us": "p50 us",
+           "p99_us": "p99 us", "paced_per_s": "at 1/s", "output": "output", "changelog": "changelog"}
+ROWS = {"cpu_per_million": "cpu_s_per_million", "records_per_s": "records_per_s", "peak_mib": "rss_mib", "p99_us": "p99_us"}
 OPERATORS = (5, 20, 60)
 SAMPLE = 20_000  # records whose results are compared
 POLL_S, DEADLINE_S = 0.05, 900
@@ -81,6 +87,13 @@ class Progress:
             _pause.wait(POLL_S)
         return done
 
+    def written(self, topic):
+        """The offsets that a topic has taken, markers of transactions among them; 0 without the topic."""
+        from confluent_kafka import TopicPartition
+        if topic not in self._consumer.list_topics(timeout=30).topics:
+            return 0
+        return sum(self._consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in range(brokers.PARTITIONS))
+
     def close(self):
         self._consumer.close()
 
@@ -92,8 +105,14 @@ def peak_mib(pid):
     raise SystemExit("VmHWM is not told")
 
 
-def work(apps, target, which, case, guarantee, run, state, warm, total):
-    """One application through the input; its figures."""
+def pace(apps, target, rate, seconds, keys):
+    """p50 and p99, in ms, of records at this rate."""
+    said = proc.run([apps.cost, "pace", target.address, str(int(rate)), str(seconds), str(keys)], deadline_s=DEADLINE_S).out
+    return tuple(int(n) for n in re.search(r"p50 (\d+) ms, p99 (\d+) ms", said).groups())
+
+
+def work(apps, target, which, case, guarantee, run, state, warm, total, paced=None):
+    """One application through the input; its figures. `paced`: (rate or absent for half its own, seconds)."""
     mode = case[0]
     process = proc.Process(apps.command(which, mode, target.address, guarantee, state, run))
     progress = Progress(target, run)
@@ -103,9 +122,15 @@ def work(apps, target, which, case, guarantee, run, state, warm, total):
         begin, meter = time.monotonic(), machine.Meter([process.pid])
         last = progress.wait_for(total, process)
         meter.end()
-        return {"cpu_per_million": meter.broker.total / max(last - first, 1) * 1e6,
-                "records_per_s": (last - first) / (time.monotonic() - begin),
-                "peak_mib": peak_mib(process.pid)}
+        figures = {"cpu_per_million": meter.broker.total / max(last - first, 1) * 1e6,
+                   "records_per_s": (last - first) / (time.monotonic() - begin),
+                   "peak_mib": peak_mib(process.pid), "output": progress.written("streams-out"),
+                   "changelog": progress.written(f"{run}-counts-changelog")}
+        if paced:
+            rate = paced[0] or figures["records_per_s"] / 2
+            p50, p99 = pace(apps, target, rate, paced[1], case[1])
+            figures |= {"paced_per_s": rate, "p50_us": p50 * 1000, "p99_us": p99 * 1000}
+        return figures
     finally:
         progress.close()
         process.stop()
@@ -131,7 +156,7 @@ def read_committed(target, topic):
 def compare(apps, target, topics, folder, cases):
     """Both give the same: every record where each is written, the last of each key where states are."""
     for case in cases:
-        mode, keys, name = case
+        mode, keys, name, _ = case
         found = {}
         topics.create("streams-in")
         fill(apps, target, SAMPLE, min(keys, 1_000))
@@ -149,28 +174,33 @@ def compare(apps, target, topics, folder, cases):
 
 
 def measure(apps, target, topics, folder, size):
-    runs, warm, measured, cases, guarantees = size
+    runs, warm, records, seconds, cases, guarantees = size
     rows, observed = [], {}
     for case in cases:
-        mode, keys, name = case
+        mode, keys, name, times = case
         topics.create("streams-in")
-        fill(apps, target, warm + measured, keys)
+        fill(apps, target, times * records, keys)
         for guarantee in guarantees:
-            figures = {"weir": [], "java": []}
+            figures = {"java": [], "weir": []}
             for number in range(runs):
+                rate = None
                 for which in figures:
                     topics.create("streams-out")
                     run = f"{which}-{mode}-{keys}-{guarantee}-{number}"
-                    figures[which].append(work(apps, target, which, case, guarantee, run, folder / run, warm, warm + measured))
+                    # The records of earlier paces are read too.
+                    total = Progress(target, run).written("streams-in")
+                    found = work(apps, target, which, case, guarantee, run, folder / run, warm, total, (rate, seconds))
+                    rate = rate or found["paced_per_s"]
+                    figures[which].append(found)
                     topics.delete("streams-out")
             middle = {which: {key: median([r[key] for r in all_runs]) for key in all_runs[0]} for which, all_runs in figures.items()}
             title = f"{name}, {guarantee.replace('_', ' ')}"
             observed[title] = {which: {k: results.rounded(v) for k, v in m.items()} for which, m in middle.items()}
             print(f"\n{title}")
-            print(results.table(["", "CPU s/million", "records/s", "peak MiB"],
-                                [[label, *(results.number(middle[which][k]) for k in ("cpu_per_million", "records_per_s", "peak_mib"))]
-                                 for which, label in (("weir", "weir"), ("java", PEER))]), flush=True)
-            for key, metric in (("cpu_per_million", "cpu_s_per_million"), ("records_per_s", "records_per_s"), ("peak_mib", "rss_mib")):
+            print(results.table(["", *FIGURES.values()], [[label, *(results.number(middle[which][k]) for k in FIGURES)]
+                                                          for which, label in (("weir", "weir"), ("java", PEER))]), flush=True)
+            for key, metric in ROWS.items():
+                # A tiny run may be over before its first look.
                 if middle["weir"][key] > 0 and middle["java"][key] > 0:
                     rows.append(results.row("streams", title, metric, middle["weir"][key], PEER, middle["java"][key]))
         topics.delete("streams-in")
@@ -227,11 +257,11 @@ def main():
         target = stack.enter_context(brokers.Weir(folder / "weir"))
         topics = brokers.Topics(target)
         costs = compile_cost(folder, OPERATORS if arguments.which != "tiny" else OPERATORS[:1])
-        compare(apps, target, topics, folder, size[3][:1] + size[3][-1:])
+        compare(apps, target, topics, folder, size[4][:1] + size[4][-1:])
         rows, observed = measure(apps, target, topics, folder, size)
     print()
     results.print_rows(rows)
-    settings = {"size": arguments.which, "runs": size[0], "records to warm up": size[1], "records measured": size[2],
+    settings = {"size": arguments.which, "runs": size[0], "records to warm up": size[1], "records of a count": size[2], "records without state": 3 * size[2], "seconds paced": size[3],
                 "partitions": brokers.PARTITIONS, "threads": THREADS, "cache bytes": CACHE_BYTES, "commit ms": COMMIT_MS,
                 "value bytes": 100, "key bytes": 8, "state": "RocksDB", "java heap": "1 GiB",
                 "observed": {**observed, "seconds to compile, by operators": costs}}

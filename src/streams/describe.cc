@@ -51,8 +51,10 @@ std::string text_of(const Graph& graph) {
     }
     for (const std::string& name : sub.stores) {
       const StoreSpec& store = *graph.find_store(name);
-      out += "  store " + name + (store.windows ? " by window" : " by key") + ", changelog " +
-             changelog_of(graph, store) + "\n";
+      out += "  " + std::string(name_of(store.kind)) + " store " + name + ", changelog " +
+             changelog_of(graph, store);
+      if (store.retention_ms > 0) out += ", retention " + std::to_string(store.retention_ms) + "ms";
+      out += "\n";
     }
   }
   return out;
@@ -84,10 +86,9 @@ std::string json_of(const Graph& graph) {
     json::Array stores;
     for (const std::string& name : sub.stores) {
       const StoreSpec& store = *graph.find_store(name);
-      json::Object made{{"name", name},
-                        {"kind", store.windows ? "window" : "keyValue"},
-                        {"changelog", changelog_of(graph, store)}};
-      if (store.windows) made.append("windows", store.windows->describe());
+      json::Object made{
+          {"name", name}, {"kind", name_of(store.kind)}, {"changelog", changelog_of(graph, store)}};
+      if (store.retention_ms > 0) made.append("retentionMs", store.retention_ms);
       stores.emplace_back(std::move(made));
     }
     subs.emplace_back(

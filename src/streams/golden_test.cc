@@ -44,14 +44,34 @@ void write_windows(const Table<Windowed<std::string>, std::string>& table) {
       })
       .to(nullable(out));
 }
-void windowed_aggregate(Topology& topology, TimeWindows windows) {
-  write_windows(topology.stream(nullable(in))
-                    .group_by_key()
-                    .windowed(windows)
-                    .aggregate(
-                        std::string(),
-                        [](std::string& all, const Text& value) { all += shown(value); },
-                        "windows"));
+template <class Windows>
+Table<Windowed<std::string>, std::string> aggregate_windows(Topology& topology, Windows windows) {
+  return topology.stream(nullable(in))
+      .group_by_key()
+      .windowed(windows)
+      .aggregate(
+          std::string(), [](std::string& all, const auto& value) { all += shown(value); },
+          "windows");
+}
+Table<Windowed<std::string>, std::string> aggregate_windows(Topology& topology,
+                                                            SessionWindows windows) {
+  return topology.stream(nullable(in))
+      .group_by_key()
+      .windowed(windows)
+      .aggregate(
+          std::string(), [](std::string& all, const Text& value) { all += shown(value); },
+          [](const std::string& a, const std::string& b) { return a + b; }, "windows");
+}
+template <class Windows>
+void windowed_aggregate(Topology& topology, Windows windows) {
+  write_windows(aggregate_windows(topology, windows));
+}
+auto left_and_right(Topology& topology) {
+  return topology.stream(nullable(left))
+      .group_by_key()
+      .cogroup<std::string>([](std::string& all, const auto& value) { all += "L" + shown(value); })
+      .with(topology.stream(nullable(right)).group_by_key(),
+            [](std::string& all, const auto& value) { all += "R" + shown(value); });
 }
 
 std::string shown(const std::string* value) { return value != nullptr ? *value : "null"; }
@@ -65,6 +85,32 @@ void join_left(Topology& topology, const Table<std::string, std::string>& table)
       .join(
           table, [](const std::string& l, const std::string& r) { return Text(join_rows(l, r)); },
           "joined")
+      .to(nullable(out));
+}
+void join_inner(Topology& topology, JoinWindows windows) {
+  topology.stream(nullable(left))
+      .join(
+          topology.stream(nullable(right)),
+          [](const std::string& l, const std::string& r) { return Text(join_rows(l, r)); }, windows,
+          "joined")
+      .to(nullable(out));
+}
+void join_left(Topology& topology, JoinWindows windows) {
+  topology.stream(nullable(left))
+      .left_join(
+          topology.stream(nullable(right)),
+          [](const std::string& l, const std::string* r) { return Text(l + "|" + shown(r)); },
+          windows.like_kafka_streams(), "joined")
+      .to(nullable(out));
+}
+void join_outer(Topology& topology, JoinWindows windows) {
+  topology.stream(nullable(left))
+      .outer_join(
+          topology.stream(nullable(right)),
+          [](const std::string* l, const std::string* r) {
+            return Text(shown(l) + "|" + shown(r));
+          },
+          windows.like_kafka_streams(), "joined")
       .to(nullable(out));
 }
 auto both_tables(Topology& topology) {
@@ -161,6 +207,40 @@ const std::map<std::string, Build>& topologies() {
        [](Topology& topology) {
          windowed_aggregate(topology, hopping(10ms, 3ms).grace(4ms).emit(Emit::on_close));
        }},
+      {"sliding d=5 grace=3",
+       [](Topology& topology) { windowed_aggregate(topology, sliding(5ms).grace(3ms)); }},
+      {"sliding d=5 grace=3 emit=close",
+       [](Topology& topology) {
+         windowed_aggregate(topology, sliding(5ms).grace(3ms).emit(Emit::on_close));
+       }},
+      {"session gap=4 grace=3",
+       [](Topology& topology) { windowed_aggregate(topology, sessions(4ms).grace(3ms)); }},
+      {"session gap=4 grace=3 emit=close",
+       [](Topology& topology) {
+         windowed_aggregate(topology, sessions(4ms).grace(3ms).emit(Emit::on_close));
+       }},
+      {"cogroup",
+       [](Topology& topology) {
+         write_texts(left_and_right(topology).aggregate(std::string(), "texts"));
+       }},
+      {"cogroup tumbling size=10 grace=5",
+       [](Topology& topology) {
+         write_windows(left_and_right(topology)
+                           .windowed(tumbling(10ms).grace(5ms))
+                           .aggregate(std::string(), "texts"));
+       }},
+      {"stream_stream inner before=5 after=5 grace=2",
+       [](Topology& topology) { join_inner(topology, within(5ms).grace(2ms)); }},
+      {"stream_stream inner before=3 after=0 grace=0",
+       [](Topology& topology) { join_inner(topology, {3ms, 0ms}); }},
+      {"stream_stream left before=5 after=5 grace=2",
+       [](Topology& topology) { join_left(topology, within(5ms).grace(2ms)); }},
+      {"stream_stream left before=-2 after=8 grace=3",
+       [](Topology& topology) { join_left(topology, JoinWindows(-2ms, 8ms).grace(3ms)); }},
+      {"stream_stream outer before=5 after=5 grace=2",
+       [](Topology& topology) { join_outer(topology, within(5ms).grace(2ms)); }},
+      {"stream_stream outer before=3 after=8 grace=0",
+       [](Topology& topology) { join_outer(topology, {3ms, 8ms}); }},
       {"unlimited start=20 count",
        [](Topology& topology) {
          topology.stream(nullable(in))
@@ -245,26 +325,14 @@ const std::map<std::string, Build>& topologies() {
 /// Of operators that are not built yet: sessions, sliding windows, suppression, the
 /// other joins, cogroup, versioned stores.
 const std::set<std::string> not_built = {
-    "sliding d=5 grace=3",
-    "sliding d=5 grace=3 emit=close",
-    "session gap=4 grace=3",
-    "session gap=4 grace=3 emit=close",
     "suppress until close tumbling size=10 grace=5",
     "suppress until close session gap=4 grace=3",
     "suppress time limit=10 count",
     "suppress max records=2 count",
-    "stream_stream inner before=5 after=5 grace=2",
-    "stream_stream left before=5 after=5 grace=2",
-    "stream_stream outer before=5 after=5 grace=2",
-    "stream_stream inner before=3 after=0 grace=0",
-    "stream_stream outer before=3 after=8 grace=0",
-    "stream_stream left before=-2 after=8 grace=3",
     "global_table inner",
     "global_table left",
     "foreign_key inner",
     "foreign_key left",
-    "cogroup",
-    "cogroup tumbling size=10 grace=5",
     "stream_table inner versioned history=20",
     "stream_table left versioned history=20 grace=5",
     "table_table inner versioned history=20",
@@ -321,6 +389,37 @@ Hides hidden_by_the_stores_read_bound(std::int64_t advance, std::int64_t retenti
   };
 }
 
+/// The same of sliding windows, of which a record may write three: the one that ends with it, the
+/// one behind the record before it, and the one behind it.
+Hides hidden_by_the_sliding_stores_read_bound(std::int64_t difference, std::int64_t grace) {
+  return [=](const json::Array& inputs, std::size_t input, const std::string& emitted) {
+    std::int64_t time = -1;
+    std::int64_t latest = 0;
+    std::map<std::string, std::set<std::int64_t>> taken;
+    for (std::size_t i = 0; i <= input; ++i) {
+      const json::Array& fields = *inputs[i].as_array();
+      const std::int64_t timestamp = *fields[3].as_int();
+      if (!text_of(fields[1]) || !text_of(fields[2])) continue;
+      time = std::max(time, timestamp);
+      if (timestamp + difference < time - grace) continue;
+      const auto write = [&](std::int64_t start) {
+        if (start + difference >= time - grace) latest = std::max(latest, start);
+      };
+      auto& of_key = taken[*text_of(fields[1])];
+      write(std::max<std::int64_t>(0, timestamp - difference));
+      const auto at = of_key.lower_bound(timestamp);
+      if (at != of_key.begin() && *std::prev(at) + 1 + difference >= timestamp)
+        write(*std::prev(at) + 1);
+      const auto later = of_key.upper_bound(timestamp);
+      if (later != of_key.end() && *later <= timestamp + difference) write(timestamp + 1);
+      of_key.insert(timestamp);
+    }
+    const std::size_t at = emitted.find('@') + 1;
+    const std::int64_t start = std::stoll(emitted.substr(at, emitted.find('/') - at));
+    return start < latest - 2 * difference - grace;
+  };
+}
+
 struct Difference {
   std::string rule;  // of the semantics that are written down
   Hides hides;
@@ -337,6 +436,10 @@ const std::map<std::string, Difference>& differences() {
        {"one exact bound for reads and writes of a window store",
         hidden_by_the_stores_read_bound(3, 14),
         {0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19}}},
+      {"sliding d=5 grace=3 emit=close",
+       {"one exact bound for reads and writes of a window store",
+        hidden_by_the_sliding_stores_read_bound(5, 3),
+        {0, 4, 5, 7, 8, 9, 13, 14, 15, 16, 17, 19}}},
   };
   return all;
 }
@@ -404,7 +507,8 @@ void hold_all_scripts(const std::function<void(TestDriver&, std::size_t)>& betwe
     const auto known = differences().find(name);
     const bool differs = known != differences().end() && known->second.scripts.contains(number);
     const bool several_inputs = name.find("table_table") != std::string::npos ||
-                                name.starts_with("stream_table") || name == "to_table join";
+                                name.starts_with("stream_") || name == "to_table join" ||
+                                name.starts_with("cogroup");
     if (!commit_each && (differs || several_inputs)) continue;
     const Run done =
         run(script, build->second, differs ? &known->second.hides : nullptr, between, commit_each);

@@ -28,6 +28,19 @@ std::runtime_error bad_key(const Error& why) {
   return std::runtime_error("a key of a store: " + why.message());
 }
 
+std::string_view name_of(StoreKind kind) {
+  switch (kind) {
+    case StoreKind::key_value: return "key-value";
+    case StoreKind::window: return "window";
+    case StoreKind::sliding: return "sliding-window";
+    case StoreKind::session: return "session";
+    case StoreKind::join: return "join-window";
+    case StoreKind::versions: return "versioned";
+    case StoreKind::waiting: return "waiting";
+  }
+  return "";
+}
+
 Graph::Graph(std::string name) : name_(std::move(name)) { check_name("topology", name_); }
 
 NodeIndex Graph::add(NodeSpec spec, const std::vector<NodeIndex>& parents) {
@@ -108,6 +121,13 @@ bool Graph::passes_null_keys(std::size_t repartition) const {
 void must_be_kept(const std::string& store, const std::string& join) {
   if (store.empty())
     throw TopologyError(join + " joins a table that is not kept: materialized() keeps it");
+}
+
+void must_tell_updates(Emit emit, const std::string& name) {
+  if (emit == Emit::on_close)
+    throw TopologyError(name +
+                        ": an aggregate of several streams tells of each update; suppress "
+                        "what comes before the window closes");
 }
 
 bool Graph::old_is_wanted(const NodeSpec& node) const {

@@ -59,8 +59,9 @@ void KeyValueStore::write_changes(const Log& log, state::Batch& batch) {
     rows_.write_change(*row, row->key, stored_key(row->key), log, batch);
 }
 
-Result<std::string_view> KeyValueStore::row_key(std::string_view log_key) {
-  return stored_key(log_key);
+Result<void> KeyValueStore::restore(const ChangelogRecord& record, const Restored& row) {
+  row(stored_key(record.key), record.timestamp_ms, record.value);
+  return {};
 }
 
 }  // namespace weir::streams

@@ -31,7 +31,7 @@ class KeyValueStore final : public StoreState, public detail::KeyValueState {
   void shrink_to(std::size_t bytes) override { rows_.table().shrink_to(bytes); }
   std::size_t dirty_rows() const override { return rows_.table().dirty().size(); }
   std::size_t size_bytes() const override { return size_bytes_; }
-  Result<std::string_view> row_key(std::string_view log_key) override;
+  Result<void> restore(const ChangelogRecord& record, const Restored& row) override;
 
  private:
   std::string_view stored_key(std::string_view key);

@@ -26,7 +26,7 @@ class StateTest : public ::testing::Test {
   StateTest() {
     graph.add_store({.name = "hits",
                      .value = detail::value_type<std::int64_t>(&int64_codec),
-                     .windows = tumbling(std::chrono::seconds(1))});
+                     .kind = detail::StoreKind::window});
     graph.add_store({.name = "names", .value = detail::value_type<Text>(&string_codec)});
     open();
   }

@@ -31,13 +31,6 @@ const void* DecodedValue::decode(std::string_view store, const StoredValue& stor
   return memory_;
 }
 
-void restore_row(std::string_view stored_key, const ChangelogRecord& record, state::Batch& batch) {
-  if (!record.value) return batch.remove(stored_key);
-  std::string value;
-  append_stored(value, {record.timestamp_ms, *record.value});
-  batch.put(stored_key, value);
-}
-
 void Rows::look_at_size(detail::Row& row) {
   buffer_.clear();
   // What cannot be encoded is said at the commit.

@@ -1,4 +1,4 @@
-// How a row stands in the database: `i64 timestamp, value`, both stores alike.
+// How a row stands in the database: `i64 timestamp, value`, all stores alike.
 #pragma once
 
 #include <weir/streams/detail/store.h>
@@ -84,9 +84,6 @@ class Rows {
   std::string buffer_;
   std::uint32_t puts_ = 0;
 };
-
-/// Becomes a part of `batch`: what a changelog's record makes of the row at `stored_key`.
-void restore_row(std::string_view stored_key, const ChangelogRecord& record, state::Batch& batch);
 
 /// Throws StateFailure if it is an error.
 void must(const Result<void>& result, std::string_view store);

@@ -197,10 +197,6 @@ Result<void> Task::committed(std::map<std::string, std::int64_t> changelogs) {
   return {};
 }
 
-detail::KeyValueState& Task::key_value_state(std::string_view store) {
-  return state_->key_value(store);
-}
-detail::WindowState& Task::window_state(std::string_view store) { return state_->window(store); }
 std::int64_t& Task::operator_time(const std::string& name) { return state_->operator_time(name); }
 
 void Task::failed(const detail::Node& node, const Error& error) {

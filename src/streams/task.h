@@ -116,8 +116,16 @@ class Task final : public detail::TaskContext {
   std::int64_t stream_time_ms() const override { return stream_time_ms_; }
   const TaskCounts& counts() const { return counts_; }
 
-  detail::KeyValueState& key_value_state(std::string_view store) override;
-  detail::WindowState& window_state(std::string_view store) override;
+  detail::KeyValueState& key_value_state(std::string_view store) override {
+    return state_->key_value(store);
+  }
+  detail::WindowState& window_state(std::string_view store) override {
+    return state_->window(store);
+  }
+  detail::TimedState& timed_state(std::string_view store) override { return state_->timed(store); }
+  detail::OrderedState& ordered_state(std::string_view store) override {
+    return state_->ordered(store);
+  }
   std::int64_t& operator_time(const std::string& name) override;
   void failed(const detail::Node& node, const Error& error) override;
   void failed(const detail::Node& node, std::exception_ptr thrown) override;

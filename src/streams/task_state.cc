@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/mutant.h"
 #include "streams/key_value_state.h"
 #include "streams/limits.h"
+#include "streams/ordered_state.h"
+#include "streams/timed_state.h"
 #include "streams/window_state.h"
 
 namespace weir::streams {
@@ -100,18 +103,29 @@ Result<void> TaskState::open_store(const std::string& name) {
   check(spec != nullptr, "a task's stores are its graph's");
   const auto number = number_of(name);
   if (!number) return fail(number.error());
-  Store store;
-  if (spec->windows) {
-    auto made = std::make_unique<WindowStore>(*spec, prefix_of(*number), database_);
-    store.window = made.get();
-    store.state = std::move(made);
-  } else {
-    auto made = std::make_unique<KeyValueStore>(*spec, prefix_of(*number), database_);
-    store.key_value = made.get();
-    store.state = std::move(made);
-  }
-  stores_.emplace(name, std::move(store));
+  stores_.emplace(name, make_store(*spec, prefix_of(*number)));
   return {};
+}
+
+TaskState::Store TaskState::make_store(const detail::StoreSpec& spec, std::string prefix) {
+  Store out;
+  const auto make = [&]<class Made>(auto*& as, std::type_identity<Made>) {
+    auto made = std::make_unique<Made>(spec, std::move(prefix), database_);
+    as = made.get();
+    out.state = std::move(made);
+  };
+  switch (spec.kind) {
+    case detail::StoreKind::key_value:
+      make(out.key_value, std::type_identity<KeyValueStore>());
+      break;
+    case detail::StoreKind::window: make(out.window, std::type_identity<WindowStore>()); break;
+    case detail::StoreKind::sliding:
+    case detail::StoreKind::session:
+    case detail::StoreKind::join:
+    case detail::StoreKind::versions: make(out.timed, std::type_identity<TimedStore>()); break;
+    case detail::StoreKind::waiting: make(out.ordered, std::type_identity<OrderedStore>()); break;
+  }
+  return out;
 }
 
 TaskState::Store& TaskState::find(std::string_view store) {
@@ -120,16 +134,24 @@ TaskState::Store& TaskState::find(std::string_view store) {
   return found->second;
 }
 
-detail::KeyValueState& TaskState::key_value(std::string_view store) {
-  Store& found = find(store);
-  check(found.key_value != nullptr, "a node takes a store for what it is");
-  return *found.key_value;
+template <class State>
+State& TaskState::of_kind(std::string_view store, State* Store::* kind) {
+  State* found = find(store).*kind;
+  check(found != nullptr, "a node takes a store for what it is");
+  return *found;
 }
 
+detail::KeyValueState& TaskState::key_value(std::string_view store) {
+  return of_kind(store, &Store::key_value);
+}
 detail::WindowState& TaskState::window(std::string_view store) {
-  Store& found = find(store);
-  check(found.window != nullptr, "a node takes a store for what it is");
-  return *found.window;
+  return of_kind(store, &Store::window);
+}
+detail::TimedState& TaskState::timed(std::string_view store) {
+  return of_kind(store, &Store::timed);
+}
+detail::OrderedState& TaskState::ordered(std::string_view store) {
+  return of_kind(store, &Store::ordered);
 }
 
 std::int64_t& TaskState::operator_time(const std::string& name) {
@@ -202,10 +224,16 @@ Result<void> TaskState::restore(const std::string& store,
                                 std::int64_t next_offset) {
   batch_.clear();
   StoreState& into = *find(store).state;
+  std::string bytes;
   for (const ChangelogRecord& record : records) {
-    const auto key = into.row_key(record.key);
-    if (!key) return fail(key.error());
-    restore_row(*key, record, batch_);
+    const auto done = into.restore(record, [&](std::string_view key, std::int64_t timestamp_ms,
+                                               std::optional<std::string_view> value) {
+      if (!value) return batch_.remove(key);
+      bytes.clear();
+      append_stored(bytes, {timestamp_ms, *value});
+      batch_.put(key, bytes);
+    });
+    if (!done) return done;
   }
   known_[store].offset = next_offset;
   note(store);
@@ -234,10 +262,9 @@ Result<bool> TaskState::recognise(const std::string& store, Uuid topic,
 
 Result<void> TaskState::gather(const std::string& store, const ChangelogRecord& record,
                                RestoreRun& run) {
-  const auto key = find(store).state->row_key(record.key);
-  if (!key) return fail(key.error());
-  run.add(*key, record.timestamp_ms, record.value);
-  return {};
+  return find(store).state->restore(
+      record, [&](std::string_view key, std::int64_t timestamp_ms,
+                  std::optional<std::string_view> value) { run.add(key, timestamp_ms, value); });
 }
 
 Result<void> TaskState::ingest(const std::string& store, RestoreRun& run) {

@@ -25,6 +25,8 @@
 //   0000 'q' STORE            -> i64, uuid   the same of a store that is a copy of a topic
 //   NNNN key                  -> i64 timestamp, value      of a key-value store
 //   NNNN i64 start, key       -> i64 timestamp, value      of a window store
+//   NNNN 00 i64 segment, u32 size, key, i64, i64 -> i64 timestamp, value     of a timed store
+//   NNNN 01 i64, i64, key     -> i64 timestamp             the same by time, of those that need it
 //
 // A commit goes so: write_changes() says what the changelogs get and gathers the batch; once the
 // transaction is committed, committed() lets the batch into the database. In between nothing may be
@@ -51,7 +53,7 @@ struct ChangelogRecord {
   std::int64_t timestamp_ms = 0;
 };
 
-/// What there is to do with each store, of either kind.
+/// What there is to do with each store, of whatever kind.
 class StoreState {
  public:
   using Log = std::function<void(const ChangelogRecord&)>;
@@ -65,9 +67,12 @@ class StoreState {
   virtual void shrink_to(std::size_t bytes) = 0;
   virtual std::size_t dirty_rows() const = 0;
   virtual std::size_t size_bytes() const = 0;
-  /// In the database, of the row that a key of the changelog stands for; until the next call.
-  /// Errc::damaged: it stands for none.
-  virtual Result<std::string_view> row_key(std::string_view log_key) = 0;
+  /// A row of the database; an absent value: it goes.
+  using Restored = std::function<void(std::string_view key, std::int64_t timestamp_ms,
+                                      std::optional<std::string_view> value)>;
+  /// Tells what a record of the changelog makes of rows. Errc::damaged: it is none of this kind of
+  /// store.
+  virtual Result<void> restore(const ChangelogRecord& record, const Restored& row) = 0;
 };
 
 /// As TaskState::changelog_sum(), of a database that nobody has open.
@@ -83,6 +88,8 @@ class TaskState {
 
   detail::KeyValueState& key_value(std::string_view store);
   detail::WindowState& window(std::string_view store);
+  detail::TimedState& timed(std::string_view store);
+  detail::OrderedState& ordered(std::string_view store);
   /// Kept beside the offsets that a commit writes, not in the database.
   std::int64_t& operator_time(const std::string& name);
   const std::map<std::string, std::int64_t>& operator_times() const { return times_; }
@@ -123,6 +130,8 @@ class TaskState {
     std::unique_ptr<StoreState> state;
     detail::KeyValueState* key_value = nullptr;
     detail::WindowState* window = nullptr;
+    detail::TimedState* timed = nullptr;
+    detail::OrderedState* ordered = nullptr;
   };
   /// How much of a changelog is in the database.
   struct Known {
@@ -132,8 +141,11 @@ class TaskState {
   TaskState(const detail::Graph& graph, state::Database& database);
   Result<void> read_known();
   Result<void> open_store(const std::string& name);
+  Store make_store(const detail::StoreSpec& spec, std::string prefix);
   Result<std::uint16_t> number_of(const std::string& name);
   Store& find(std::string_view store);
+  template <class State>
+  State& of_kind(std::string_view store, State* Store::* kind);
   bool is_copy(const std::string& store) const;
   void note(const std::string& store);
   std::string offset_key(const std::string& store) const;

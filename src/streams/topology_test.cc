@@ -142,10 +142,10 @@ TEST(topology, is_described_as_text_and_json) {
   EXPECT_EQ(describe(topology),
             "topology app\n\nsub-topology 0\n"
             "  source source-0 of in\n      -> hits\n"
-            "  aggregate hits (hopping 10ms by 5ms, grace 1ms), store hits\n"
-            "  store hits by window, changelog app-hits-changelog\n");
+            "  count hits (hopping 10ms by 5ms, grace 1ms), store hits\n"
+            "  window store hits, changelog app-hits-changelog, retention 11ms\n");
   const std::string json = describe(topology, DescriptionForm::json);
-  EXPECT_NE(json.find(R"("windows":"hopping 10ms by 5ms, grace 1ms")"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("details":"hopping 10ms by 5ms, grace 1ms")"), std::string::npos) << json;
 }
 
 TEST(topology, is_drawn_by_mermaid_and_graphviz) {

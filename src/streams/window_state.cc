@@ -134,14 +134,16 @@ std::size_t WindowStore::dirty_rows() const {
   return count;
 }
 
-Result<std::string_view> WindowStore::row_key(std::string_view log_key) {
-  if (log_key.size() < start_bytes + sequence_bytes)
+Result<void> WindowStore::restore(const ChangelogRecord& record, const Restored& row) {
+  if (record.key.size() < start_bytes + sequence_bytes)
     return fail(Errc::damaged, "store " + spec_.name + ": its changelog has a key of " +
-                                   std::to_string(log_key.size()) +
+                                   std::to_string(record.key.size()) +
                                    " bytes, which is none of a window; is the topic that of "
                                    "another application or of another kind of store?");
-  const std::size_t key_size = log_key.size() - start_bytes - sequence_bytes;
-  return stored_key(load_be<std::int64_t>(log_key.data() + key_size), log_key.substr(0, key_size));
+  const std::size_t key_size = record.key.size() - start_bytes - sequence_bytes;
+  const auto start_ms = load_be<std::int64_t>(record.key.data() + key_size);
+  row(stored_key(start_ms, record.key.substr(0, key_size)), record.timestamp_ms, record.value);
+  return {};
 }
 
 }  // namespace weir::streams

@@ -33,7 +33,7 @@ class WindowStore final : public StoreState, public detail::WindowState {
   void shrink_to(std::size_t bytes) override;
   std::size_t dirty_rows() const override;
   std::size_t size_bytes() const override { return size_bytes_; }
-  Result<std::string_view> row_key(std::string_view log_key) override;
+  Result<void> restore(const ChangelogRecord& record, const Restored& row) override;
 
  private:
   std::string_view stored_key(std::int64_t start_ms, std::string_view key);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <weir/streams/detail/graph.h>
+#include <weir/streams/detail/join_nodes.h>
 #include <weir/streams/detail/nodes.h>
 #include <weir/streams/detail/table_nodes.h>
+#include <weir/streams/detail/window_nodes.h>
 #include <weir/streams/processor.h>
 #include <weir/streams/types.h>
 #include <weir/streams/windows.h>
@@ -31,6 +33,10 @@ template <class K, class V>
 class Table;
 template <class K, class V>
 class GroupedStream;
+template <class K, class V, class Windows>
+class WindowedStream;
+template <class K, class A, class... Parts>
+class Cogrouped;
 template <class K, class V>
 class GroupedTable;
 template <class K, class V>
@@ -100,6 +106,31 @@ template <class NodeType, class... Args>
 NodeIndex add_node(Graph& graph, NodeIndex parent, NodeSpec spec, Args&&... args) {
   spec.prototype = std::make_unique<NodeType>(std::forward<Args>(args)...);
   return graph.add(std::move(spec), {parent});
+}
+
+/// The user's function of a join as the nodes call it, with pointers to both sides: it takes `Left`
+/// and `Right`, which are pointers where a side may be absent, and before them, maybe, the key.
+template <class K, class V, class VOther, class Left, class Right, class Fn>
+auto joiner(Fn fn) {
+  constexpr bool with_key = std::is_invocable_v<Fn&, const K&, Left, Right>;
+  static_assert(
+      with_key || std::is_invocable_v<Fn&, Left, Right>,
+      "a joiner takes (left, right) or (key, left, right); a side that may be absent is a "
+      "pointer");
+  return [fn = std::move(fn)](const K& key, const V* left,
+                              const VOther* right) mutable -> decltype(auto) {
+    const auto given = []<class Side>(const auto* side) -> Side {
+      if constexpr (std::is_pointer_v<Side>)
+        return side;
+      else
+        return *side;
+    };
+    if constexpr (with_key)
+      return fn(key, given.template operator()<Left>(left),
+                given.template operator()<Right>(right));
+    else
+      return fn(given.template operator()<Left>(left), given.template operator()<Right>(right));
+  };
 }
 
 /// A sink into a stream of the library's own, and the source that reads it.
@@ -240,6 +271,28 @@ class Stream {
         }));
   }
 
+  /// Each record with those of `other` that have its key and a time near its own: pairs, as soon as
+  /// both have come. `fn`: (value, other's) or (key, value, other's). Records without a value are
+  /// counted and dropped. The result's time is the later one of the two.
+  template <class VOther, class Fn>
+  auto join(const Stream<K, VOther>& other, Fn fn, JoinWindows windows, std::string name) const {
+    return join_stream<detail::StreamJoin::inner>(other, std::move(fn), windows, std::move(name));
+  }
+  /// As join(), and every record that no partner can come for any more alone, with its own time:
+  /// `fn` is given a pointer to the other's, nullptr without one. One without a key is alone at
+  /// once.
+  template <class VOther, class Fn>
+  auto left_join(const Stream<K, VOther>& other, Fn fn, JoinWindows windows,
+                 std::string name) const {
+    return join_stream<detail::StreamJoin::left>(other, std::move(fn), windows, std::move(name));
+  }
+  /// As left_join(), of both sides: `fn` is given two pointers, one of which may be nullptr.
+  template <class VOther, class Fn>
+  auto outer_join(const Stream<K, VOther>& other, Fn fn, JoinWindows windows,
+                  std::string name) const {
+    return join_stream<detail::StreamJoin::outer>(other, std::move(fn), windows, std::move(name));
+  }
+
   /// Each record with the row that its key has in `table` at that moment; those without a row go no
   /// further. `fn`: (value, row) or (key, value, row).
   template <class VTable, class Fn>
@@ -299,8 +352,10 @@ class Stream {
   friend class Table;
   template <class, class>
   friend class GroupedStream;
-  template <class, class>
+  template <class, class, class>
   friend class WindowedStream;
+  template <class, class, class...>
+  friend class Cogrouped;
   template <class, class>
   friend class Split;
   friend class Topology;
@@ -358,6 +413,9 @@ class Stream {
                           " has changed the key, so what follows needs a repartition: name it");
     return detail::repartitioned(handle_, name, options);
   }
+  template <detail::StreamJoin kind, class VOther, class Fn>
+  auto join_stream(const Stream<K, VOther>& other, Fn fn, const JoinWindows& windows,
+                   std::string name) const;
   template <bool left, class VTable, class Fn>
   auto join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const;
 
@@ -528,8 +586,10 @@ class Table {
   friend class GroupedStream;
   template <class, class>
   friend class GroupedTable;
-  template <class, class>
+  template <class, class, class>
   friend class WindowedStream;
+  template <class, class, class...>
+  friend class Cogrouped;
   friend class Topology;
   Table(detail::Handle<K, V> handle, std::string store)
       : handle_(handle), store_(std::move(store)) {}
@@ -544,25 +604,9 @@ auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn
                               std::string name) const {
   using BareV = detail::Bare<V>;
   using Row = std::conditional_t<left, const VTable*, const VTable&>;
-  constexpr bool with_key = std::is_invocable_v<Fn&, const K&, const BareV&, Row>;
-  static_assert(with_key || std::is_invocable_v<Fn&, const BareV&, Row>,
-                "a joiner takes (value, row) or (key, value, row); of a left join the row is a "
-                "pointer, nullptr where there is none");
-  auto joiner = [fn = std::move(fn)](const K& key, const BareV& value,
-                                     const VTable* row) mutable -> decltype(auto) {
-    auto&& given = [&]() -> Row {
-      if constexpr (left)
-        return row;
-      else
-        return *row;
-    }();
-    if constexpr (with_key)
-      return fn(key, value, given);
-    else
-      return fn(value, given);
-  };
-  using R = typename detail::ValueOf<std::decay_t<decltype(joiner(
-      std::declval<const K&>(), std::declval<const BareV&>(), nullptr))>>::type;
+  auto joiner = detail::joiner<K, BareV, VTable, const BareV&, Row>(std::move(fn));
+  using R = typename detail::ValueOf<
+      std::decay_t<decltype(joiner(std::declval<const K&>(), nullptr, nullptr))>>::type;
   if (name.empty()) throw TopologyError("a join with the table " + table.store() + " needs a name");
   detail::must_be_kept(table.store(), name);
   const Stream from(placed(name, {.codecs = {.key = table.handle_.key}}));
@@ -598,24 +642,7 @@ auto Table<K, V>::join_tables(const Table<K, VOther>& other, Fn fn, std::string 
   using detail::TableJoin;
   using Left = std::conditional_t<kind == TableJoin::outer, const V*, const V&>;
   using Right = std::conditional_t<kind == TableJoin::inner, const VOther&, const VOther*>;
-  constexpr bool with_key = std::is_invocable_v<Fn&, const K&, Left, Right>;
-  static_assert(with_key || std::is_invocable_v<Fn&, Left, Right>,
-                "a joiner takes (left, right) or (key, left, right); a row that may be absent is a "
-                "pointer");
-  auto joiner = [fn = std::move(fn)](const K& key, const V* left,
-                                     const VOther* right) mutable -> decltype(auto) {
-    const auto given = []<class Row>(const auto* row) -> Row {
-      if constexpr (std::is_pointer_v<Row>)
-        return row;
-      else
-        return *row;
-    };
-    if constexpr (with_key)
-      return fn(key, given.template operator()<Left>(left),
-                given.template operator()<Right>(right));
-    else
-      return fn(given.template operator()<Left>(left), given.template operator()<Right>(right));
-  };
+  auto joiner = detail::joiner<K, V, VOther, Left, Right>(std::move(fn));
   using R = typename detail::ValueOf<
       std::decay_t<decltype(joiner(std::declval<const K&>(), nullptr, nullptr))>>::type;
   if (name.empty())
@@ -724,195 +751,8 @@ auto Table<K, V>::group_by(Fn fn, std::string name,
       detail::repartitioned<KOut, detail::RowChange<VOut>>(regrouped, name, {}), value);
 }
 
-template <class K, class V>
-class WindowedStream;
-
-/// Records grouped by key, each key in one partition.
-template <class K, class V>
-class GroupedStream {
-  using Key = detail::Bare<K>;
-  using Value = detail::Bare<V>;
-
- public:
-  /// How many records there were; those without a value are not counted.
-  Table<Key, std::int64_t> count(std::string store) const {
-    return aggregate(
-        std::int64_t{0}, [](std::int64_t& count, const Value&) { ++count; }, std::move(store),
-        &int64_codec);
-  }
-  /// `fn` makes one value of two: (value so far, value). The first value stands as it is.
-  template <class Fn>
-  Table<Key, Value> reduce(Fn fn, std::string store, const Codec<Value>* codec = nullptr) const {
-    auto update = [fn = std::move(fn)](const Key&, std::optional<Value>& all,
-                                       const Value& value) mutable {
-      all = all ? fn(std::as_const(*all), value) : value;
-    };
-    return add<Value>("reduce", std::nullopt, std::move(update), std::move(store),
-                      codec != nullptr ? codec : stream_.handle_.value);
-  }
-  /// `fn` changes what was aggregated so far: (A&, value) or (key, A&, value), void or
-  /// Result<void>; with std::optional<A>& instead of A& it may delete the row. Of what it did
-  /// before it failed nothing stays.
-  template <class A, class Fn>
-  Table<Key, A> aggregate(A initial, Fn fn, std::string store,
-                          const Codec<A>* codec = nullptr) const;
-  /// By windows of event time besides.
-  WindowedStream<K, V> windowed(TimeWindows windows) const;
-
- private:
-  template <class, class>
-  friend class Stream;
-  explicit GroupedStream(Stream<K, V> stream) : stream_(std::move(stream)) {}
-
-  template <class A, class Update>
-  Table<Key, A> add(const char* operation, std::optional<A> initial, Update update,
-                    std::string store, const Codec<A>* codec) const {
-    const auto& handle = stream_.handle_;
-    const auto* key = detail::required(detail::codec_or_default(handle.key), store, "key");
-    const auto* value = detail::required(detail::codec_or_default(codec), store, "value");
-    handle.graph->add_store({.name = store, .value = detail::value_type(value)});
-    const auto node = stream_.template add<detail::Aggregate<K, V, A, Update>>(
-        {.name = store, .operation = operation, .stores = {store}}, store, key, std::move(initial),
-        std::move(update));
-    return Table<Key, A>({.graph = handle.graph, .node = node, .key = key, .value = value}, store);
-  }
-
-  Stream<K, V> stream_;
-};
-
-namespace detail {
-
-/// The user's function of an aggregate as the nodes call it.
-template <class Key, class A, class Value, class Fn>
-auto aggregator(Fn fn) {
-  constexpr bool whole = std::is_invocable_v<Fn&, A&, const Value&>;
-  constexpr bool whole_with_key = std::is_invocable_v<Fn&, const Key&, A&, const Value&>;
-  constexpr bool maybe = std::is_invocable_v<Fn&, std::optional<A>&, const Value&>;
-  constexpr bool maybe_with_key =
-      std::is_invocable_v<Fn&, const Key&, std::optional<A>&, const Value&>;
-  static_assert(whole || whole_with_key || maybe || maybe_with_key,
-                "an aggregator takes (A&, value) or (key, A&, value); std::optional<A>& instead of "
-                "A& lets it delete the row");
-  return [fn = std::move(fn)](const Key& key, std::optional<A>& all,
-                              const Value& value) mutable -> decltype(auto) {
-    if constexpr (whole)
-      return fn(*all, value);
-    else if constexpr (whole_with_key)
-      return fn(key, *all, value);
-    else if constexpr (maybe)
-      return fn(all, value);
-    else
-      return fn(key, all, value);
-  };
-}
-
-}  // namespace detail
-
-template <class K, class V>
-template <class A, class Add, class Subtract>
-Table<K, A> GroupedTable<K, V>::aggregate(A initial, Add add, Subtract subtract, std::string store,
-                                          const Codec<A>* codec) const {
-  return make<A>("aggregate", std::optional<A>(std::move(initial)),
-                 detail::aggregator<K, A, V>(std::move(add)),
-                 detail::aggregator<K, A, V>(std::move(subtract)), std::move(store), codec);
-}
-
-template <class K, class V>
-template <class A, class Fn>
-Table<detail::Bare<K>, A> GroupedStream<K, V>::aggregate(A initial, Fn fn, std::string store,
-                                                         const Codec<A>* codec) const {
-  return add<A>("aggregate", std::optional<A>(std::move(initial)),
-                detail::aggregator<Key, A, Value>(std::move(fn)), std::move(store), codec);
-}
-
-/// Records grouped by key and window.
-template <class K, class V>
-class WindowedStream {
-  using Key = detail::Bare<K>;
-
- public:
-  /// Every record counts, also one without a value.
-  Table<Windowed<Key>, std::int64_t> count(std::string store) const {
-    return aggregate(
-        std::int64_t{0}, [](std::int64_t& count, const V&) { ++count; }, std::move(store),
-        &int64_codec);
-  }
-  template <class Fn>
-  Table<Windowed<Key>, V> reduce(Fn fn, std::string store, const Codec<V>* codec = nullptr) const {
-    static_assert(!detail::nullable<V>,
-                  "records without a value cannot be reduced: filter them out");
-    auto update = [fn = std::move(fn)](const Key&, std::optional<V>& all, const V& value) mutable {
-      all = all ? fn(std::as_const(*all), value) : value;
-    };
-    return add<V>("reduce", std::nullopt, std::move(update), std::move(store),
-                  codec != nullptr ? codec : stream_.handle_.value);
-  }
-  /// As GroupedStream::aggregate(); a stream's absent values are given to `fn` too.
-  template <class A, class Fn>
-  Table<Windowed<Key>, A> aggregate(A initial, Fn fn, std::string store,
-                                    const Codec<A>* codec = nullptr) const {
-    return add<A>("aggregate", std::optional<A>(std::move(initial)),
-                  detail::aggregator<Key, A, V>(std::move(fn)), std::move(store), codec);
-  }
-
-  /// What comes too late for the aggregate that is made next; without it, late records are counted
-  /// and dropped. To be asked for before.
-  Stream<K, Late<V>> late(std::string name = {}) {
-    auto& handle = stream_.handle_;
-    detail::NodeSpec spec{.name = std::move(name), .operation = "late"};
-    spec.prototype = std::make_unique<detail::LateRecords<K, V>>();
-    late_ = handle.graph->add(std::move(spec), {});
-    return Stream<K, Late<V>>({.graph = handle.graph,
-                               .node = *late_,
-                               .key = handle.key,
-                               .value = default_codec<Late<V>>()});
-  }
-
- private:
-  template <class, class>
-  friend class GroupedStream;
-  WindowedStream(Stream<K, V> stream, TimeWindows windows)
-      : stream_(std::move(stream)), windows_(windows) {}
-
-  template <class A, class Update>
-  Table<Windowed<Key>, A> add(const char* operation, std::optional<A> initial, Update update,
-                              std::string store, const Codec<A>* codec) const {
-    const auto& handle = stream_.handle_;
-    detail::Graph& graph = *handle.graph;
-    const auto* key = detail::required(detail::codec_or_default(handle.key), store, "key");
-    const auto* value = detail::required(detail::codec_or_default(codec), store, "value");
-    graph.add_store({.name = store, .value = detail::value_type(value), .windows = windows_});
-    const auto node = stream_.template add<detail::WindowAggregate<K, V, A, Update>>(
-        {.name = store, .operation = operation, .stores = {store}, .details = windows_.describe()},
-        store, windows_, key, std::move(initial), std::move(update));
-    if (late_) graph.connect(node, *late_);
-    return Table<Windowed<Key>, A>({.graph = &graph, .node = node, .value = value, .inner = key},
-                                   store);
-  }
-
-  Stream<K, V> stream_;
-  TimeWindows windows_;
-  std::optional<detail::NodeIndex> late_;
-};
-
-template <class K, class V>
-WindowedStream<K, V> GroupedStream<K, V>::windowed(TimeWindows windows) const {
-  return WindowedStream<K, V>(stream_, windows);
-}
-
-template <class K, class V>
-GroupedStream<K, V> Stream<K, V>::group_by_key(std::string name,
-                                               RepartitionOptions<K, V> options) const {
-  static_assert(!std::is_same_v<K, NoKey>, "an unkeyed stream has no key to group by: group_by()");
-  return GroupedStream<K, V>(Stream(placed(name, options)));
-}
-
-template <class K, class V>
-template <class Fn>
-auto Stream<K, V>::group_by(Fn fn, std::string name,
-                            RepartitionOptions<detail::Gives<Fn, K, V>, V> options) const {
-  return map_key(std::move(fn), name + "-key").group_by_key(name, std::move(options));
-}
-
 }  // namespace v1
 }  // namespace weir::streams
+
+#include <weir/streams/grouped.h>
+#include <weir/streams/stream_join.h>

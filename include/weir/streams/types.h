@@ -23,7 +23,7 @@ class TopologyError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// [start, end) of event time.
+/// [start, end) of event time; of sliding windows and sessions [start, end].
 struct Window {
   std::int64_t start_ms = 0;
   std::int64_t end_ms = 0;

@@ -33,11 +33,26 @@ struct Repartition {
   std::optional<std::int32_t> partitions = std::nullopt;
 };
 
+/// What the rows of a store are found by, and the form of its changelog.
+enum class StoreKind : std::uint8_t {
+  key_value,
+  window,    // key and start: WindowState
+  sliding,   // key and start, where starts are many: TimedState
+  session,   // key, end and start: TimedState
+  join,      // key, time, and which of those of one time it is: TimedState
+  versions,  // key and the time from which on it holds: TimedState
+  waiting,   // whatever its node says: OrderedState
+};
+std::string_view name_of(StoreKind kind);
+
 struct StoreSpec {
   std::string name;
-  ValueType value;
-  /// Of a window store.
-  std::optional<TimeWindows> windows = std::nullopt;
+  ValueType value;  // of a waiting store none
+  StoreKind kind = StoreKind::key_value;
+  /// Of rows that expire by time: how long they can be read; 0 of others.
+  std::int64_t retention_ms = 0;
+  /// Whether rows are read by time, whatever their key: TimedState::for_each_by_time().
+  bool by_time = false;
   /// The stream that the store is a copy of, if that is no changelog of its own.
   std::string source_topic = {};
 };

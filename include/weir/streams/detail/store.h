@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace weir::streams {
 inline namespace v1 {
@@ -65,6 +66,71 @@ class WindowState {
   /// Windows that start before `start_ms` are not there any more; with the next commit they leave
   /// the database, and the changelog by tombstones. Never goes back.
   virtual void expire_before(std::int64_t start_ms) = 0;
+};
+
+/// One of the rows of a key: a session, a sliding window, a version, a record that may be joined.
+struct TimedRow {
+  /// What orders the rows of a key; no two are alike. Neither is negative.
+  std::int64_t at_ms = 0;
+  std::int64_t tie = 0;
+  std::int64_t timestamp_ms = -1;
+  void* value = nullptr;  // nullptr: a version that says that there is no value
+};
+
+/// The rows of one key as they are now, in their order. Writing to them moves them about: walk a
+/// copy.
+using TimedRows = std::vector<TimedRow*>;
+
+/// A key of a TimedState, held by the cache. To be let go at the end of the record.
+class TimedKey {
+ public:
+  const TimedRows& rows() const { return rows_; }
+  /// The first row at or behind `at_ms`; rows().size() if there is none.
+  std::size_t first_at(std::int64_t at_ms) const;
+
+ protected:
+  TimedRows rows_;
+};
+
+/// Several rows for each key. Rows and values that are removed live until the end of the record.
+class TimedState {
+ public:
+  virtual ~TimedState() = default;
+
+  /// Throws StateFailure as KeyValueState::row().
+  virtual TimedKey& key(std::string_view key) = 0;
+  /// As KeyValueState::put(), of the row with these numbers, made if there is none; an absent
+  /// `value` (nullptr) is a version that has none.
+  virtual TimedRow& put(TimedKey& key, std::int64_t at_ms, std::int64_t tie, void* value,
+                        std::int64_t timestamp_ms) = 0;
+  virtual void remove(TimedKey& key, TimedRow& row) = 0;
+
+  /// Rows with `at_ms` of [from, to), by that, then `tie`, then key. Only of stores that are made
+  /// for it (StoreSpec::by_time). False from `visit` ends it; it must not write to this store.
+  using Visit = std::function<bool(std::string_view key, const TimedRow& row)>;
+  virtual void for_each_by_time(std::int64_t from_ms, std::int64_t to_ms, const Visit& visit) = 0;
+  /// Rows below are not there any more; sooner or later they leave the database, and the changelog
+  /// by tombstones. Never goes back.
+  virtual void expire_before(std::int64_t at_ms) = 0;
+};
+
+/// Bytes by bytes, in the order of their keys: what waits for its time. Views live until the next
+/// call.
+class OrderedState {
+ public:
+  virtual ~OrderedState() = default;
+
+  struct Found {
+    std::string_view key;
+    std::string_view value;
+    std::int64_t timestamp_ms = -1;
+  };
+  /// Throws StateFailure as KeyValueState::row().
+  virtual std::optional<Found> get(std::string_view key) = 0;
+  /// The first that is not below `from`.
+  virtual std::optional<Found> first(std::string_view from) = 0;
+  virtual void put(std::string_view key, std::string_view value, std::int64_t timestamp_ms) = 0;
+  virtual void remove(std::string_view key) = 0;
 };
 
 }  // namespace detail
