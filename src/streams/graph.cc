@@ -123,6 +123,12 @@ void must_be_kept(const std::string& store, const std::string& join) {
     throw TopologyError(join + " joins a table that is not kept: materialized() keeps it");
 }
 
+void no_windows_to_close(const std::string& name) {
+  throw TopologyError(name +
+                      ": its keys have no windows that close; hold its updates back for a "
+                      "time, or suppress the windowed table itself");
+}
+
 void must_tell_updates(Emit emit, const std::string& name) {
   if (emit == Emit::on_close)
     throw TopologyError(name +

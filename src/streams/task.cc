@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "kafka/partitioner.h"
 #include "streams/names.h"
@@ -249,7 +250,8 @@ void Task::write_dead_letter(const detail::Node& node, const Error& error) {
 
 std::vector<Header> Task::headers() const {
   std::vector<Header> all;
-  if (record_ != nullptr) all.assign(record_->headers().begin(), record_->headers().end());
+  if (record_ != nullptr && !without_own_headers_)
+    all.assign(record_->headers().begin(), record_->headers().end());
   all.insert(all.end(), added_headers_.begin(), added_headers_.end());
   return all;
 }
@@ -258,6 +260,40 @@ std::size_t Task::add_headers(std::span<const Header> added) {
   const std::size_t before = added_headers_.size();
   added_headers_.insert(added_headers_.end(), added.begin(), added.end());
   return before;
+}
+
+/// `i32 size, key | i32 size, value` of each; a size of -1 is an absent value.
+void Task::append_headers(std::string& out) const {
+  for (const Header& header : headers()) {
+    append_be<std::int32_t>(out, static_cast<std::int32_t>(header.key.size()));
+    out += header.key;
+    append_be<std::int32_t>(out,
+                            header.value ? static_cast<std::int32_t>(header.value->size()) : -1);
+    out += header.value.value_or(std::string_view());
+  }
+}
+
+void Task::with_headers(std::string_view saved, const std::function<void()>& call) {
+  const auto take = [&]() -> std::optional<std::string_view> {
+    if (saved.size() < sizeof(std::int32_t)) return std::nullopt;
+    const auto size = load_be<std::int32_t>(saved.data());
+    saved.remove_prefix(sizeof(std::int32_t));
+    if (size < 0) return std::nullopt;
+    const std::string_view out = saved.substr(0, static_cast<std::size_t>(size));
+    saved.remove_prefix(out.size());
+    return out;
+  };
+  std::vector<Header> headers;
+  while (!saved.empty()) {
+    const auto key = take();
+    headers.push_back({key.value_or(std::string_view()), take()});
+  }
+  added_headers_.swap(headers);
+  const bool before = std::exchange(without_own_headers_, true);
+  // What ends the task ends this too.
+  call();
+  without_own_headers_ = before;
+  added_headers_.swap(headers);
 }
 
 void Task::schedule(const detail::Node& node, std::int64_t interval_ms, Punctuation kind,
@@ -326,15 +362,16 @@ void Task::send(const detail::Node& sink, const Output& output) {
   // By the whole key it goes anyway.
   if (!partition && output.hash_key && output.hash_key->size() != output.key->size())
     partition = kafka::partition_for_key(*output.hash_key, partitions_of(topic));
-  const auto sent =
-      world_.outputs.send({.topic = topic,
-                           .partition = partition,
-                           .key = output.key,
-                           .value = output.value,
-                           .timestamp_ms = output.timestamp_ms,
-                           .origin_headers = record_ != nullptr ? &record_->headers() : nullptr,
-                           .headers = output.headers,
-                           .added_headers = added_headers_});
+  const auto sent = world_.outputs.send(
+      {.topic = topic,
+       .partition = partition,
+       .key = output.key,
+       .value = output.value,
+       .timestamp_ms = output.timestamp_ms,
+       .origin_headers =
+           record_ != nullptr && !without_own_headers_ ? &record_->headers() : nullptr,
+       .headers = output.headers,
+       .added_headers = added_headers_});
   if (!sent)
     throw TaskFailure(Error(sent.error().code(), sink.spec().name + ": " + sent.error().message()));
   progress_ = true;

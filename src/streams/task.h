@@ -129,6 +129,9 @@ class Task final : public detail::TaskContext {
   std::int64_t& operator_time(const std::string& name) override;
   void failed(const detail::Node& node, const Error& error) override;
   void failed(const detail::Node& node, std::exception_ptr thrown) override;
+  void must_end(const detail::Node& node, const Error& error) override {
+    judge(node, OnError::fail, error);
+  }
   void undecodable(const detail::Node& node, const Error& error) override;
   void dropped(const detail::Node& node, detail::Drop why) override;
   void send(const detail::Node& sink, const Output& output) override;
@@ -142,6 +145,8 @@ class Task final : public detail::TaskContext {
   const detail::Origin& origin() const override { return origin_; }
   std::vector<Header> headers() const override;
   std::size_t add_headers(std::span<const Header> added) override;
+  void append_headers(std::string& out) const override;
+  void with_headers(std::string_view saved, const std::function<void()>& call) override;
   void keep_added_headers(std::size_t count) override { added_headers_.resize(count); }
   std::int64_t exchange_time_ms(std::int64_t time) override {
     return std::exchange(time_ms_, time);
@@ -182,6 +187,7 @@ class Task final : public detail::TaskContext {
   std::int64_t stream_time_ms_ = -1;
   std::int64_t time_ms_ = -1;
   std::vector<Header> added_headers_;  // by the processors that the record is in
+  bool without_own_headers_ = false;   // what is given on is no part of the record
   std::list<Scheduled> scheduled_;     // a call may add one
   bool progress_ = false;
   InputOffsets committed_;  // positions of the last commit

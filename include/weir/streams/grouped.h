@@ -4,6 +4,7 @@
 
 #include <weir/streams/stream.h>
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +71,17 @@ template <>
 inline constexpr StoreKind store_of<SlidingWindows> = StoreKind::sliding;
 template <>
 inline constexpr StoreKind store_of<SessionWindows> = StoreKind::session;
+
+template <class Windows>
+std::optional<WindowClose> close_of(const Windows& windows) {
+  if constexpr (std::is_same_v<Windows, SessionWindows>) {
+    return WindowClose{windows.grace_ms() + windows.gap_ms(), true};
+  } else {
+    // A window without an end never closes.
+    if (windows.retention_ms() == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+    return WindowClose{windows.grace_ms(), std::is_same_v<Windows, SlidingWindows>};
+  }
+}
 
 /// What an aggregate of values V by such windows is given: sliding windows take no absent values.
 template <class Windows, class V>
@@ -275,7 +287,8 @@ class WindowedStream {
                                      std::move(initial), std::move(update), std::move(merge));
     if (late_) graph.connect(node, *late_);
     return Table<Windowed<Key>, A>(
-        {.graph = &graph, .node = node, .value = store.value, .inner = store.key}, store.name);
+        {.graph = &graph, .node = node, .value = store.value, .inner = store.key}, store.name,
+        detail::close_of(windows_));
   }
 
   Stream<K, V> stream_;
@@ -331,7 +344,8 @@ class Cogrouped {
   /// `add` makes the node of a part, by name.
   template <class KOut, class Add>
   Table<KOut, A> table(const detail::AggregateStore<Key, A>& store, detail::Handle<KOut, A> handle,
-                       const Add& add) const {
+                       const Add& add,
+                       std::optional<detail::WindowClose> close = std::nullopt) const {
     std::vector<detail::NodeIndex> nodes;
     std::vector<detail::NodeIndex> sources;
     const auto one = [&](const auto& part) {
@@ -343,7 +357,7 @@ class Cogrouped {
     detail::NodeSpec all{.name = store.name, .operation = "merge", .passes_old = true};
     all.prototype = std::make_unique<detail::Pass<KOut, Change<A>>>();
     handle.node = graph().add(std::move(all), nodes);
-    return Table<KOut, A>(handle, store.name);
+    return Table<KOut, A>(handle, store.name, close);
   }
 
   std::tuple<Parts...> parts_;
@@ -387,7 +401,8 @@ class Cogrouped<K, A, Parts...>::Windowed {
                                           detail::aggregator<Key, A, Value>(part.fn), merge);
     };
     return all_.template table<WindowedKey>(
-        store, {.graph = &all_.graph(), .value = store.value, .inner = store.key}, add);
+        store, {.graph = &all_.graph(), .value = store.value, .inner = store.key}, add,
+        detail::close_of(windows_));
   }
 
   Cogrouped all_;

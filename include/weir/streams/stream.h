@@ -4,6 +4,7 @@
 #include <weir/streams/detail/graph.h>
 #include <weir/streams/detail/join_nodes.h>
 #include <weir/streams/detail/nodes.h>
+#include <weir/streams/detail/suppress_nodes.h>
 #include <weir/streams/detail/table_nodes.h>
 #include <weir/streams/detail/window_nodes.h>
 #include <weir/streams/processor.h>
@@ -88,6 +89,8 @@ struct Handle {
 
 /// Throws TopologyError: a join looks into the store of a table.
 void must_be_kept(const std::string& store, const std::string& join);
+/// Throws TopologyError: only windows close.
+[[noreturn]] void no_windows_to_close(const std::string& name);
 /// Throws TopologyError: "NAME needs a codec for its WHAT; give one, or specialise default_codec".
 [[noreturn]] void no_codec(const std::string& name, const char* what);
 
@@ -530,7 +533,26 @@ class Table {
     out.node = detail::add_node<detail::Materialize<K, V>>(
         *handle_.graph, handle_.node,
         {.name = store, .operation = "materialize", .stores = {store}}, store, key);
-    return Table(out, store);
+    return Table(out, store, close_);
+  }
+  /// Holds updates back: of each key the last one is given on when `how` lets it go. `store` keeps
+  /// what waits, with a changelog.
+  Table suppress(Suppression how, std::string store) const {
+    if (how.waits_for_close() && !close_) detail::no_windows_to_close(store);
+    const auto* value = detail::required(detail::codec_or_default(handle_.value), store, "value");
+    const auto* key = detail::codec_or_default(handle_.key);
+    if constexpr (!detail::is_windowed<K>) detail::required(key, store, "key");
+    handle_.graph->add_store({.name = store, .value = {}, .kind = detail::StoreKind::waiting});
+    detail::NodeSpec spec{.name = store,
+                          .operation = "suppress",
+                          .stores = {store},
+                          .passes_old = true,
+                          .details = how.describe()};
+    return made<V>(
+        detail::add_node<detail::Suppress<K, V>>(*handle_.graph, handle_.node, std::move(spec),
+                                                 store, how, close_.value_or(detail::WindowClose()),
+                                                 detail::HeldKeys<K>(key, handle_.inner), value),
+        value);
   }
   /// Its rows by another key, through a repartition of that name: `fn` gives std::pair<key, value>
   /// of a value, or of key and value; where it gives an absent one, the row is in no group.
@@ -573,7 +595,7 @@ class Table {
                            .key = handle_.key,
                            .value = codec,
                            .inner = handle_.inner},
-                          {});
+                          {}, close_);
   }
   template <detail::TableJoin kind, class VOther, class Fn>
   auto join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const;
@@ -591,11 +613,13 @@ class Table {
   template <class, class, class...>
   friend class Cogrouped;
   friend class Topology;
-  Table(detail::Handle<K, V> handle, std::string store)
-      : handle_(handle), store_(std::move(store)) {}
+  Table(detail::Handle<K, V> handle, std::string store,
+        std::optional<detail::WindowClose> close = std::nullopt)
+      : handle_(handle), store_(std::move(store)), close_(close) {}
 
   detail::Handle<K, V> handle_;
   std::string store_;
+  std::optional<detail::WindowClose> close_;  // of windowed keys
 };
 
 template <class K, class V>

@@ -57,6 +57,8 @@ class TaskContext {
   /// topology's policy.
   virtual void failed(const Node& node, const Error& error) = 0;
   virtual void failed(const Node& node, std::exception_ptr thrown) = 0;
+  /// Throws what ends the task, whatever the policy.
+  virtual void must_end(const Node& node, const Error& error) = 0;
   /// A record cannot be decoded.
   virtual void undecodable(const Node& node, const Error& error) = 0;
   virtual void dropped(const Node& node, Drop why) = 0;
@@ -86,6 +88,11 @@ class TaskContext {
   virtual std::size_t add_headers(std::span<const Header> added) = 0;
   /// Of those that were added the first `count` stay.
   virtual void keep_added_headers(std::size_t count) = 0;
+
+  /// Those that a sink would write now, as bytes for with_headers().
+  virtual void append_headers(std::string& out) const = 0;
+  /// What sinks write within `call` has the headers `saved` instead of the record's.
+  virtual void with_headers(std::string_view saved, const std::function<void()>& call) = 0;
 
   /// The time of what a processor works on; gives what it was.
   virtual std::int64_t exchange_time_ms(std::int64_t time) = 0;
