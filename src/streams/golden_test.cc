@@ -90,6 +90,15 @@ void join_left(Topology& topology, const Table<std::string, std::string>& table)
           "joined")
       .to(nullable(out));
 }
+void left_join_left(Topology& topology, const Table<std::string, std::string>& table,
+                    std::chrono::milliseconds grace) {
+  topology.stream(nullable(left))
+      .left_join(
+          table,
+          [](const std::string& l, const std::string* r) { return Text(l + "|" + shown(r)); },
+          "joined", grace)
+      .to(nullable(out));
+}
 void join_inner(Topology& topology, JoinWindows windows) {
   topology.stream(nullable(left))
       .join(
@@ -281,15 +290,22 @@ const std::map<std::string, Build>& topologies() {
        }},
       {"stream_table left",
        [](Topology& topology) {
-         auto table = topology.table(nullable(right), "right-rows");
-         topology.stream(nullable(left))
-             .left_join(
-                 table,
-                 [](const std::string& l, const std::string* r) {
-                   return Text(l + "|" + (r != nullptr ? *r : "null"));
-                 },
-                 "joined")
-             .to(nullable(out));
+         left_join_left(topology, topology.table(nullable(right), "right-rows"), 0ms);
+       }},
+      {"stream_table inner versioned history=20",
+       [](Topology& topology) {
+         join_left(topology, topology.versioned_table(nullable(right), "right-rows", 20ms));
+       }},
+      {"stream_table left versioned history=20 grace=5",
+       [](Topology& topology) {
+         left_join_left(topology, topology.versioned_table(nullable(right), "right-rows", 20ms),
+                        5ms);
+       }},
+      {"table_table inner versioned history=20",
+       [](Topology& topology) {
+         write_texts(topology.versioned_table(nullable(left), "left-rows", 20ms)
+                         .join(topology.versioned_table(nullable(right), "right-rows", 20ms),
+                               join_rows, "joined"));
        }},
       {"to_table join",
        [](Topology& topology) {
@@ -349,9 +365,6 @@ const std::set<std::string> not_built = {
     "global_table left",
     "foreign_key inner",
     "foreign_key left",
-    "stream_table inner versioned history=20",
-    "stream_table left versioned history=20 grace=5",
-    "table_table inner versioned history=20",
 };
 
 Text text_of(const json::Value& value) {

@@ -123,6 +123,19 @@ void must_be_kept(const std::string& store, const std::string& join) {
     throw TopologyError(join + " joins a table that is not kept: materialized() keeps it");
 }
 
+void must_know_history(const std::string& join, std::int64_t grace_ms,
+                       std::optional<std::int64_t> history_ms) {
+  const std::string grace = "a grace of " + std::to_string(grace_ms) + "ms";
+  if (grace_ms < 0) throw TopologyError(join + ": " + grace + ", want 0 or more");
+  if (!history_ms)
+    throw TopologyError(join + ": " + grace +
+                        " is of joins with a versioned table; make it one "
+                        "with versioned_table()");
+  if (grace_ms > *history_ms)
+    throw TopologyError(join + ": " + grace + " is longer than the table's history, " +
+                        std::to_string(*history_ms) + "ms");
+}
+
 void no_windows_to_close(const std::string& name) {
   throw TopologyError(name +
                       ": its keys have no windows that close; hold its updates back for a "

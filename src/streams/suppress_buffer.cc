@@ -98,6 +98,18 @@ void append_held(std::string& out, const HeldUpdate& update) {
   out += update.headers;
 }
 
+std::string waiting_key(std::int64_t time_ms, std::string_view key, std::uint32_t number) {
+  std::string out;
+  append_be<std::int64_t>(out, time_ms);
+  out += key;
+  append_be<std::uint32_t>(out, number);
+  return out;
+}
+
+std::string_view key_of_waiting(std::string_view waiting_key) {
+  return waiting_key.substr(time_bytes, waiting_key.size() - time_bytes - sizeof(std::uint32_t));
+}
+
 HeldUpdate parse_held(std::string_view bytes) {
   HeldUpdate out;
   out.now = take_part(bytes);

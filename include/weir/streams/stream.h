@@ -11,6 +11,7 @@
 #include <weir/streams/types.h>
 #include <weir/streams/windows.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +90,9 @@ struct Handle {
 
 /// Throws TopologyError: a join looks into the store of a table.
 void must_be_kept(const std::string& store, const std::string& join);
+/// Throws TopologyError: who waits looks back; the table must know as far as that.
+void must_know_history(const std::string& join, std::int64_t grace_ms,
+                       std::optional<std::int64_t> history_ms);
 /// Throws TopologyError: only windows close.
 [[noreturn]] void no_windows_to_close(const std::string& name);
 /// Throws TopologyError: "NAME needs a codec for its WHAT; give one, or specialise default_codec".
@@ -296,16 +300,20 @@ class Stream {
     return join_stream<detail::StreamJoin::outer>(other, std::move(fn), windows, std::move(name));
   }
 
-  /// Each record with the row that its key has in `table` at that moment; those without a row go no
-  /// further. `fn`: (value, row) or (key, value, row).
+  /// Each record with the row that its key has in `table` at that moment, or, if the table is
+  /// versioned, had at the record's time; those without a row go no further. `fn`: (value, row) or
+  /// (key, value, row). With a `grace`, which only versioned tables allow, a record waits for rows
+  /// of its time that come so much later.
   template <class VTable, class Fn>
-  auto join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const {
-    return join_table<false>(table, std::move(fn), std::move(name));
+  auto join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name,
+            std::chrono::milliseconds grace = {}) const {
+    return join_table<false>(table, std::move(fn), std::move(name), grace);
   }
   /// As join(), but with every record: `fn` is given a pointer to the row, nullptr without one.
   template <class VTable, class Fn>
-  auto left_join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const {
-    return join_table<true>(table, std::move(fn), std::move(name));
+  auto left_join(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name,
+                 std::chrono::milliseconds grace = {}) const {
+    return join_table<true>(table, std::move(fn), std::move(name), grace);
   }
 
   /// The latest value of each key, kept in `store` with a changelog of its own; a record without a
@@ -420,7 +428,8 @@ class Stream {
   auto join_stream(const Stream<K, VOther>& other, Fn fn, const JoinWindows& windows,
                    std::string name) const;
   template <bool left, class VTable, class Fn>
-  auto join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name) const;
+  auto join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name,
+                  std::chrono::milliseconds grace) const;
 
   void write(std::string topic, const Codec<detail::Bare<K>>* key,
              const Codec<detail::Bare<V>>* value, detail::TopicChooser<K, V> chooser,
@@ -508,7 +517,7 @@ class Table {
     return made<V>(
         add<detail::FilterTable<K, V, Fn>>(
             {.name = std::move(name), .operation = "filter", .needs_old = true, .passes_old = true},
-            std::move(fn)),
+            std::move(fn), history_ms_.has_value()),
         handle_.value);
   }
   /// Another value for each; std::optional of one may be absent, then there is no row.
@@ -583,10 +592,12 @@ class Table {
   const std::string& store() const { return store_; }
 
  private:
-  template <class NodeType, class Fn>
-  detail::NodeIndex add(detail::NodeSpec spec, Fn fn) const {
-    return detail::add_node<NodeType>(*handle_.graph, handle_.node, std::move(spec), std::move(fn));
+  template <class NodeType, class... Args>
+  detail::NodeIndex add(detail::NodeSpec spec, Args... args) const {
+    return detail::add_node<NodeType>(*handle_.graph, handle_.node, std::move(spec),
+                                      std::move(args)...);
   }
+  detail::TableStore table_store() const { return {store_, history_ms_}; }
   /// A table that is made of this one, and not kept.
   template <class VOut>
   Table<K, VOut> made(detail::NodeIndex node, const Codec<VOut>* codec) const {
@@ -620,12 +631,13 @@ class Table {
   detail::Handle<K, V> handle_;
   std::string store_;
   std::optional<detail::WindowClose> close_;  // of windowed keys
+  std::optional<std::int64_t> history_ms_;    // of a versioned store
 };
 
 template <class K, class V>
 template <bool left, class VTable, class Fn>
-auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn,
-                              std::string name) const {
+auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn, std::string name,
+                              std::chrono::milliseconds grace) const {
   using BareV = detail::Bare<V>;
   using Row = std::conditional_t<left, const VTable*, const VTable&>;
   auto joiner = detail::joiner<K, BareV, VTable, const BareV&, Row>(std::move(fn));
@@ -635,13 +647,23 @@ auto Stream<K, V>::join_table(const Table<detail::Bare<K>, VTable>& table, Fn fn
   detail::must_be_kept(table.store(), name);
   const Stream from(placed(name, {.codecs = {.key = table.handle_.key}}));
   detail::Graph& graph = *handle_.graph;
+  detail::JoinWait<BareV> wait{.grace_ms = grace.count()};
+  std::vector<std::string> stores{table.store()};
+  if (wait.grace_ms != 0) {
+    detail::must_know_history(name, wait.grace_ms, table.history_ms_);
+    wait.store = name + "-waiting";
+    wait.value = detail::required(detail::codec_or_default(from.handle_.value), name, "value");
+    graph.add_store({.name = wait.store, .value = {}, .kind = detail::StoreKind::waiting});
+    stores.push_back(wait.store);
+  }
   const detail::NodeIndex node =
       from.template add<detail::StreamTableJoin<K, V, VTable, R, left, decltype(joiner)>>(
           {.name = name,
            .operation = left ? "left_join" : "join",
-           .stores = {table.store()},
-           .takes_null_keys = left},
-          table.store(), table.handle_.key, std::move(joiner));
+           .stores = std::move(stores),
+           .takes_null_keys = left,
+           .details = wait.grace_ms == 0 ? "" : "grace " + std::to_string(wait.grace_ms) + "ms"},
+          table.table_store(), table.handle_.key, std::move(wait), std::move(joiner));
   graph.must_be_copartitioned(name, {from.handle_.node, table.handle_.node});
   return from.template with_value<R>(node);
 }
@@ -685,9 +707,9 @@ auto Table<K, V>::join_tables(const Table<K, VOther>& other, Fn fn, std::string 
   };
   using Joiner = decltype(joiner);
   const auto left = detail::add_node<detail::TableJoinSide<K, V, VOther, R, kind, true, Joiner>>(
-      graph, handle_.node, side("left", other.store_), other.store_, key, joiner);
+      graph, handle_.node, side("left", other.store_), other.table_store(), key, joiner);
   const auto right = detail::add_node<detail::TableJoinSide<K, VOther, V, R, kind, false, Joiner>>(
-      graph, other.handle_.node, side("right", store_), store_, key, joiner);
+      graph, other.handle_.node, side("right", store_), table_store(), key, joiner);
   graph.must_be_copartitioned(name, {handle_.node, other.handle_.node});
   detail::NodeSpec both{.name = name, .operation = "merge", .passes_old = true};
   both.prototype = std::make_unique<detail::Pass<K, Change<R>>>();

@@ -11,6 +11,7 @@
 
 #include <weir/streams/stream.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -67,6 +68,24 @@ class Topology {
     return table_of<Key, Value>(topic.topic, std::move(store), std::move(options));
   }
 
+  /// As table(), and what each row was, so far back: a join looks up what it was at the time of a
+  /// record. A record that is older than that is late: counted and dropped. `store` has a changelog
+  /// of its own, because a compacted topic forgets.
+  template <class Key, class Value>
+  Table<Key, Value> versioned_table(
+      const EntityTopic<Key, Value>& topic, std::string store, std::chrono::milliseconds history,
+      SourceOptions<std::optional<Key>, std::optional<Value>> options = {}) {
+    return versions_of<Key, Value>(topic, std::move(store), history, std::move(options));
+  }
+  /// Records without a key are counted and dropped.
+  template <class Key, class Value, TopicKind kind>
+  Table<Key, Value> versioned_table(
+      const Nullable<Topic<Key, Value, kind>>& topic, std::string store,
+      std::chrono::milliseconds history,
+      SourceOptions<std::optional<Key>, std::optional<Value>> options = {}) {
+    return versions_of<Key, Value>(topic.topic, std::move(store), history, std::move(options));
+  }
+
   /// A key-value store for processors, with a changelog.
   template <class Key, class Value>
   void add_store(std::string name, const Codec<Value>* codec = default_codec<Value>()) {
@@ -106,6 +125,30 @@ class Topology {
     return Table<Key, Value>(
         {.graph = graph_.get(), .node = node, .key = topic.key_codec, .value = topic.value_codec},
         store);
+  }
+
+  template <class Key, class Value, class TopicType>
+  Table<Key, Value> versions_of(const TopicType& topic, std::string store,
+                                std::chrono::milliseconds history,
+                                SourceOptions<std::optional<Key>, std::optional<Value>> options) {
+    if (history.count() <= 0)
+      throw TopologyError(store + ": a history of " + std::to_string(history.count()) +
+                          "ms, want more than 0");
+    if (options.name.empty()) options.name = store + "-source";
+    auto from = source<std::optional<Key>, std::optional<Value>>(topic, std::move(options));
+    graph_->add_store({.name = store,
+                       .value = detail::value_type(topic.value_codec),
+                       .kind = detail::StoreKind::versions,
+                       .retention_ms = history.count()});
+    const auto node =
+        detail::add_node<detail::VersionedSource<std::optional<Key>, std::optional<Value>>>(
+            *graph_, from.node, {.name = store, .operation = "versioned_table", .stores = {store}},
+            detail::TableStore{store, history.count()}, topic.key_codec);
+    Table<Key, Value> out(
+        {.graph = graph_.get(), .node = node, .key = topic.key_codec, .value = topic.value_codec},
+        store);
+    out.history_ms_ = history.count();
+    return out;
   }
 
   std::unique_ptr<detail::Graph> graph_;

@@ -46,6 +46,8 @@ template <class Value>
 struct Change {
   const Value* now = nullptr;
   const Value* old = nullptr;
+  /// False: of a versioned table, whose row has a later version already.
+  bool is_latest = true;
 };
 
 /// What a scheduled call goes by.

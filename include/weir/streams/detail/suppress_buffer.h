@@ -58,6 +58,10 @@ void append_held(std::string& out, const HeldUpdate& update);
 /// Of what append_held() wrote.
 HeldUpdate parse_held(std::string_view bytes);
 
+/// Keys of records that wait, in their order: `i64 time | key | u32 number`.
+std::string waiting_key(std::int64_t time_ms, std::string_view key, std::uint32_t number);
+std::string_view key_of_waiting(std::string_view waiting_key);
+
 }  // namespace detail
 }  // namespace v1
 }  // namespace weir::streams

@@ -4,6 +4,8 @@
 #include <weir/streams/detail/nodes.h>
 #include <weir/streams/detail/row_change.h>
 #include <weir/streams/detail/rows.h>
+#include <weir/streams/detail/suppress_buffer.h>
+#include <weir/streams/detail/versioned_nodes.h>
 
 #include <algorithm>
 #include <memory>
@@ -44,6 +46,7 @@ class Materialize final : public Operator<Materialize<K, V>, K, Change<V>, K, Ch
  public:
   Materialize(std::string store, const Codec<K>* key) : store_(std::move(store)), key_(key) {}
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    if (!change.is_latest) return;
     const auto bytes = key_.encode(&key);
     if (!bytes) return this->task().failed(*this, bytes.error());
     std::optional<V> next = change.now != nullptr ? std::optional<V>(*change.now) : std::nullopt;
@@ -61,16 +64,18 @@ class Materialize final : public Operator<Materialize<K, V>, K, Change<V>, K, Ch
 // A function of the user that fails for a row's new value has told nobody of the row. So when it
 // fails again for the value as the old one, there is none.
 
-/// The rows that pass; who has never heard of a row is not told that it is gone.
+/// The rows that pass; who has never heard of a row is not told that it is gone, but by a versioned
+/// table.
 template <class K, class V, class Fn>
 class FilterTable final : public Operator<FilterTable<K, V, Fn>, K, Change<V>, K, Change<V>> {
  public:
-  explicit FilterTable(Fn fn) : fn_{std::move(fn)} {}
+  FilterTable(Fn fn, bool is_versioned) : fn_{std::move(fn)}, is_versioned_(is_versioned) {}
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
-    Change<V> passed;
+    Change<V> passed{.is_latest = change.is_latest};
     if (!filter(key, change.now, passed.now)) return;
     static_cast<void>(filter(key, change.old, passed.old));
-    if (passed.now == nullptr && passed.old == nullptr) return;
+    // The end of one version is news, whatever was before it.
+    if (passed.now == nullptr && passed.old == nullptr && !is_versioned_) return;
     this->give(key, passed, timestamp_ms);
   }
 
@@ -83,6 +88,7 @@ class FilterTable final : public Operator<FilterTable<K, V, Fn>, K, Change<V>, K
   }
 
   ByRecord<Fn, K, V> fn_;
+  bool is_versioned_;
 };
 
 /// Another value for each row; `Fn` may give std::optional<VOut>, absent for no row.
@@ -95,7 +101,10 @@ class MapTable final : public Operator<MapTable<K, V, VOut, Fn>, K, Change<V>, K
     std::optional<VOut> old;
     if (!map(key, change.now, now)) return;
     if (old_is_wanted_) static_cast<void>(map(key, change.old, old));
-    this->give(key, {.now = now ? &*now : nullptr, .old = old ? &*old : nullptr}, timestamp_ms);
+    this->give(
+        key,
+        {.now = now ? &*now : nullptr, .old = old ? &*old : nullptr, .is_latest = change.is_latest},
+        timestamp_ms);
   }
 
  private:
@@ -237,6 +246,7 @@ class RegroupTable final : public Operator<RegroupTable<K, V, KOut, VOut, Fn>, K
  public:
   explicit RegroupTable(Fn fn) : fn_{std::move(fn)} {}
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    if (!change.is_latest) return;
     Place now;
     Place old;
     if (!place(key, change.now, now)) return;
@@ -318,19 +328,20 @@ template <class K, class V, class VOther, class R, TableJoin kind, bool is_left,
 class TableJoinSide final : public Operator<TableJoinSide<K, V, VOther, R, kind, is_left, Fn>, K,
                                             Change<V>, K, Change<R>> {
  public:
-  TableJoinSide(std::string other, const Codec<K>* key, Fn fn)
-      : other_(std::move(other)), key_(key), fn_(std::move(fn)) {}
+  TableJoinSide(TableStore other, const Codec<K>* key, Fn fn)
+      : others_(std::move(other)), key_(key), fn_(std::move(fn)) {}
 
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
+    if (!change.is_latest) return;
     const auto bytes = key_.encode(&key);
     if (!bytes) return this->task().failed(*this, bytes.error());
-    Row& row = state_->row(**bytes);
-    const auto* other = static_cast<const VOther*>(state_->value(row));
+    const auto found = others_.now(**bytes);
+    const VOther* other = found.value;
     if (other == nullptr) {
       if (needs_other) return;
       if (change.now == nullptr && change.old == nullptr) return;
     } else {
-      timestamp_ms = std::max(timestamp_ms, state_->timestamp_ms(row));
+      timestamp_ms = std::max(timestamp_ms, found.timestamp_ms);
     }
     std::optional<R> now;
     std::optional<R> old;
@@ -347,7 +358,7 @@ class TableJoinSide final : public Operator<TableJoinSide<K, V, VOther, R, kind,
       kind == TableJoin::inner || (kind == TableJoin::left && is_left);
 
   void on_open() override {
-    state_ = &this->task().key_value_state(other_);
+    others_.open(this->task());
     old_is_wanted_ = this->task().old_is_wanted(*this);
   }
   bool join(const K& key, const V* own, const VOther* other, std::optional<R>& out) {
@@ -364,45 +375,109 @@ class TableJoinSide final : public Operator<TableJoinSide<K, V, VOther, R, kind,
     return true;
   }
 
-  std::string other_;
+  TableReader<VOther> others_;
   Encoder<K> key_;
   Fn fn_;
-  KeyValueState* state_ = nullptr;
   bool old_is_wanted_ = false;
 };
 
-/// A stream's record with the row that its key has now. `Fn` gives R of (const K&, const Bare<V>*,
-/// const VTable*); the row is there unless `left`.
+/// A stream's records that wait before they are joined with a table: for how long, and where.
+template <class V>
+struct JoinWait {
+  std::int64_t grace_ms = 0;  // 0: none waits
+  std::string store = {};
+  const Codec<V>* value = nullptr;
+};
+
+/// A stream's record with the row that its key has now, or, of a versioned table, had at its time.
+/// `Fn` gives R of (const K&, const Bare<V>*, const VTable*); the row is there unless `left`.
+///
+/// With a grace (KIP-923) a record waits until the largest time that waits is so much beyond its
+/// own; then those that waited are joined in the order of their times, keys and arrival.
 template <class K, class V, class VTable, class R, bool left, class Fn>
 class StreamTableJoin final
     : public Operator<StreamTableJoin<K, V, VTable, R, left, Fn>, K, V, K, R> {
  public:
-  StreamTableJoin(std::string store, const Codec<Bare<K>>* key, Fn fn)
-      : store_(std::move(store)), key_(key), fn_(std::move(fn)) {}
+  StreamTableJoin(TableStore table, const Codec<Bare<K>>* key, JoinWait<Bare<V>> wait, Fn fn)
+      : table_(std::move(table)),
+        key_codec_(key),
+        key_(key),
+        wait_(std::move(wait)),
+        value_(wait_.value),
+        fn_(std::move(fn)) {}
 
   void receive(const K& maybe_key, const V& maybe_value, std::int64_t timestamp_ms) override {
     const Bare<K>* key = present(maybe_key);
     if (key == nullptr && !left) return this->task().dropped(*this, Drop::null_key);
     const Bare<V>* value = present(maybe_value);
     if (value == nullptr) return this->task().dropped(*this, Drop::null_value);
-    const VTable* row = nullptr;
-    if (key != nullptr) {
-      const auto bytes = key_.encode(*key);
-      if (!bytes) return this->task().failed(*this, bytes.error());
-      row = static_cast<const VTable*>(state_->value(state_->row(**bytes)));
-    }
-    if (row == nullptr && !left) return;
-    if (const auto joined = this->call(fn_, maybe_key, value, row))
-      this->give(maybe_key, *joined, timestamp_ms);
+    if (key == nullptr) return join(maybe_key, {}, *value, nullptr, timestamp_ms);
+    const auto bytes = key_.encode(*key);
+    if (!bytes) return this->task().failed(*this, bytes.error());
+    if (waiting_ == nullptr || timestamp_ms < *waiting_time_ - wait_.grace_ms)
+      return join(maybe_key, **bytes, *value, key, timestamp_ms);
+    *waiting_time_ = std::max(*waiting_time_, timestamp_ms);
+    hold(**bytes, *value, timestamp_ms);
+    let_go();
   }
 
  private:
-  void on_open() override { state_ = &this->task().key_value_state(store_); }
+  void on_open() override {
+    table_.open(this->task());
+    if (wait_.grace_ms == 0) return;
+    waiting_ = &this->task().ordered_state(wait_.store);
+    waiting_time_ = &this->task().operator_time(wait_.store);
+    waited_ = &this->task().operator_time(wait_.store + ".count");
+  }
 
-  std::string store_;
+  void join(const K& maybe_key, std::string_view bytes, const Bare<V>& value, const Bare<K>* key,
+            std::int64_t timestamp_ms) {
+    const VTable* row = key != nullptr ? table_.at(bytes, timestamp_ms).value : nullptr;
+    if (row == nullptr && !left) return;
+    if (const auto joined = this->call(fn_, maybe_key, &value, row))
+      this->give(maybe_key, *joined, timestamp_ms);
+  }
+
+  /// `i64 time, key, u32 number` -> value, headers.
+  void hold(std::string_view bytes, const Bare<V>& value, std::int64_t timestamp_ms) {
+    const auto encoded = value_.encode(&value);
+    if (!encoded) return this->task().failed(*this, encoded.error());
+    std::string headers;
+    this->task().append_headers(headers);
+    std::string update;
+    append_held(update, {.now = *encoded, .old = std::nullopt, .headers = headers});
+    const auto number = static_cast<std::uint32_t>(++*waited_);
+    waiting_->put(waiting_key(timestamp_ms, bytes, number), update, timestamp_ms);
+  }
+  void let_go() {
+    const std::int64_t last = *waiting_time_ - wait_.grace_ms;
+    for (auto first = waiting_->first({}); first && first->timestamp_ms <= last;
+         first = waiting_->first({})) {
+      const std::string place(first->key);
+      const std::string update(first->value);
+      const std::int64_t timestamp_ms = first->timestamp_ms;
+      waiting_->remove(place);
+      const std::string_view bytes = key_of_waiting(place);
+      const HeldUpdate held = parse_held(update);
+      auto key = key_codec_->decode(bytes);
+      if (!key) return this->task().failed(*this, key.error());
+      const auto value = wait_.value->decode(held.now.value_or(std::string_view()));
+      if (!value) return this->task().failed(*this, value.error());
+      const K whole(*std::move(key));
+      this->task().with_headers(held.headers,
+                                [&] { join(whole, bytes, *value, present(whole), timestamp_ms); });
+    }
+  }
+
+  TableReader<VTable> table_;
+  const Codec<Bare<K>>* key_codec_;
   Encoder<Bare<K>> key_;
+  JoinWait<Bare<V>> wait_;
+  Encoder<Bare<V>> value_;
   Fn fn_;
-  KeyValueState* state_ = nullptr;
+  OrderedState* waiting_ = nullptr;
+  std::int64_t* waiting_time_ = nullptr;
+  std::int64_t* waited_ = nullptr;
 };
 
 }  // namespace detail
