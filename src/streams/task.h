@@ -142,6 +142,7 @@ class Task final : public detail::TaskContext {
     return world_.graph.passes_null_keys(repartition);
   }
   std::int32_t partitions_of(std::string_view topic) override;
+  std::int32_t partition() const override { return id_.partition; }
   const detail::Origin& origin() const override { return origin_; }
   std::vector<Header> headers() const override;
   std::size_t add_headers(std::span<const Header> added) override;

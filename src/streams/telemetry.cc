@@ -13,6 +13,7 @@ std::string_view name_of(detail::Drop why) {
     case detail::Drop::null_key: return "null_key";
     case detail::Drop::null_value: return "null_value";
     case detail::Drop::late: return "late";
+    case detail::Drop::stale: return "stale";
     case detail::Drop::bad_timestamp: return "bad_timestamp";
   }
   return "";

@@ -588,6 +588,22 @@ class Table {
     return join_tables<detail::TableJoin::outer, VOther>(other, std::move(fn), std::move(name));
   }
 
+  /// The rows of this table with those of `other` that they name: `extract` gives a row's foreign
+  /// key, a key of `other`, of the value, or of key and value; std::optional of one may be absent.
+  /// `fn` of (row, other's), or of the key besides. Kept in the store `name`; a row that changes is
+  /// joined with what its partner is then, and so is every row whose partner changes. Through two
+  /// streams of the library's own (KIP-213). Both tables need a store.
+  template <class FK, class W, class Extract, class Fn>
+  auto foreign_key_join(const Table<FK, W>& other, Extract extract, Fn fn, std::string name) const {
+    return join_foreign<false>(other, std::move(extract), std::move(fn), std::move(name));
+  }
+  /// All rows of this one: `fn` is given a pointer to the other's row, nullptr without one.
+  template <class FK, class W, class Extract, class Fn>
+  auto foreign_key_left_join(const Table<FK, W>& other, Extract extract, Fn fn,
+                             std::string name) const {
+    return join_foreign<true>(other, std::move(extract), std::move(fn), std::move(name));
+  }
+
   /// Empty: it is not kept, but made of another table at each update.
   const std::string& store() const { return store_; }
 
@@ -610,6 +626,8 @@ class Table {
   }
   template <detail::TableJoin kind, class VOther, class Fn>
   auto join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const;
+  template <bool left, class FK, class W, class Extract, class Fn>
+  auto join_foreign(const Table<FK, W>& other, Extract extract, Fn fn, std::string name) const;
 
   template <class, class>
   friend class Table;
@@ -800,5 +818,6 @@ auto Table<K, V>::group_by(Fn fn, std::string name,
 }  // namespace v1
 }  // namespace weir::streams
 
+#include <weir/streams/foreign_key_join.h>
 #include <weir/streams/grouped.h>
 #include <weir/streams/stream_join.h>

@@ -31,6 +31,7 @@ enum class Drop : std::uint8_t {
   null_key,       // an operator by key
   null_value,     // an aggregate
   late,           // its window has closed
+  stale,          // an answer to what a row was before
   bad_timestamp,  // negative, or so large that its window has no end
 };
 
@@ -80,6 +81,9 @@ class TaskContext {
   virtual bool old_is_wanted(const Node& node) const = 0;
   /// How many partitions a topic has that the topology writes to.
   virtual std::int32_t partitions_of(std::string_view topic) = 0;
+
+  /// Of the inputs that it has.
+  virtual std::int32_t partition() const = 0;
 
   virtual const Origin& origin() const = 0;
   /// Of the record that is processed, none in a punctuation; behind them those that were added.
