@@ -107,6 +107,83 @@ void windows() {
   expect(driver.output(too_late).size() == 1, "one order was late");
 }
 
+// Advertisements that were seen and clicked, by user.
+const weir::Topic<string, string> views{"views", &weir::string_codec, &weir::string_codec};
+const weir::Topic<string, string> clicks{"clicks", &weir::string_codec, &weir::string_codec};
+
+struct Visit {
+  std::int64_t views = 0;
+  std::int64_t clicks = 0;
+};
+struct VisitCodec final : weir::Codec<Visit> {
+  constexpr ~VisitCodec() override {}
+  Result<void> encode(const Visit& visit, string& out) const override {
+    out += std::to_string(visit.views) + ' ' + std::to_string(visit.clicks);
+    return {};
+  }
+  Result<Visit> decode(std::string_view bytes) const override {
+    const string text(bytes);
+    const std::size_t space = text.find(' ');
+    if (space == string::npos) return weir::fail(weir::Errc::malformed, "no visit");
+    return Visit{std::stoll(text), std::stoll(text.substr(space + 1))};
+  }
+};
+constexpr VisitCodec visit_codec;
+
+void visits() {
+  constexpr SessionCodec<string> by_visit(weir::string_codec);
+  const weir::EntityTopic<Windowed<string>, Visit> visits{"visits", &visit_codec, &by_visit};
+  Topology topology{"visits"};
+  auto visits_of_users = topology.stream(views)
+                             .group_by_key()
+                             .cogroup<Visit>([](Visit& visit, const string&) { ++visit.views; })
+                             .with(topology.stream(clicks).group_by_key(),
+                                   [](Visit& visit, const string&) { ++visit.clicks; })
+                             .windowed(sessions(30min).grace(5min))
+                             .aggregate(
+                                 Visit{},
+                                 [](const Visit& a, const Visit& b) {
+                                   return Visit{a.views + b.views, a.clicks + b.clicks};
+                                 },
+                                 "visits", &visit_codec);
+  visits_of_users.suppress(Suppression::until_window_closes(), "whole-visits").to(visits);
+
+  TestDriver driver{topology, {.partitions = 2}};
+  driver.pipe<string, string>(views, "ann", "shoes", Timestamp(0min));
+  driver.pipe<string, string>(clicks, "ann", "shoes", Timestamp(40min));
+  driver.pipe<string, string>(views, "ann", "hats", Timestamp(20min));  // makes one visit of two
+  driver.crash_and_lose_state();
+  driver.pipe<string, string>(views, "ann", "coats", Timestamp(3h));
+  const auto written = driver.output(visits);
+  expect(written.size() == 1, "one visit has ended");
+  expect(written[0].key->window == Window{0, 40 * 60'000}, "it lasted from the view to the click");
+  expect(written[0].value->views == 2 && written[0].value->clicks == 1, "what was in it");
+}
+
+void joins() {
+  const weir::Topic<string, string> payments{"payments", &weir::string_codec, &weir::string_codec};
+  const weir::Topic<string, string> outcome{"outcome", &weir::string_codec, &weir::string_codec};
+  Topology topology{"paid"};
+  topology.stream(orders)
+      .map_key(customer_of)
+      .left_join(
+          topology.stream(payments),
+          [](const string& order, const string* payment) {
+            return order + (payment != nullptr ? " paid by " + *payment : " not paid");
+          },
+          JoinWindows(1min, 1h).grace(5min), "paid")
+      .to(outcome);
+
+  TestDriver driver{topology, {.partitions = 2}};
+  driver.pipe<string, string>(orders, "o-1", "ann 20", Timestamp(0min));
+  driver.pipe<string, string>(payments, "ann", "card", Timestamp(10min));
+  driver.pipe<string, string>(orders, "o-2", "ann 30", Timestamp(30min));
+  driver.pipe<string, string>(orders, "o-3", "ann 40", Timestamp(2h));
+  const auto written = driver.output(outcome);
+  expect(written.size() == 2 && written[0].value == "ann 20 paid by card", "the pair");
+  expect(written[1].value == "ann 30 not paid", "what nobody paid for");
+}
+
 class Limit : public Processor<string, string, string, string> {
  public:
   void open(Context& context) override { spent_ = context.store<string, std::int64_t>("spent"); }
@@ -156,6 +233,8 @@ Result<void> run_for_a_while() {
 int main() {
   drive();
   windows();
+  visits();
+  joins();
   processors();
   const auto done = run_for_a_while();
   std::puts(done ? "every example has run" : done.error().message().c_str());

@@ -243,9 +243,13 @@ Result<Plan> plan(const Graph& graph, const PartitionCounts& external) {
     for (const std::string& topic : sub.source_topics)
       tasks = std::max(tasks, out.partitions.at(topic));
     out.tasks.push_back(tasks);
-    for (const std::string& store : sub.stores)
-      if (graph.find_store(store)->source_topic.empty())
-        out.changelogs[changelog_topic(graph.name(), store)] = tasks;
+    for (const std::string& store : sub.stores) {
+      const detail::StoreSpec& spec = *graph.find_store(store);
+      if (!spec.source_topic.empty()) continue;
+      const std::string changelog = changelog_topic(graph.name(), store);
+      out.changelogs[changelog] = tasks;
+      if (spec.kind == detail::StoreKind::versions) out.histories[changelog] = spec.retention_ms;
+    }
   }
   return out;
 }

@@ -57,6 +57,8 @@ struct Plan {
   /// To be made if they are missing: repartitions and changelogs.
   PartitionCounts repartitions;
   PartitionCounts changelogs;
+  /// Of the changelogs of versioned stores, how far back they must tell, in ms.
+  std::map<std::string, std::int64_t> histories;
 };
 
 /// `external` has every topic that exists; those that the topology reads or writes must be among

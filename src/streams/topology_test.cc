@@ -136,6 +136,80 @@ TEST(topology, changelogs_never_expire_by_the_wall_clock) {
   EXPECT_FALSE(topics[0].settings.contains("retention.ms"));
 }
 
+TEST(topology, the_changelog_of_a_versioned_table_keeps_its_history) {
+  Topology topology("app");
+  static_cast<void>(topology.versioned_table(rows, "rows", 1h));
+  const auto made = plan(topology.graph(), {{"rows", 2}});
+  ASSERT_TRUE(made);
+  const auto topics = internal_topics(*made, 1);
+  ASSERT_EQ(topics.size(), 1U);
+  EXPECT_EQ(topics[0].name, "app-rows-changelog");
+  EXPECT_EQ(topics[0].settings.at("min.compaction.lag.ms"), "90000000");
+}
+
+TEST(topology, refuses_windows_joins_and_suppressions_that_mean_nothing) {
+  EXPECT_EQ(refusal([] { static_cast<void>(sliding(-1ms)); }),
+            "sliding windows of -1ms: the difference is 0 or more");
+  EXPECT_EQ(refusal([] { static_cast<void>(sessions(0ms)); }),
+            "sessions with a gap of 0ms: above 0");
+  EXPECT_EQ(refusal([] { static_cast<void>(JoinWindows(-5ms, 4ms)); }),
+            "a join from -5ms before to 4ms after: the window ends before it begins");
+  EXPECT_EQ(refusal([] { static_cast<void>(within(1ms).grace(-1ms)); }),
+            "a grace of -1ms: it is not negative");
+  EXPECT_EQ(refusal([] { static_cast<void>(Suppression::until_time_limit(-1ms)); }),
+            "updates held back for -1ms: 0 or more");
+  EXPECT_EQ(refusal([] { static_cast<void>(Suppression::until_window_closes().max_records(0)); }),
+            "at most 0 records held back: at least 1 is");
+  EXPECT_EQ(
+      refusal([&] {
+        Topology topology("app");
+        static_cast<void>(
+            topology.table(rows, "rows").suppress(Suppression::until_window_closes(), "held"));
+      }),
+      "held: its keys have no windows that close; hold its updates back for a time, or suppress "
+      "the windowed table itself");
+  EXPECT_EQ(refusal([&] {
+              Topology topology("app");
+              static_cast<void>(topology.stream(in).join(
+                  topology.table(rows, "rows"), [](const Text& a, const Text&) { return a; },
+                  "joined", 5ms));
+            }),
+            "joined: a grace of 5ms is of joins with a versioned table; make it one with "
+            "versioned_table()");
+  EXPECT_EQ(refusal([&] {
+              Topology topology("app");
+              static_cast<void>(topology.stream(in).join(
+                  topology.versioned_table(rows, "rows", 4ms),
+                  [](const Text& a, const Text&) { return a; }, "joined", 5ms));
+            }),
+            "joined: a grace of 5ms is longer than the table's history, 4ms");
+  EXPECT_EQ(refusal([&] {
+              Topology topology("app");
+              auto grouped = topology.stream(in).group_by_key();
+              auto add = [](std::int64_t& n, const Text&) { ++n; };
+              static_cast<void>(grouped.cogroup<std::int64_t>(add)
+                                    .windowed(tumbling(1ms).emit(Emit::on_close))
+                                    .aggregate(std::int64_t{0}, "counts"));
+            }),
+            "counts: an aggregate of several streams tells of each update; suppress what comes "
+            "before the window closes");
+}
+
+TEST(topology, streams_that_meet_need_equal_numbers_of_partitions) {
+  Topology topology("app");
+  const Topic<Text, Text> other{"other", &string_codec, &string_codec};
+  topology.stream(in)
+      .join(
+          topology.stream(other), [](const Text& a, const Text&) { return a; }, within(1s), "met")
+      .to(out);
+  const auto made = plan(topology.graph(), {{"in", 2}, {"other", 3}, {"out", 1}});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code(), Errc::invalid_partitions);
+  EXPECT_EQ(made.error().message(),
+            "met: in has 2 partitions, other has 3; streams that meet need equal numbers: "
+            "repartition() one of them");
+}
+
 TEST(topology, is_described_as_text_and_json) {
   Topology topology("app");
   topology.stream(in).group_by_key().windowed(hopping(10ms, 5ms).grace(1ms)).count("hits");
