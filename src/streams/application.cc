@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "client/admin_core.h"
 #include "client/session_maker.h"
+#include "streams/global_reader.h"
 #include "streams/internal_topics.h"
 #include "streams/limits.h"
 #include "streams/monitor.h"
@@ -124,6 +125,8 @@ std::set<std::string> topics_of_graph(const detail::Graph& graph,
   std::set<std::string> out;
   for (const auto& node : graph.nodes())
     if (!node.topic.empty()) out.insert(node.topic);
+  for (const auto& store : graph.stores())
+    if (store.is_global) out.insert(store.source_topic);
   if (!options.dead_letters.empty()) out.insert(options.dead_letters);
   return out;
 }
@@ -183,7 +186,9 @@ struct Application::Impl {
     for (Member& member : members) member.session->destroy(member.thread);
   }
 
-  Result<void> open(const SessionMaker& maker);
+  using Connect = std::function<Result<Client>()>;
+  Result<void> open(const SessionMaker& maker, const Connect& connect);
+  Result<void> read_globals(const Connect& connect);
   Result<void> start_monitor(const SessionMaker& maker);
   void ask(std::size_t thread, std::function<void(ThreadStatus)> told);
   ThreadStatuses statuses();
@@ -196,6 +201,8 @@ struct Application::Impl {
   const ApplicationOptions options;
   Plan plan;
   std::unique_ptr<ProcessFolder> folder;
+  std::unique_ptr<Globals> globals;  // outlives the members
+  std::unique_ptr<GlobalReader> global_reader;
   std::vector<Member> members;             // does not grow beyond what it has reserved
   std::atomic<std::size_t> members_up{0};  // of them; those have a thread until they stop
   std::unique_ptr<Monitor> monitor;        // goes before the members
@@ -207,7 +214,7 @@ struct Application::Impl {
   std::optional<Error> error;
 };
 
-Result<void> Application::Impl::open(const SessionMaker& maker) {
+Result<void> Application::Impl::open(const SessionMaker& maker, const Connect& connect) {
   if (auto good = check_options(options); !good) return good;
   auto opened = ProcessFolder::open(options.state_dir, topology.name());
   if (!opened) return fail(opened.error());
@@ -223,8 +230,27 @@ Result<void> Application::Impl::open(const SessionMaker& maker) {
     if (!made) return fail(made.error());
     plan = *std::move(made);
   }
+  if (auto read = read_globals(connect); !read) return read;
   for (int i = 0; i < options.threads; ++i)
     if (auto started = start_thread(maker, i); !started) return started;
+  return {};
+}
+
+/// What every task may look up is there before the first one begins.
+Result<void> Application::Impl::read_globals(const Connect& connect) {
+  auto opened = Globals::open(
+      topology.graph(), [this](const std::string& store) { return folder->open_global(store); });
+  if (!opened) return fail(opened.error());
+  globals = *std::move(opened);
+  if (globals->tables().empty()) return {};
+  auto client = connect();
+  if (!client) return fail(client.error());
+  auto reader = GlobalReader::start(*std::move(client), *globals, plan.partitions,
+                                    options.guarantee == Guarantee::exactly_once
+                                        ? Isolation::read_committed
+                                        : Isolation::read_uncommitted);
+  if (!reader) return fail(reader.error());
+  global_reader = *std::move(reader);
   return {};
 }
 
@@ -310,7 +336,7 @@ Result<void> Application::Impl::start_thread(const SessionMaker& maker, int numb
   auto done = member.session->run([&] {
     member.thread = std::make_unique<StreamThread>(
         ThreadWorld{member.session->loop(), member.session->transport(), member.session->rng(),
-                    member.session->cluster(), topology.graph(), plan, *folder,
+                    member.session->cluster(), topology.graph(), plan, *folder, globals.get(),
                     [session = member.session.get()](const std::string& name) {
                       return session->runtime().make_worker(name);
                     }},
@@ -344,16 +370,18 @@ Result<Application> Application::start(Topology topology, std::string_view boots
   auto maker = SessionMaker::to(bootstrap, options.client);
   if (!maker) return fail(maker.error());
   auto impl = std::make_unique<Impl>(std::move(topology), std::move(options));
-  if (auto opened = impl->open(*maker); !opened) return fail(opened.error());
+  const auto connect = [&] { return Client::connect(bootstrap, impl->options.client); };
+  if (auto opened = impl->open(*maker, connect); !opened) return fail(opened.error());
   return Application(std::move(impl));
 }
 
 Result<Application> Application::start(Topology topology, std::shared_ptr<LocalBroker> broker,
                                        ApplicationOptions options) {
-  auto maker = SessionMaker::to(std::move(broker), options.client);
+  auto maker = SessionMaker::to(broker, options.client);
   if (!maker) return fail(maker.error());
   auto impl = std::make_unique<Impl>(std::move(topology), std::move(options));
-  if (auto opened = impl->open(*maker); !opened) return fail(opened.error());
+  const auto connect = [&] { return Client::connect(broker, impl->options.client); };
+  if (auto opened = impl->open(*maker, connect); !opened) return fail(opened.error());
   return Application(std::move(impl));
 }
 
@@ -416,6 +444,7 @@ Result<void> Application::stop(std::chrono::milliseconds timeout) {
     member.session->destroy(member.thread);
   }
   impl_->monitor.reset();
+  impl_->global_reader.reset();
   impl_->settle(State::stopped);
   if (first) return fail(*first);
   return {};

@@ -42,6 +42,7 @@ std::string text_of(const Graph& graph) {
         out += ", store";
         for (const std::string& store : node.stores) out += " " + store;
       }
+      for (const std::string& table : node.globals) out += ", global table " + table;
       if (!node.children.empty()) {
         out += "\n      -> ";
         for (std::size_t c = 0; c < node.children.size(); ++c)
@@ -57,6 +58,8 @@ std::string text_of(const Graph& graph) {
       out += "\n";
     }
   }
+  for (const StoreSpec& store : graph.stores())
+    if (store.is_global) out += "\nglobal table " + store.name + " of " + store.source_topic + "\n";
   return out;
 }
 
@@ -80,6 +83,7 @@ std::string json_of(const Graph& graph) {
         made.append("topic", topic_of(graph, node).empty() ? json::Value() : json::Value(place));
       if (!node.details.empty()) made.append("details", node.details);
       made.append("stores", names(node.stores));
+      if (!node.globals.empty()) made.append("globals", names(node.globals));
       made.append("to", std::move(children));
       nodes.emplace_back(std::move(made));
     }
@@ -94,8 +98,13 @@ std::string json_of(const Graph& graph) {
     subs.emplace_back(
         json::Object{{"id", sub.id}, {"nodes", std::move(nodes)}, {"stores", std::move(stores)}});
   }
-  return json::write(json::Object{{"name", graph.name()}, {"subTopologies", std::move(subs)}}) +
-         "\n";
+  json::Object out{{"name", graph.name()}, {"subTopologies", std::move(subs)}};
+  json::Array globals;
+  for (const StoreSpec& store : graph.stores())
+    if (store.is_global)
+      globals.emplace_back(json::Object{{"name", store.name}, {"topic", store.source_topic}});
+  if (!globals.empty()) out.append("globalTables", std::move(globals));
+  return json::write(std::move(out)) + "\n";
 }
 
 /// The label of a node in a picture.

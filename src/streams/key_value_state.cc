@@ -2,25 +2,25 @@
 
 namespace weir::streams {
 
-std::string_view KeyValueStore::stored_key(std::string_view key) {
+std::string_view KeyedStore::stored_key(std::string_view key) {
   key_buffer_ = prefix_;
   key_buffer_ += key;
   return key_buffer_;
 }
 
-detail::Row& KeyValueStore::row(std::string_view key) {
+detail::Row& KeyedStore::row(std::string_view key) {
   return rows_.row(key, 0, [&] { return stored_key(key); });
 }
 
-void KeyValueStore::put(detail::Row& row, void* value, std::int64_t timestamp_ms) {
+void KeyedStore::put(detail::Row& row, void* value, std::int64_t timestamp_ms) {
   rows_.put(row, value, timestamp_ms);
 }
 
-void KeyValueStore::remove(detail::Row& row, std::int64_t timestamp_ms) {
+void KeyedStore::remove(detail::Row& row, std::int64_t timestamp_ms) {
   rows_.table().remove(row, timestamp_ms);
 }
 
-void KeyValueStore::for_each(std::string_view from, std::optional<std::string_view> to,
+void KeyedStore::for_each(std::string_view from, std::optional<std::string_view> to,
                              const Visit& visit) {
   const auto inside = [&](std::string_view key) { return key >= from && (!to || key < *to); };
   std::map<std::string_view, const detail::Row*> changed;
@@ -54,12 +54,12 @@ void KeyValueStore::for_each(std::string_view from, std::optional<std::string_vi
   visit_changed_up_to({}, true);
 }
 
-void KeyValueStore::write_changes(const Log& log, state::Batch& batch) {
+void KeyedStore::write_changes(const Log& log, state::Batch& batch) {
   for (detail::Row* row : rows_.table().dirty())
     rows_.write_change(*row, row->key, stored_key(row->key), log, batch);
 }
 
-Result<void> KeyValueStore::restore(const ChangelogRecord& record, const Restored& row) {
+Result<void> KeyedStore::restore(const ChangelogRecord& record, const Restored& row) {
   row(stored_key(record.key), record.timestamp_ms, record.value);
   return {};
 }

@@ -9,9 +9,9 @@
 
 namespace weir::streams {
 
-class KeyValueStore final : public StoreState, public detail::KeyValueState {
+class KeyedStore final : public StoreState, public detail::KeyValueState {
  public:
-  KeyValueStore(const detail::StoreSpec& spec, std::string prefix, state::Database& database)
+  KeyedStore(const detail::StoreSpec& spec, std::string prefix, state::Database& database)
       : spec_(spec),
         prefix_(std::move(prefix)),
         database_(database),

@@ -16,6 +16,8 @@ inline constexpr std::size_t least_cache_bytes = std::size_t{1} << 20U;
 inline constexpr std::size_t restore_run_bytes = std::size_t{32} << 20U;
 /// Offsets of a changelog from which on it is restored by runs; fewer go in batches.
 inline constexpr std::int64_t restore_by_runs_from = 10'000;
+/// Of a global table, what a task keeps of what it has looked up; more is let go between records.
+inline constexpr std::size_t global_view_bytes = std::size_t{4} << 20U;
 /// Threads of one application.
 inline constexpr int threads = 256;
 /// Stores of one task.

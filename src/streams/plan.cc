@@ -103,6 +103,8 @@ class Resolver {
     std::set<std::string> named;
     for (const NodeSpec& node : graph_.nodes())
       if (!node.topic.empty()) named.insert(node.topic);
+    for (const auto& store : graph_.stores())
+      if (store.is_global) named.insert(store.source_topic);
     for (const std::string& topic : named) {
       const auto found = external_.find(topic);
       if (found != external_.end())

@@ -109,6 +109,13 @@ std::map<TaskId, std::int64_t> ProcessFolder::at_rest() {
   return out;
 }
 
+Result<std::unique_ptr<state::Database>> ProcessFolder::open_global(const std::string& store) {
+  if (folder_.empty()) return state::open_in_memory();
+  const std::string folder = folder_ + "/global/" + store;
+  if (auto removed = state::remove_rocksdb(folder); !removed) return fail(removed.error());
+  return state::open_rocksdb({.folder = folder, .memory = *memory_});
+}
+
 Result<std::unique_ptr<state::Database>> ProcessFolder::open_database(TaskId task) {
   if (folder_.empty()) return state::open_in_memory();
   const std::string folder = folder_ + "/tasks/" + to_string(task);

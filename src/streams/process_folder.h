@@ -4,6 +4,7 @@
 //   STATE/APPLICATION/process-id      a UUID as text; the transactional ids have it in them, so
 //                                     that a restart ends what the process before has left open
 //   STATE/APPLICATION/tasks/0_3/      the database of a task (docs/formats/state.md)
+//   STATE/APPLICATION/global/STORE/   a global table
 //
 // Without a folder all of it is in memory, and another process at each start.
 #pragma once
@@ -30,6 +31,8 @@ class ProcessFolder final : public TaskDatabases {
   /// A database that is damaged is made anew: its state is in the changelogs.
   Result<state::Database*> open(TaskId task) override;
   void close(TaskId task) override;
+  /// For a global table, which is read anew at each start: what was there goes.
+  Result<std::unique_ptr<state::Database>> open_global(const std::string& store);
   std::map<TaskId, std::int64_t> at_rest() override;
 
  private:

@@ -134,6 +134,7 @@ Result<bool> Task::process(MonoTime now) {
   const std::int64_t timestamp = queue->head_timestamp_ms();
   origin_ = {.partition = &queue->partition(), .offset = record_->offset()};
   stream_time_ms_ = std::max(stream_time_ms_, timestamp);
+  for (const auto& [store, view] : globals_) view->refresh();
   progress_ = true;
   const auto done = guarded([&] {
     time_ms_ = timestamp;
@@ -198,6 +199,12 @@ Result<void> Task::committed(std::map<std::string, std::int64_t> changelogs) {
   return {};
 }
 
+detail::GlobalState& Task::global_state(std::string_view store) {
+  check(world_.globals != nullptr, "who has global tables gives them to its tasks");
+  auto& view = globals_[std::string(store)];
+  if (view == nullptr) view = std::make_unique<GlobalView>(world_.globals->table(store));
+  return *view;
+}
 std::int64_t& Task::operator_time(const std::string& name) { return state_->operator_time(name); }
 
 void Task::failed(const detail::Node& node, const Error& error) {

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "state/database.h"
+#include "streams/globals.h"
 #include "streams/partition_group.h"
 #include "streams/plan.h"
 #include "streams/task_state.h"
@@ -77,6 +78,7 @@ class Task final : public detail::TaskContext {
     const Plan& plan;
     state::Database& database;
     Outputs& outputs;
+    Globals* globals = nullptr;  // absent: the graph has no global tables
   };
   /// References of `world` outlive the task. Errc::damaged.
   static Result<std::unique_ptr<Task>> open(TaskId id, const World& world, TaskOptions options);
@@ -142,6 +144,7 @@ class Task final : public detail::TaskContext {
     return world_.graph.passes_null_keys(repartition);
   }
   std::int32_t partitions_of(std::string_view topic) override;
+  detail::GlobalState& global_state(std::string_view store) override;
   std::int32_t partition() const override { return id_.partition; }
   const detail::Origin& origin() const override { return origin_; }
   std::vector<Header> headers() const override;
@@ -173,6 +176,7 @@ class Task final : public detail::TaskContext {
   std::vector<std::string> repartitions_;          // topics, as in the graph
   std::map<std::string, std::int32_t, std::less<>> partitions_;  // of topics, as in the plan
   std::map<detail::NodeIndex, std::unique_ptr<detail::Node>> nodes_;
+  std::map<std::string, std::unique_ptr<GlobalView>, std::less<>> globals_;
   PartitionGroup group_;
   detail::Origin origin_;
   const RecordView* record_ = nullptr;  // that is being processed

@@ -108,9 +108,14 @@ struct TestDriver::Impl final : Outputs {
     PartitionCounts external;
     for (const auto& node : graph.nodes())
       if (!node.topic.empty()) external[node.topic] = topics.partitions_of(node.topic);
+    for (const auto& store : graph.stores())
+      if (store.is_global) external[store.source_topic] = topics.partitions_of(store.source_topic);
     auto made = weir::streams::plan(graph, external);
     if (!made) throw TopologyError(made.error().message());
     plan = *std::move(made);
+    globals = Globals::open(graph, [](const std::string&) {
+                return Result<std::unique_ptr<state::Database>>(state::open_in_memory());
+              }).value();
     for (const auto& [topic, count] : plan.repartitions) topics.create(topic, count);
     for (const auto& [topic, count] : plan.changelogs) topics.create(topic, count);
     for (const SubTopology& sub : plan.sub_topologies)
@@ -126,6 +131,8 @@ struct TestDriver::Impl final : Outputs {
       topics.create(topic, own != options.partitions_of.end() ? own->second : options.partitions);
     };
     for (const auto& node : graph.nodes()) create(node.topic);
+    for (const auto& store : graph.stores())
+      if (store.is_global) create(store.source_topic);
     for (const auto& [topic, count] : options.partitions_of) create(topic);
     create(options.dead_letters);
   }
@@ -135,7 +142,7 @@ struct TestDriver::Impl final : Outputs {
     fed.clear();
     const OnError policy = options.dead_letters.empty() ? OnError::fail : OnError::dead_letter;
     for (const auto& [id, database] : databases) {
-      auto task = Task::open(id, {graph, plan, *database, *this},
+      auto task = Task::open(id, {graph, plan, *database, *this, globals.get()},
                              {.max_idle = std::nullopt,
                               .on_undecodable = policy,
                               .on_failure = policy,
@@ -270,8 +277,20 @@ struct TestDriver::Impl final : Outputs {
     }
   }
 
+  /// Global tables follow their topics at once.
+  void follow(const RawRecord& record) {
+    if (!record.key) return;
+    const ChangelogRecord one{
+        .key = *record.key,
+        .value = record.value ? std::optional<std::string_view>(*record.value) : std::nullopt,
+        .timestamp_ms = record.timestamp_ms};
+    for (const auto& [store, table] : globals->tables())
+      if (table->spec.source_topic == record.topic) must_hold(globals->apply(store, {&one, 1}));
+  }
+
   const detail::Graph& graph;
   TestDriverOptions options;
+  std::unique_ptr<Globals> globals;
   Topics topics;
   Plan plan;
   std::map<TaskId, std::unique_ptr<state::Database>> databases;
@@ -296,6 +315,7 @@ void TestDriver::pipe(RawRecord record) {
     record.partition = record.key ? kafka::partition_for_key(
                                         *record.key, impl_->topics.partitions_of(record.topic))
                                   : 0;
+  impl_->follow(record);
   impl_->topics.append(std::move(record), false);
   impl_->run();
 }

@@ -118,7 +118,8 @@ void StreamThread::open_task(TaskId id, std::uint64_t attempt,
   Owned& owned = tasks_.at(id);
   auto lease = DatabaseLease::take(world_.databases, id);
   if (!lease) return restored(id, attempt, fail(lease.error()));
-  auto task = Task::open(id, {world_.graph, world_.plan, lease->database(), *this}, options_.task);
+  auto task = Task::open(id, {world_.graph, world_.plan, lease->database(), *this, world_.globals},
+                         options_.task);
   if (!task) return restored(id, attempt, fail(task.error()));
   InputOffsets offsets;
   std::map<std::string, std::int64_t> times;

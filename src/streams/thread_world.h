@@ -16,6 +16,8 @@
 
 namespace weir::streams {
 
+class Globals;
+
 /// All references outlive the thread.
 struct ThreadWorld {
   io::Loop& loop;
@@ -25,6 +27,7 @@ struct ThreadWorld {
   const detail::Graph& graph;
   const Plan& plan;
   TaskDatabases& databases;
+  Globals* globals;  // absent: the graph has no global tables
   /// For work that would hold up the loop.
   std::function<std::unique_ptr<io::Worker>(const std::string& name)> make_worker;
 };

@@ -126,7 +126,7 @@ class standbys : public ::testing::Test {
   std::unique_ptr<Standbys> start() {
     auto out = std::make_unique<Standbys>(
         ThreadWorld{application.loop(), application.transport(), application.rng(),
-                    application.cluster(), topology.graph(), made, databases,
+                    application.cluster(), topology.graph(), made, databases, nullptr,
                     [&](const std::string& name) { return application.make_worker(name); }},
         options);
     out->set({only_task});

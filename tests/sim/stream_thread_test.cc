@@ -66,7 +66,7 @@ class stream_thread : public ::testing::Test {
     made = plan(topology.graph(), {{"in", 1}, {"out", 1}}).value();
     thread = std::make_unique<StreamThread>(
         ThreadWorld{application.loop(), application.transport(), application.rng(),
-                    application.cluster(), topology.graph(), made, databases,
+                    application.cluster(), topology.graph(), made, databases, nullptr,
                     [&](const std::string& name) { return application.make_worker(name); }},
         options, [](const Error& why) { ADD_FAILURE() << why.message(); });
     ASSERT_TRUE(thread->start());

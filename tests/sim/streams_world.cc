@@ -316,7 +316,7 @@ class Instance {
     loop_ = std::make_unique<StallingLoop>(application_.loop());
     thread_ = std::make_unique<StreamThread>(
         ThreadWorld{*loop_, application_.transport(), application_.rng(), application_.cluster(),
-                    run_.topology.graph(), run_.plan, disk_,
+                    run_.topology.graph(), run_.plan, disk_, nullptr,
                     [this](const std::string& worker) { return application_.make_worker(worker); }},
         options(), [this](const Error& why) { on_died(why); });
     if (auto started = thread_->start(); !started)

@@ -1,6 +1,7 @@
 // Stream, Table and what is between them: how a topology is written down.
 #pragma once
 
+#include <weir/streams/detail/global_nodes.h>
 #include <weir/streams/detail/graph.h>
 #include <weir/streams/detail/join_nodes.h>
 #include <weir/streams/detail/nodes.h>
@@ -33,6 +34,8 @@ inline namespace v1 {
 
 template <class K, class V>
 class Table;
+template <class K, class V>
+class GlobalTable;
 template <class K, class V>
 class GroupedStream;
 template <class K, class V, class Windows>
@@ -316,6 +319,21 @@ class Stream {
     return join_table<true>(table, std::move(fn), std::move(name), grace);
   }
 
+  /// Each record with the row of `table` that `key_of` says, of the value, or of key and value: the
+  /// row as this process knows it at that moment. No repartition: every process has the whole
+  /// table.
+  template <class KTable, class VTable, class KeyOf, class Fn>
+  auto join(const GlobalTable<KTable, VTable>& table, KeyOf key_of, Fn fn, std::string name) const {
+    return join_global<false>(table, std::move(key_of), std::move(fn), std::move(name));
+  }
+  /// As join(), but with every record: `fn` is given a pointer to the row, nullptr without one, or
+  /// where `key_of` gives an absent key.
+  template <class KTable, class VTable, class KeyOf, class Fn>
+  auto left_join(const GlobalTable<KTable, VTable>& table, KeyOf key_of, Fn fn,
+                 std::string name) const {
+    return join_global<true>(table, std::move(key_of), std::move(fn), std::move(name));
+  }
+
   /// The latest value of each key, kept in `store` with a changelog of its own; a record without a
   /// value deletes the row. `options` are of the repartition that a changed key needs, which has
   /// the store's name.
@@ -424,6 +442,9 @@ class Stream {
                           " has changed the key, so what follows needs a repartition: name it");
     return detail::repartitioned(handle_, name, options);
   }
+  template <bool left, class KTable, class VTable, class KeyOf, class Fn>
+  auto join_global(const GlobalTable<KTable, VTable>& table, KeyOf key_of, Fn fn,
+                   std::string name) const;
   template <detail::StreamJoin kind, class VOther, class Fn>
   auto join_stream(const Stream<K, VOther>& other, Fn fn, const JoinWindows& windows,
                    std::string name) const;
@@ -651,6 +672,44 @@ class Table {
   std::optional<detail::WindowClose> close_;  // of windowed keys
   std::optional<std::int64_t> history_ms_;    // of a versioned store
 };
+
+/// A table that every process has whole: for what is small and looked up by any key. It is read to
+/// the end before the first record is processed, and followed from then on, whatever the time of
+/// its records.
+template <class K, class V>
+class GlobalTable {
+ public:
+  const std::string& store() const { return store_; }
+
+ private:
+  template <class, class>
+  friend class Stream;
+  friend class Topology;
+  GlobalTable(std::string store, const Codec<K>* key) : store_(std::move(store)), key_(key) {}
+
+  std::string store_;
+  const Codec<K>* key_;
+};
+
+template <class K, class V>
+template <bool left, class KTable, class VTable, class KeyOf, class Fn>
+auto Stream<K, V>::join_global(const GlobalTable<KTable, VTable>& table, KeyOf key_of, Fn fn,
+                               std::string name) const {
+  using BareV = detail::Bare<V>;
+  using Row = std::conditional_t<left, const VTable*, const VTable&>;
+  static_assert(std::is_same_v<detail::Bare<detail::Gives<KeyOf, K, BareV>>, KTable>,
+                "what says the row must give a key of the table, or std::optional of one");
+  auto joiner = detail::joiner<K, BareV, VTable, const BareV&, Row>(std::move(fn));
+  using Joiner = decltype(joiner);
+  using R = typename detail::ValueOf<
+      std::decay_t<decltype(joiner(std::declval<const K&>(), nullptr, nullptr))>>::type;
+  return with_value<R>(add<detail::GlobalJoin<K, V, KTable, VTable, R, left, KeyOf, Joiner>>(
+      {.name = std::move(name),
+       .operation = left ? "global_left_join" : "global_join",
+       .globals = {table.store()},
+       .takes_null_keys = true},
+      table.store(), table.key_, std::move(key_of), std::move(joiner)));
+}
 
 template <class K, class V>
 template <bool left, class VTable, class Fn>

@@ -86,6 +86,18 @@ class Topology {
     return versions_of<Key, Value>(topic.topic, std::move(store), history, std::move(options));
   }
 
+  /// The latest value of each key, whole in every process: Stream::join() looks it up by any key.
+  template <class Key, class Value>
+  GlobalTable<Key, Value> global_table(const EntityTopic<Key, Value>& topic, std::string store) {
+    return global_of<Key, Value>(topic, std::move(store));
+  }
+  /// Records without a key are passed over.
+  template <class Key, class Value, TopicKind kind>
+  GlobalTable<Key, Value> global_table(const Nullable<Topic<Key, Value, kind>>& topic,
+                                       std::string store) {
+    return global_of<Key, Value>(topic.topic, std::move(store));
+  }
+
   /// A key-value store for processors, with a changelog.
   template <class Key, class Value>
   void add_store(std::string name, const Codec<Value>* codec = default_codec<Value>()) {
@@ -127,6 +139,14 @@ class Topology {
         store);
   }
 
+  template <class Key, class Value, class TopicType>
+  GlobalTable<Key, Value> global_of(const TopicType& topic, std::string store) {
+    graph_->add_store({.name = store,
+                       .value = detail::value_type(topic.value_codec),
+                       .source_topic = std::string(topic.name),
+                       .is_global = true});
+    return GlobalTable<Key, Value>(std::move(store), topic.key_codec);
+  }
   template <class Key, class Value, class TopicType>
   Table<Key, Value> versions_of(const TopicType& topic, std::string store,
                                 std::chrono::milliseconds history,

@@ -55,6 +55,8 @@ struct StoreSpec {
   bool by_time = false;
   /// The stream that the store is a copy of, if that is no changelog of its own.
   std::string source_topic = {};
+  /// Whole in every process, of no task: all of them read it.
+  bool is_global = false;
 };
 
 struct NodeSpec {
@@ -67,6 +69,7 @@ struct NodeSpec {
   std::string topic = {};
   std::optional<std::size_t> repartition = std::nullopt;  // index in Graph::repartitions
   std::vector<std::string> stores = {};
+  std::vector<std::string> globals = {};  // global tables that it reads
   /// A left join: records without a key are worth something to it.
   bool takes_null_keys = false;
   /// What it does with the old value of a change: needs it, makes one of it, or neither.

@@ -50,6 +50,7 @@ class TaskContext {
   virtual WindowState& window_state(std::string_view store) = 0;
   virtual TimedState& timed_state(std::string_view store) = 0;
   virtual OrderedState& ordered_state(std::string_view store) = 0;
+  virtual GlobalState& global_state(std::string_view store) = 0;
   /// The time of an operator: a number that is committed with the offsets and comes back after a
   /// restart; -1 at first. The reference lives as long as the task.
   virtual std::int64_t& operator_time(const std::string& name) = 0;

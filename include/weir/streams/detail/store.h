@@ -114,6 +114,14 @@ class TimedState {
   virtual void expire_before(std::int64_t at_ms) = 0;
 };
 
+/// The rows of a global table, as they stood when the record began.
+class GlobalState {
+ public:
+  virtual ~GlobalState() = default;
+  /// nullptr: no row. The value lives until the end of the record.
+  virtual const void* find(std::string_view key) = 0;
+};
+
 /// Bytes by bytes, in the order of their keys: what waits for its time. Views live until the next
 /// call.
 class OrderedState {

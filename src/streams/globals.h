@@ -1,0 +1,63 @@
+// Global tables: whole in every process, read by all of its tasks.
+//
+// One database a table; whoever follows the topic writes it, tasks read. A task keeps what it has
+// read as objects until the table changes. Threads: as said.
+#pragma once
+
+#include <weir/streams/detail/graph.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "state/database.h"
+#include "streams/key_value_state.h"
+
+namespace weir::streams {
+
+/// Of a process. Threads: apply() one, the others any.
+class Globals {
+ public:
+  using Open = std::function<Result<std::unique_ptr<state::Database>>(const std::string& store)>;
+  /// `open` gives an empty database for each of the graph's global stores.
+  static Result<std::unique_ptr<Globals>> open(const detail::Graph& graph, const Open& open);
+
+  struct Table {
+    const detail::StoreSpec& spec;
+    std::unique_ptr<state::Database> database;
+    /// Goes up behind every change.
+    std::atomic<std::uint64_t> version{0};
+  };
+  /// Records of the table's topic, in their order; those without a key are none of it.
+  Result<void> apply(const std::string& store, std::span<const ChangelogRecord> records);
+  const std::map<std::string, std::unique_ptr<Table>, std::less<>>& tables() const {
+    return tables_;
+  }
+  Table& table(std::string_view store);
+
+ private:
+  std::map<std::string, std::unique_ptr<Table>, std::less<>> tables_;
+};
+
+/// What a task sees of one. Threads: the task's.
+class GlobalView final : public detail::GlobalState {
+ public:
+  explicit GlobalView(Globals::Table& table) : table_(table) { refresh(); }
+  const void* find(std::string_view key) override { return rows_->value(rows_->row(key)); }
+  /// Between records: what has changed is seen from now on.
+  void refresh();
+
+ private:
+  Globals::Table& table_;
+  std::uint64_t version_ = 0;
+  std::unique_ptr<KeyedStore> rows_;
+};
+
+}  // namespace weir::streams
