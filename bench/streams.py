@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a record costs a stream application: weir's streams and Kafka Streams on one broker (weir's).
 
-usage: streams.py [--quick | --tiny] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
+usage: streams.py [--quick | --tiny] [--cases WORD] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
 
 Both applications (streams/streams_cost.cc, streams/StreamsCost.java) read one topic of 100-byte values with keys of 8 bytes in
 six partitions and write another one: as it came, filtered and mapped, or counted by key with state in RocksDB. They take turns
@@ -10,9 +10,11 @@ is that of the application's process from there to the end of the input, by what
 at half the rate that Kafka Streams has just reached, and how long they take to the output, committed, is measured there. Memory
 is the process's peak; output and changelog are the offsets that they have taken by the end of the input, markers of transactions
 among them. Before that, small inputs are worked through by both and the results compared. And how long applications of 5, 20
-and 60 operators take to compile without optimisation, beside an empty one that includes the header.
+and 60 operators take to compile without optimisation, beside an empty one that includes the header. With --cases only those
+whose name has that word are measured; in the results file the others stay as they are, and it says of which commit.
 """
 import contextlib
+import json
 import re
 import resource
 import subprocess
@@ -248,9 +250,23 @@ def compile_cost(folder, sizes):
     return {str(size): round(cost, 2) for size, cost in costs.items()}
 
 
+def keep_others(arguments, rows, observed):
+    """Rows and observations of the results file whose cases were not measured now, in front of those that were."""
+    before = json.loads((results.RESULTS / "streams.json").read_text())
+    old = before["settings"]["observed"]
+    kept = {"rows": [row for row in before["rows"] if arguments.cases not in row["case"]],
+            "observed": {case: found for case, found in old.items() if arguments.cases not in case}}
+    note = {"cases of this run": arguments.cases, "commit of the others": before["versions"]["commit"]}
+    return [*kept["rows"], *rows], {**kept["observed"], **observed}, note
+
+
 def main():
-    arguments = script.parse(__doc__)
-    size = SIZES[arguments.which]
+    arguments = script.parse(__doc__, more=lambda parser: parser.add_argument("--cases", help="measure those whose name has this"))
+    size = list(SIZES[arguments.which])
+    if arguments.cases:
+        size[4] = [case for case in size[4] if arguments.cases in case[2]]
+        if not size[4]:
+            raise SystemExit(f"--cases {arguments.cases}: no case of that name; there are {', '.join(m[2] for m in MODES)}")
     with script.folder(arguments, "streams") as folder, contextlib.ExitStack() as stack:
         print(machine.description(), flush=True)
         apps = Applications(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -261,10 +277,13 @@ def main():
         rows, observed = measure(apps, target, topics, folder, size)
     print()
     results.print_rows(rows)
+    note = {}
+    if arguments.cases and arguments.which == "default":
+        rows, observed, note = keep_others(arguments, rows, observed)
     settings = {"size": arguments.which, "runs": size[0], "records to warm up": size[1], "records of a count": size[2], "records without state": 3 * size[2], "seconds paced": size[3],
                 "partitions": brokers.PARTITIONS, "threads": THREADS, "cache bytes": CACHE_BYTES, "commit ms": COMMIT_MS,
                 "value bytes": 100, "key bytes": 8, "state": "RocksDB", "java heap": "1 GiB",
-                "observed": {**observed, "seconds to compile, by operators": costs}}
+                "observed": {**observed, "seconds to compile, by operators": costs}, **note}
     results.finish("streams", arguments, settings, rows, arguments.which in ("quick", "tiny"))
 
 

@@ -7,14 +7,17 @@ import shutil
 from common import brokers, machine, results
 
 
-def parse(doc, sizes=("quick", "tiny")):
-    """The arguments, with `which` of `sizes` or "default"; the preset is chosen, signals end the run cleanly."""
+def parse(doc, sizes=("quick", "tiny"), more=None):
+    """The arguments, with `which` of `sizes` or "default"; the preset is chosen, signals end the run cleanly. `more` adds
+    arguments to the parser."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     size = parser.add_mutually_exclusive_group()
     for name in sizes:
         size.add_argument(f"--{name}", dest="which", action="store_const", const=name, default="default")
     parser.add_argument("--folder", help="where the data goes; must be on a disk (build/bench-data)")
     results.add_arguments(parser)
+    if more:
+        more(parser)
     arguments = parser.parse_args()
     brokers.use_preset(arguments.preset)
     brokers.end_cleanly()

@@ -84,7 +84,7 @@ void restore(bool by_runs, const char* address, const std::string& topic, std::i
     consumer.request_timeout = 30s;
     restorer = std::make_unique<Restorer>(
         ThreadWorld{session->loop(), session->transport(), session->rng(), session->cluster(),
-                    topology.graph(), made, *folder,
+                    topology.graph(), made, *folder, nullptr,
                     [&](const std::string& name) { return session->runtime().make_worker(name); }},
         consumer, options);
     task = must(Task::open(only_task,

@@ -83,5 +83,25 @@ TEST(batch, a_bound_may_stand_right_behind_the_longest_key) {
   EXPECT_TRUE(batch.fault());
 }
 
+TEST(batch, by_key_operations_move_between_ranges_and_not_over_them) {
+  Batch batch;
+  batch.put("b", "1");
+  batch.put("a", "2");
+  batch.remove("b");
+  batch.put("a", "3");
+  batch.remove(Range{"a", "b"});
+  batch.put("longer-than-eight-b", "4");
+  batch.put("longer-than-eight-a", "5");
+  batch.put("", "6");
+  std::vector<std::string> lines;
+  batch.for_each_by_key([&](const Batch::Operation& operation) {
+    lines.push_back(std::to_string(static_cast<int>(operation.kind)) + " " +
+                    std::string(operation.key) + " " + std::string(operation.value));
+  });
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{"0 a 2", "0 a 3", "0 b 1", "1 b ", "2 a b", "0  6",
+                                      "0 longer-than-eight-a 5", "0 longer-than-eight-b 4"}));
+}
+
 }  // namespace
 }  // namespace weir::state

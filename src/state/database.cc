@@ -2,6 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.h"
 #include "state/limits.h"
 
 namespace weir::state {
@@ -14,6 +18,12 @@ std::optional<std::string> behind(std::string_view prefix) {
   std::string next(prefix);
   next.back() = static_cast<char>(static_cast<unsigned char>(next.back()) + 1);
   return next;
+}
+
+std::uint64_t order_of(std::string_view key) {
+  std::array<char, sizeof(std::uint64_t)> first{};
+  key.copy(first.data(), first.size());
+  return load_be<std::uint64_t>(first.data());
 }
 
 }  // namespace
@@ -45,6 +55,32 @@ void Batch::for_each(const std::function<void(const Operation&)>& visit) const {
     visit({place.kind, key, rest.substr(0, place.value_size)});
     rest.remove_prefix(place.value_size);
   }
+}
+
+void Batch::for_each_by_key(const std::function<void(const Operation&)>& visit) const {
+  struct Placed {
+    std::uint64_t order = 0;  // the key's first bytes
+    std::size_t number = 0;
+    Operation operation;
+  };
+  std::vector<Placed> waiting;
+  waiting.reserve(operations_.size());
+  const auto give = [&] {
+    std::ranges::sort(waiting, [](const Placed& a, const Placed& b) {
+      if (a.order != b.order) return a.order < b.order;
+      const int keys = a.operation.key.compare(b.operation.key);
+      return keys != 0 ? keys < 0 : a.number < b.number;
+    });
+    for (const Placed& one : waiting) visit(one.operation);
+    waiting.clear();
+  };
+  for_each([&](const Operation& operation) {
+    if (operation.kind == Kind::put || operation.kind == Kind::remove)
+      return waiting.push_back({order_of(operation.key), waiting.size(), operation});
+    give();
+    visit(operation);
+  });
+  give();
 }
 
 void Batch::add(Kind kind, std::string_view key, std::string_view value) {

@@ -308,7 +308,7 @@ class RocksDatabase final : public Database {
     rocksdb::WriteBatch out(batch.size_bytes() + batch.size() * operation_bytes);
     std::optional<std::string_view> highest;  // of the keys put by this batch
     rocksdb::Status status;
-    batch.for_each([&](const Batch::Operation& operation) {
+    batch.for_each_by_key([&](const Batch::Operation& operation) {
       if (!status.ok()) return;
       switch (operation.kind) {
         case Batch::Kind::put:

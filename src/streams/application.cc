@@ -61,6 +61,8 @@ Strategy strategy_of(Assignment assignment) {
 /// A fetch that waits for inputs that have nothing holds up those that are wanted meanwhile, and
 /// the records of a repartition come in steps of a commit.
 constexpr auto fetch_max_wait = std::chrono::milliseconds(100);
+/// Of one thread: some tenths of a second of what it can work through.
+constexpr std::size_t prefetch_bytes = std::size_t{32} << 20U;
 
 /// Between two looks at whether a topic that was made is known.
 constexpr Duration look_interval = std::chrono::milliseconds(100);
@@ -310,6 +312,7 @@ ThreadOptions Application::Impl::thread_options(int number) const {
   out.consumer.heartbeat_interval = options.heartbeat_interval;
   out.consumer.max_poll_interval = options.max_poll_interval;
   out.consumer.fetch_max_wait = fetch_max_wait;
+  out.consumer.prefetch_bytes = prefetch_bytes;
   check(Uuid::parse(folder->process_id(), out.process), "a process id is a UUID");
   out.speaks_for_process = number == 0;
   out.assignor.assign.standby_replicas = options.standby_replicas;
