@@ -266,6 +266,13 @@ class Builder {
         {"window_count", &Builder::window},
         {"window_reduce", &Builder::window_reduce},
         {"window_aggregate", &Builder::window},
+        {"session_count", &Builder::session},
+        {"session_aggregate", &Builder::session},
+        {"sliding_count", &Builder::sliding_window},
+        {"sliding_aggregate", &Builder::sliding_window},
+        {"stream_join_inner", &Builder::stream_join},
+        {"stream_join_left", &Builder::stream_join},
+        {"stream_join_outer", &Builder::stream_join},
         {"to_stream", &Builder::to_stream},
         {"to", &Builder::to},
         {"write_table", &Builder::write_table},
@@ -361,6 +368,51 @@ class Builder {
                        windowed.aggregate(
                            string(), [](string& all, const Text& v) { all = tail(all + shown(v)); },
                            node.text("name")));
+  }
+  void session(const Node& node) {
+    const std::int64_t id = node.number("id");
+    SessionWindows how = sessions(node.ms("gap")).grace(node.ms("grace"));
+    if (node.has("retention")) how = how.retention(node.ms("retention"));
+    auto windowed =
+        grouped(node).windowed(how.emit(node.flag("on_close") ? Emit::on_close : Emit::on_update));
+    if (node.text("op") == "session_count")
+      window_counts_.emplace(id, windowed.count(node.text("name")));
+    else
+      windows_.emplace(id,
+                       windowed.aggregate(
+                           string(), [](string& all, const Text& v) { all = tail(all + shown(v)); },
+                           joined_texts, node.text("name")));
+  }
+  void sliding_window(const Node& node) {
+    const std::int64_t id = node.number("id");
+    auto windowed = grouped(node).windowed(sliding(node.ms("difference")).grace(node.ms("grace")));
+    if (node.text("op") == "sliding_count")
+      window_counts_.emplace(id, windowed.count(node.text("name")));
+    else
+      windows_.emplace(id, windowed.aggregate(
+                               string(), [](string& all, const string& v) { all = tail(all + v); },
+                               node.text("name")));
+  }
+  void stream_join(const Node& node) {
+    const string op = node.text("op");
+    const string name = node.text("name");
+    const TextStream& left = from(node);
+    const TextStream& right = from(node, 1);
+    const JoinWindows windows = JoinWindows(node.ms("before"), node.ms("after"))
+                                    .grace(node.ms("grace"))
+                                    .like_kafka_streams();
+    const auto joined = [](const string* l, const string* r) {
+      return Text(tail((l != nullptr ? *l : "null") + "+" + (r != nullptr ? *r : "null")));
+    };
+    if (op == "stream_join_inner")
+      give(node, left.join(
+                     right, [=](const string& l, const string& r) { return joined(&l, &r); },
+                     windows, name));
+    if (op == "stream_join_left")
+      give(node, left.left_join(
+                     right, [=](const string& l, const string* r) { return joined(&l, r); },
+                     windows, name));
+    if (op == "stream_join_outer") give(node, left.outer_join(right, joined, windows, name));
   }
   /// Of values that are there.
   void window_reduce(const Node& node) {

@@ -169,6 +169,16 @@ TEST_F(OperatorTest, sliding_windows_take_records_of_one_time_together) {
   EXPECT_EQ(given(), (Lines{"k/10..20=1@20", "k/10..20=2@20", "k/21..31=1@25", "k/15..25=3@25"}));
 }
 
+TEST_F(OperatorTest, a_sliding_window_is_known_as_long_as_records_are_taken_that_follow_it) {
+  write(topology.stream(left).group_by_key().windowed(sliding(8ms)).count("counts"));
+  start();
+  give(left, "k", "a", 101);
+  give(left, "other", "x", 109);
+  EXPECT_EQ(given(), (Lines{"k/93..101=1@101", "other/101..109=1@109"}));
+  give(left, "k", "b", 109);
+  EXPECT_EQ(given(), (Lines{"k/102..110=1@109", "k/101..109=2@109"}));
+}
+
 TEST_F(OperatorTest, timestamps_whose_windows_have_no_end_are_dropped) {
   auto stream = topology.stream(left);
   auto grouped = stream.group_by_key();

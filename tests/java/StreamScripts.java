@@ -35,6 +35,7 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Joined;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -43,8 +44,13 @@ import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.SessionWindowedKStream;
+import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
+import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.StateStore;
@@ -53,6 +59,7 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.test.TestRecord;
@@ -294,6 +301,20 @@ public class StreamScripts {
     return node.get("on_close").asBoolean() ? made.emitStrategy(EmitStrategy.onWindowClose()) : made;
   }
 
+  private SessionWindowedKStream<String, String> inSessions(JsonNode node) {
+    SessionWindowedKStream<String, String> made =
+        grouped(node).windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(node, "gap"), ms(node, "grace")));
+    return node.get("on_close").asBoolean() ? made.emitStrategy(EmitStrategy.onWindowClose()) : made;
+  }
+
+  private TimeWindowedKStream<String, String> inSliding(JsonNode node) {
+    return grouped(node).windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(ms(node, "difference"), ms(node, "grace")));
+  }
+
+  private <V> Materialized<String, V, SessionStore<Bytes, byte[]>> sessionRows(JsonNode node, Serde<V> values) {
+    return stored(node, values);
+  }
+
   private void add(JsonNode node) {
     int id = node.get("id").asInt();
     String op = node.get("op").asText(), name = node.get("name").asText();
@@ -337,6 +358,24 @@ public class StreamScripts {
       case "window_reduce" -> windows.put(id, inWindows(node).reduce((a, b) -> tail(a + b), windowRows(node, TEXT)));
       case "window_aggregate" -> windows.put(id,
           inWindows(node).aggregate(() -> "", (k, v, all) -> aggregated("append", v, all), windowRows(node, TEXT)));
+      case "session_count" -> windowCounts.put(id, inSessions(node).count(sessionRows(node, Serdes.Long())));
+      case "session_aggregate" -> windows.put(id, inSessions(node).aggregate(() -> "", (k, v, all) -> aggregated("append", v, all),
+          (k, a, b) -> tail(a + b), sessionRows(node, TEXT)));
+      case "sliding_count" -> windowCounts.put(id, inSliding(node).count(windowRows(node, Serdes.Long())));
+      case "sliding_aggregate" -> windows.put(id,
+          inSliding(node).aggregate(() -> "", (k, v, all) -> aggregated("append", v, all), windowRows(node, TEXT)));
+      case "stream_join_inner", "stream_join_left", "stream_join_outer" -> {
+        KStream<String, String> other = streams.get(of.get(1).asInt());
+        JoinWindows within = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(100), ms(node, "grace"))
+            .before(ms(node, "before")).after(ms(node, "after"));
+        StreamJoined<String, String, String> how = StreamJoined.with(TEXT, TEXT, TEXT).withName(name).withStoreName(name);
+        ValueJoiner<String, String, String> joiner = (l, r) -> tail(shown(l) + "+" + shown(r));
+        streams.put(id, switch (op) {
+          case "stream_join_inner" -> from.join(other, joiner, within, how);
+          case "stream_join_left" -> from.leftJoin(other, joiner, within, how);
+          default -> from.outerJoin(other, joiner, within, how);
+        });
+      }
       case "to_stream" -> streams.put(id, asStream(of.get(0).asInt()));
       case "to" -> from.to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
       case "write_table" -> tables.get(of.get(0).asInt()).toStream().to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
@@ -361,6 +400,7 @@ public class StreamScripts {
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, script.get("cached").asBoolean() ? 10_000_000 : 0);
     // Emission on close asks no clock.
     settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0);
+    settings.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0);
     ArrayNode outputs = JSON.createArrayNode();
     try (TopologyTestDriver driver = new TopologyTestDriver(builder.build(), settings, Instant.ofEpochMilli(0))) {
       Map<String, TestInputTopic<String, String>> inputs = new HashMap<>();

@@ -88,7 +88,8 @@ class Maker:
     """
 
     STEPS = {"filter": 6, "map_values": 8, "map_key": 5, "map": 3, "flat_map": 3, "flat_map_values": 3, "peek": 1, "split": 3,
-             "merge": 6, "repartition": 3, "process": 14, "join": 10, "aggregate": 9, "window": 9}
+             "merge": 6, "repartition": 3, "process": 14, "join": 10, "aggregate": 9, "window": 9, "session": 5, "sliding": 4,
+             "stream_join": 8}
 
     def __init__(self, rng, style):
         self.rng, self.style = rng, style
@@ -231,7 +232,9 @@ class Maker:
         return behind and [behind.on(self.add("repartition", [head], name=name))]
 
     def process(self, head):
-        kinds = ["stamp", "stamp", "pass", "show_headers", "keep", "keep"]
+        kinds = ["stamp", "stamp", "pass", "keep", "keep"]
+        if not self.holds("session"):
+            kinds.append("show_headers")
         if self.kept and self.style != "cached":  # where what is behind a cache comes later
             kinds += 6 * ["recall"]
         if self.style != "clock" or not self.repartitions:
@@ -321,6 +324,58 @@ class Maker:
         return self.table_of(op, head, read, **how[0], **more)[1]
 
 
+    def uncached(self, head):
+        """How a node groups whose updates of one record a cache would make one, so that there may be none."""
+        return None if self.style == "cached" else self.grouped(head)
+
+    def grace(self):
+        """Each partition has a time of its own."""
+        return NEVER_LATE_MS if self.style == "partitions" else self.rng.choice((0, 0, 4, 15))
+
+    def holds(self, what):
+        return any(what in (node["op"], node["op"].split("_")[0], node.get("fn")) for node in self.nodes)
+
+    def session(self, head):
+        """Kafka Streams gives sessions on without headers."""
+        how = self.uncached(head)
+        if how is None or self.holds("show_headers"):
+            return None
+        op = self.rng.choice(("session_count", "session_aggregate"))
+        on_close = self.style != "partitions" and self.rng.random() < 0.3
+        more = {"gap": self.rng.choice((2, 5, 12)), "grace": self.grace(), "on_close": on_close}
+        if on_close:
+            more["retention"] = NEVER_LATE_MS
+        return self.table_of(op, head, how[1].on(None, many=True), **how[0], **more)[1]
+
+    def sliding(self, head):
+        how = self.uncached(head)
+        if how is None:
+            return None
+        op = self.rng.choice(("sliding_count", "sliding_aggregate"))
+        more = {"difference": self.rng.choice((3, 8)), "grace": self.grace()}
+        return self.table_of(op, head, how[1].on(None, many=True), **how[0], **more)[1]
+
+    def stream_join(self, head):
+        """Which records find no partner depends on the time of all keys of a partition."""
+        if self.style == "cached":
+            return None
+        op = "inner" if self.style == "partitions" else self.rng.choice(("inner", "left", "outer"))
+        for other in self.rng.sample(self.heads, len(self.heads)):
+            name = f"n{self.next_id}"
+            left = self.through(head, f"{name}-left") if head.changed else head
+            right = self.through(other, f"{name}-right") if other.changed else other
+            if left is None or right is None or other is head:
+                continue
+            ways = self.meet(left, right)
+            if ways is None:
+                continue
+            self.heads.remove(other)
+            before, after = self.rng.choice(((5, 5), (3, 0), (0, 8), (-2, 8), (10, 2)))
+            more = {"before": before, "after": after, "grace": self.grace()}
+            return [left.on(self.add(f"stream_join_{op}", [head, other], **more), ways=ways, many=True)]
+        return None
+
+
 def events(rng, topics, advances):
     made, now = [], rng.choice((0, 3, 100))
     for _ in range(rng.randint(20, 45)):
@@ -352,6 +407,8 @@ def script(seed, number):
     maker = Maker(rng, style)
     maker.make()
     kinds = [node.get("fn", "") for node in maker.nodes if node["op"] == "process"]
-    return {"seed": f"{seed}/{number}", "style": style, "in_memory": rng.random() < 0.85, "cached": style == "cached",
+    # Sessions that close at one time come by start, then key; from Kafka Streams' store in memory by key, then start.
+    by_start = any(node["op"].startswith("session") and node["on_close"] for node in maker.nodes)
+    return {"seed": f"{seed}/{number}", "style": style, "in_memory": rng.random() < 0.85 and not by_start, "cached": style == "cached",
             "stores": maker.stores, "nodes": maker.nodes, "topics": maker.topics,
             "events": events(rng, maker.inputs, any("wall" in kind for kind in kinds))}

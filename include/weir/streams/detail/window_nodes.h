@@ -220,7 +220,8 @@ class SlidingAggregate final : public WindowedOperator<K, V, A, Update> {
     else
       take(work);
     if (this->on_close() && work.closed > *this->emitted_) emit_closed(work.closed);
-    state_->expire_before(time - windows_.retention_ms() + 1);
+    // A record that is still taken begins its own window so much before the time.
+    state_->expire_before(time - d - windows_.retention_ms() + 1);
   }
 
  private:
