@@ -64,6 +64,9 @@ constexpr auto fetch_max_wait = std::chrono::milliseconds(100);
 /// Of one thread: some tenths of a second of what it can work through.
 constexpr std::size_t prefetch_bytes = std::size_t{32} << 20U;
 
+/// Of the global tables, before the first task begins.
+constexpr auto longest_global_read = std::chrono::hours(24);
+
 /// Between two looks at whether a topic that was made is known.
 constexpr Duration look_interval = std::chrono::milliseconds(100);
 
@@ -185,12 +188,15 @@ struct Application::Impl {
       : topology(std::move(made)), options(std::move(given)) {}
   ~Impl() {
     monitor.reset();
+    stop_globals();
     for (Member& member : members) member.session->destroy(member.thread);
   }
 
-  using Connect = std::function<Result<Client>()>;
-  Result<void> open(const SessionMaker& maker, const Connect& connect);
-  Result<void> read_globals(const Connect& connect);
+  Result<void> open(const SessionMaker& maker);
+  Result<void> read_globals(const SessionMaker& maker);
+  void stop_globals() {
+    if (global_session != nullptr) global_session->destroy(global_reader);
+  }
   Result<void> start_monitor(const SessionMaker& maker);
   void ask(std::size_t thread, std::function<void(ThreadStatus)> told);
   ThreadStatuses statuses();
@@ -204,10 +210,11 @@ struct Application::Impl {
   Plan plan;
   std::unique_ptr<ProcessFolder> folder;
   std::unique_ptr<Globals> globals;  // outlives the members
-  std::unique_ptr<GlobalReader> global_reader;
-  std::vector<Member> members;             // does not grow beyond what it has reserved
-  std::atomic<std::size_t> members_up{0};  // of them; those have a thread until they stop
-  std::unique_ptr<Monitor> monitor;        // goes before the members
+  std::shared_ptr<Session> global_session;
+  std::unique_ptr<GlobalReader> global_reader;  // on that session's loop
+  std::vector<Member> members;                  // does not grow beyond what it has reserved
+  std::atomic<std::size_t> members_up{0};       // of them; those have a thread until they stop
+  std::unique_ptr<Monitor> monitor;             // goes before the members
 
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -216,7 +223,7 @@ struct Application::Impl {
   std::optional<Error> error;
 };
 
-Result<void> Application::Impl::open(const SessionMaker& maker, const Connect& connect) {
+Result<void> Application::Impl::open(const SessionMaker& maker) {
   if (auto good = check_options(options); !good) return good;
   auto opened = ProcessFolder::open(options.state_dir, topology.name());
   if (!opened) return fail(opened.error());
@@ -232,28 +239,32 @@ Result<void> Application::Impl::open(const SessionMaker& maker, const Connect& c
     if (!made) return fail(made.error());
     plan = *std::move(made);
   }
-  if (auto read = read_globals(connect); !read) return read;
+  if (auto read = read_globals(maker); !read) return read;
   for (int i = 0; i < options.threads; ++i)
     if (auto started = start_thread(maker, i); !started) return started;
   return {};
 }
 
 /// What every task may look up is there before the first one begins.
-Result<void> Application::Impl::read_globals(const Connect& connect) {
+Result<void> Application::Impl::read_globals(const SessionMaker& maker) {
   auto opened = Globals::open(
       topology.graph(), [this](const std::string& store) { return folder->open_global(store); });
   if (!opened) return fail(opened.error());
   globals = *std::move(opened);
   if (globals->tables().empty()) return {};
-  auto client = connect();
-  if (!client) return fail(client.error());
-  auto reader = GlobalReader::start(*std::move(client), *globals, plan.partitions,
-                                    options.guarantee == Guarantee::exactly_once
-                                        ? Isolation::read_committed
-                                        : Isolation::read_uncommitted);
-  if (!reader) return fail(reader.error());
-  global_reader = *std::move(reader);
-  return {};
+  auto session = maker.make();
+  if (!session) return fail(session.error());
+  global_session = *std::move(session);
+  const Isolation isolation = options.guarantee == Guarantee::exactly_once
+                                  ? Isolation::read_committed
+                                  : Isolation::read_uncommitted;
+  return global_session->wait<void>(longest_global_read, [&](auto done) {
+    global_reader = std::make_unique<GlobalReader>(
+        GlobalReader::World{global_session->loop(), global_session->transport(),
+                            global_session->rng(), global_session->cluster()},
+        *globals, isolation);
+    global_reader->start(plan.partitions, [done]() mutable { done(Result<void>()); });
+  });
 }
 
 /// Before the brokers are asked for anything: it says what is waited for.
@@ -373,18 +384,16 @@ Result<Application> Application::start(Topology topology, std::string_view boots
   auto maker = SessionMaker::to(bootstrap, options.client);
   if (!maker) return fail(maker.error());
   auto impl = std::make_unique<Impl>(std::move(topology), std::move(options));
-  const auto connect = [&] { return Client::connect(bootstrap, impl->options.client); };
-  if (auto opened = impl->open(*maker, connect); !opened) return fail(opened.error());
+  if (auto opened = impl->open(*maker); !opened) return fail(opened.error());
   return Application(std::move(impl));
 }
 
 Result<Application> Application::start(Topology topology, std::shared_ptr<LocalBroker> broker,
                                        ApplicationOptions options) {
-  auto maker = SessionMaker::to(broker, options.client);
+  auto maker = SessionMaker::to(std::move(broker), options.client);
   if (!maker) return fail(maker.error());
   auto impl = std::make_unique<Impl>(std::move(topology), std::move(options));
-  const auto connect = [&] { return Client::connect(broker, impl->options.client); };
-  if (auto opened = impl->open(*maker, connect); !opened) return fail(opened.error());
+  if (auto opened = impl->open(*maker); !opened) return fail(opened.error());
   return Application(std::move(impl));
 }
 
@@ -447,7 +456,7 @@ Result<void> Application::stop(std::chrono::milliseconds timeout) {
     member.session->destroy(member.thread);
   }
   impl_->monitor.reset();
-  impl_->global_reader.reset();
+  impl_->stop_globals();
   impl_->settle(State::stopped);
   if (first) return fail(*first);
   return {};

@@ -1,99 +1,96 @@
 #include "streams/global_reader.h"
 
-#include <chrono>
+#include <utility>
 
 #include "base/log.h"
 
 namespace weir::streams {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-constexpr milliseconds poll_timeout(200);
-constexpr milliseconds look_timeout(30'000);
-constexpr std::chrono::seconds tell_interval(10);
-/// Between two tries to read what cannot be read.
-constexpr milliseconds pause_after_error(1'000);
+constexpr Duration poll_wait = std::chrono::milliseconds(100);
+constexpr Duration retry_pause = std::chrono::milliseconds(200);
+constexpr Duration tell_interval = std::chrono::seconds(10);
 
 }  // namespace
 
-Result<std::unique_ptr<GlobalReader>> GlobalReader::start(Client client, Globals& globals,
-                                                          const PartitionCounts& partitions,
-                                                          Isolation isolation) {
-  auto consumer =
-      client.consumer({.auto_offset_reset = OffsetReset::earliest, .isolation = isolation});
-  if (!consumer) return fail(consumer.error());
-  std::unique_ptr<GlobalReader> out(
-      new GlobalReader(std::move(client), *std::move(consumer), globals));
+GlobalReader::GlobalReader(const World& world, Globals& globals, Isolation isolation)
+    : world_(world),
+      globals_(globals),
+      consumer_(world.loop, world.transport, world.rng, world.cluster,
+                {.auto_offset_reset = OffsetReset::earliest, .isolation = isolation}) {}
+
+GlobalReader::~GlobalReader() { *alive_ = false; }
+
+void GlobalReader::start(const PartitionCounts& partitions, std::function<void()> ready) {
+  ready_ = std::move(ready);
+  tell_at_ = world_.loop.now() + tell_interval;
   std::vector<TopicPartition> all;
-  for (const auto& [store, table] : globals.tables()) {
+  for (const auto& [store, table] : globals_.tables()) {
     const std::string& topic = table->spec.source_topic;
-    out->stores_[topic] = store;
+    stores_[topic] = store;
     for (std::int32_t p = 0; p < partitions.at(topic); ++p) all.push_back({topic, p});
   }
-  if (auto assigned = out->consumer_->assign(all); !assigned) return fail(assigned.error());
-  if (auto read = out->read_to_the_ends(all); !read) return fail(read.error());
-  out->thread_ = std::thread([reader = out.get()] { reader->follow(); });
-  return out;
+  behind_ = {all.begin(), all.end()};
+  for (const TopicPartition& fresh : consumer_.own(all))
+    consumer_.begin(fresh, OffsetAndMetadata{.offset = 0});
+  poll();
 }
 
-GlobalReader::~GlobalReader() {
-  stopping_ = true;
-  if (thread_.joinable()) thread_.join();
-  consumer_.reset();  // before its client
+void GlobalReader::poll() {
+  consumer_.poll(world_.loop.now() + poll_wait,
+                 [this, alive = alive_](Result<std::vector<client::RawBatch>> raws) {
+                   if (!*alive) return;
+                   // Not inside the consumer's callback; after a failure not at once.
+                   const Duration pause = raws ? Duration::zero() : retry_pause;
+                   auto told =
+                       std::make_shared<Result<std::vector<client::RawBatch>>>(std::move(raws));
+                   world_.loop.call_after(pause, [this, alive, told] {
+                     if (*alive) on_polled(std::move(*told));
+                   });
+                 });
 }
 
-Result<void> GlobalReader::read_to_the_ends(const std::vector<TopicPartition>& all) {
-  const auto ends = consumer_->end_offsets(all, look_timeout);
-  if (!ends) return fail(ends.error());
-  std::size_t records = 0;
-  auto told = steady_clock::now();
-  for (const auto& [partition, end] : *ends) {
-    while (true) {
-      const auto position = consumer_->position(partition, look_timeout);
-      if (!position) return fail(position.error());
-      if (*position >= end) break;
-      const auto read = read_once(poll_timeout);
-      if (!read) return fail(read.error());
-      records += *read;
-      if (steady_clock::now() < told + tell_interval) continue;
-      told = steady_clock::now();
-      log_info("streams", "global tables: " + std::to_string(records) + " records are read, " +
-                              partition.topic + "-" + std::to_string(partition.partition) +
-                              " is at offset " + std::to_string(*position) + " of " +
-                              std::to_string(end));
-    }
+void GlobalReader::on_polled(Result<std::vector<client::RawBatch>> raws) {
+  const Result<void> taken = raws ? take(*std::move(raws)) : fail(raws.error());
+  if (!taken) {
+    log_warn("streams", "global tables: " + taken.error().message() + "; tried again");
+    return static_cast<void>(world_.loop.call_after(retry_pause, [this, alive = alive_] {
+      if (*alive) poll();
+    }));
   }
-  return {};
+  look_at_ends();
+  poll();
 }
 
-Result<std::size_t> GlobalReader::read_once(milliseconds timeout) {
-  auto batches = consumer_->poll(timeout);
-  if (!batches) return fail(batches.error());
-  std::size_t count = 0;
-  for (const Batch& batch : *batches) {
+Result<void> GlobalReader::take(std::vector<client::RawBatch> raws) {
+  auto opened = client::open_batches(std::move(raws), true);
+  if (!opened.undone.empty()) consumer_.give_back(opened.undone);
+  for (const Batch& batch : opened.batches) {
     std::vector<ChangelogRecord> records;
     for (const RecordView& record : batch)
       if (record.key())
         records.push_back(
             {.key = *record.key(), .value = record.value(), .timestamp_ms = record.timestamp_ms()});
-    if (records.empty()) continue;
-    count += records.size();
-    const auto applied = globals_.apply(stores_.at(batch.topic_partition().topic), records);
-    if (!applied) return fail(applied.error());
+    records_ += records.size();
+    const std::string& store = stores_.at(batch.topic_partition().topic);
+    if (auto applied = globals_.apply(store, records); !applied) return applied;
   }
-  return count;
+  if (opened.error) return fail(*opened.error);
+  return {};
 }
 
-void GlobalReader::follow() {
-  while (!stopping_) {
-    const auto read = read_once(poll_timeout);
-    if (read) continue;
-    log_warn("streams", "global tables: " + read.error().message() + "; tried again");
-    const auto until = steady_clock::now() + pause_after_error;
-    while (!stopping_ && steady_clock::now() < until) std::this_thread::sleep_for(poll_timeout);
-  }
+void GlobalReader::look_at_ends() {
+  if (ready_ == nullptr) return;
+  std::erase_if(behind_, [&](const TopicPartition& partition) {
+    return consumer_.lag(partition) == std::int64_t{0};
+  });
+  if (behind_.empty()) return std::exchange(ready_, nullptr)();
+  if (world_.loop.now() < tell_at_) return;
+  tell_at_ = world_.loop.now() + tell_interval;
+  std::int64_t left = 0;
+  for (const TopicPartition& partition : behind_) left += consumer_.lag(partition).value_or(0);
+  log_info("streams", "global tables: " + std::to_string(records_) + " records are read, " +
+                          std::to_string(left) + " are left");
 }
 
 }  // namespace weir::streams

@@ -1,45 +1,55 @@
 // GlobalReader: brings the global tables of a process up to the end of their topics, and keeps them
 // there.
-//
-//   start() reads up to the ends ──> follows on a thread of its own ──> goes with its destructor
 #pragma once
 
-#include <weir/client.h>
-
-#include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
-#include <thread>
+#include <set>
+#include <string>
+#include <vector>
 
+#include "base/rng.h"
+#include "client/consumer_core.h"
+#include "client/transport.h"
+#include "io/loop.h"
 #include "streams/globals.h"
 #include "streams/plan.h"
 
 namespace weir::streams {
 
-/// Owner: the application. `globals` outlives it.
+/// Owner: the application, on a loop of its own. `globals` outlives it. Threads: the loop's.
 class GlobalReader {
  public:
-  /// Waits until every table holds what its topic had when this was called; it says every ten
-  /// seconds how far it is. Errors are the client's.
-  static Result<std::unique_ptr<GlobalReader>> start(Client client, Globals& globals,
-                                                     const PartitionCounts& partitions,
-                                                     Isolation isolation);
+  struct World {
+    io::Loop& loop;
+    client::Transport& transport;
+    Rng& rng;
+    client::ClusterOptions cluster;
+  };
+  GlobalReader(const World& world, Globals& globals, Isolation isolation);
   ~GlobalReader();
+  GlobalReader(const GlobalReader&) = delete;
+
+  /// `ready` is called once, when every table has had all that its topic had then. It says every
+  /// ten seconds how far it is; what cannot be read is tried again.
+  void start(const PartitionCounts& partitions, std::function<void()> ready);
 
  private:
-  GlobalReader(Client client, Consumer consumer, Globals& globals)
-      : client_(std::move(client)), consumer_(std::move(consumer)), globals_(globals) {}
-  Result<void> read_to_the_ends(const std::vector<TopicPartition>& all);
-  /// The number of records.
-  Result<std::size_t> read_once(std::chrono::milliseconds timeout);
-  void follow();
+  void poll();
+  void on_polled(Result<std::vector<client::RawBatch>> raws);
+  Result<void> take(std::vector<client::RawBatch> raws);
+  void look_at_ends();
 
-  Client client_;
-  std::optional<Consumer> consumer_;
+  const World world_;
   Globals& globals_;
+  client::ConsumerCore consumer_;
   std::map<std::string, std::string> stores_;  // by topic
-  std::atomic<bool> stopping_{false};
-  std::thread thread_;
+  std::set<TopicPartition> behind_;            // partitions that were never at their end
+  std::function<void()> ready_;
+  std::uint64_t records_ = 0;
+  MonoTime tell_at_{};
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace weir::streams

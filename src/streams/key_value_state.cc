@@ -21,7 +21,7 @@ void KeyedStore::remove(detail::Row& row, std::int64_t timestamp_ms) {
 }
 
 void KeyedStore::for_each(std::string_view from, std::optional<std::string_view> to,
-                             const Visit& visit) {
+                          const Visit& visit) {
   const auto inside = [&](std::string_view key) { return key >= from && (!to || key < *to); };
   std::map<std::string_view, const detail::Row*> changed;
   for (const detail::Row* row : rows_.table().dirty())

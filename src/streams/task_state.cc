@@ -115,9 +115,7 @@ TaskState::Store TaskState::make_store(const detail::StoreSpec& spec, std::strin
     out.state = std::move(made);
   };
   switch (spec.kind) {
-    case detail::StoreKind::key_value:
-      make(out.key_value, std::type_identity<KeyedStore>());
-      break;
+    case detail::StoreKind::key_value: make(out.key_value, std::type_identity<KeyedStore>()); break;
     case detail::StoreKind::window: make(out.window, std::type_identity<WindowStore>()); break;
     case detail::StoreKind::sliding:
     case detail::StoreKind::session:

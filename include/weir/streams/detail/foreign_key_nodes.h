@@ -1,13 +1,6 @@
 // The nodes of foreign-key joins: rows of a table with those of another one that they name.
 //
 // Rules: Apache Kafka Streams 4.3.1, KIP-213.
-//
-//   left table ─> Subscribe ═══ registration, by foreign key ═══> Answer ─┐
-//                                                right table ─> Notify ───┴> reply
-//   left table's store <─ Resolve <═══ response, by the row's partition ═══════┘
-//
-// An answer carries a hash of the row that asked; if the row has changed meanwhile the answer is
-// stale: another one is on its way.
 #pragma once
 
 #include <weir/streams/detail/foreign_key.h>
@@ -21,6 +14,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+//   left table ─> Subscribe ═══ registration, by foreign key ═══> Answer ─┐
+//                                                right table ─> Notify ───┴> reply
+//   left table's store <─ Resolve <═══ response, by the row's partition ═══════┘
+//
+// An answer carries a hash of the row that asked; if the row has changed meanwhile the answer is
+// stale: another one is on its way.
 
 namespace weir::streams {
 inline namespace v1 {

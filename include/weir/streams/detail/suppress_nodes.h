@@ -52,7 +52,7 @@ class Suppress final : public Operator<Suppress<K, V>, K, Change<V>, K, Change<V
   Suppress(std::string store, Suppression how, WindowClose close, HeldKeys<K> keys,
            const Codec<V>* value)
       : store_(std::move(store)),
-        how_(std::move(how)),
+        how_(how),
         close_(close),
         keys_(std::move(keys)),
         value_codec_(value),
