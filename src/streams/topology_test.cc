@@ -168,6 +168,15 @@ TEST(topology, refuses_windows_joins_and_suppressions_that_mean_nothing) {
       }),
       "held: its keys have no windows that close; hold its updates back for a time, or suppress "
       "the windowed table itself");
+  EXPECT_NE(refusal([&] {
+              Topology topology("app");
+              static_cast<void>(topology.stream(in)
+                                    .group_by_key()
+                                    .windowed(unlimited(Timestamp(5ms)))
+                                    .count("counts")
+                                    .suppress(Suppression::until_window_closes(), "held"));
+            }).find("held: its keys have no windows that close"),
+            Text::npos);
   EXPECT_EQ(refusal([&] {
               Topology topology("app");
               static_cast<void>(topology.stream(in).join(

@@ -4,7 +4,6 @@
 
 #include <weir/streams/stream.h>
 
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,10 +75,11 @@ template <class Windows>
 std::optional<WindowClose> close_of(const Windows& windows) {
   if constexpr (std::is_same_v<Windows, SessionWindows>) {
     return WindowClose{windows.grace_ms() + windows.gap_ms(), true};
+  } else if constexpr (std::is_same_v<Windows, SlidingWindows>) {
+    return WindowClose{windows.grace_ms(), true};
   } else {
-    // A window without an end never closes.
-    if (windows.retention_ms() == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
-    return WindowClose{windows.grace_ms(), std::is_same_v<Windows, SlidingWindows>};
+    if (windows.is_unlimited()) return std::nullopt;
+    return WindowClose{windows.grace_ms(), false};
   }
 }
 

@@ -42,6 +42,7 @@ class TimeWindows {
   std::int64_t grace_ms() const { return grace_ms_; }
   std::int64_t retention_ms() const { return std::max(retention_ms_, size_ms_ + grace_ms_); }
   Emit emit() const { return emit_; }
+  bool is_unlimited() const { return is_unlimited_; }
   /// The first window that has `timestamp_ms`; the others follow, `advance` apart, as long as they
   /// start at or before it.
   std::int64_t first_start(std::int64_t timestamp_ms) const {
