@@ -85,11 +85,9 @@ class Resolver {
   Result<PartitionCounts> resolve() {
     if (auto missing = take_external(); !missing) return fail(missing.error());
     if (auto taken = take_fixed(); !taken) return fail(taken.error());
-    for (bool progress = true; progress;) {
-      progress = false;
-      for (const std::string& topic : internal_)
-        if (!counts_.contains(topic) && resolve_one(topic)) progress = true;
-    }
+    // What comes around in a circle, as the two streams of a foreign-key join do, follows from
+    // those of its sources that are outside of it.
+    while (resolve_any(true) || resolve_any(false)) continue;
     for (const std::string& topic : internal_)
       if (!counts_.contains(topic))
         return fail(Errc::invalid_partitions,
@@ -143,9 +141,15 @@ class Resolver {
     return {};
   }
 
+  /// One more topic; `all`: one whose sources are all known, else some of them.
+  bool resolve_any(bool all) {
+    return std::ranges::any_of(internal_, [&](const std::string& topic) {
+      return !counts_.contains(topic) && resolve_one(topic, all);
+    });
+  }
   /// The most partitions among the sources of the sub-topologies that write `topic`; of all topics
   /// that it must be equal to.
-  bool resolve_one(const std::string& topic) {
+  bool resolve_one(const std::string& topic, bool all) {
     std::set<std::string> together{topic};
     for (const Copartition& group : copartitions_)
       if (group.topics.contains(topic)) together = group.topics;
@@ -154,10 +158,11 @@ class Resolver {
       if (!writes(sub, together)) continue;
       for (const std::string& source : sub.source_topics) {
         const auto found = counts_.find(source);
-        if (found == counts_.end()) return false;
-        most = std::max(most, found->second);
+        if (found != counts_.end()) most = std::max(most, found->second);
+        if (found == counts_.end() && all) return false;
       }
     }
+    if (most == 0) return false;
     for (const std::string& each : together)
       if (internal_.contains(each)) counts_[each] = most;
     return true;

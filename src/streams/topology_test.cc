@@ -219,6 +219,24 @@ TEST(topology, streams_that_meet_need_equal_numbers_of_partitions) {
             "repartition() one of them");
 }
 
+TEST(topology, a_foreign_key_join_of_regrouped_tables_has_as_many_partitions_as_their_streams) {
+  Topology topology("app");
+  const auto by_value = [](const Text& value) { return value; };
+  auto one = topology.stream(in).map_key(by_value).to_table("ones");
+  auto other = topology.stream(Topic<Text, Text>{"other", &string_codec, &string_codec})
+                   .map_key(by_value)
+                   .to_table("others");
+  one.foreign_key_join(
+         other, by_value, [](const Text& a, const Text&) { return a; }, "met")
+      .to(rows);
+  const auto made = plan(topology.graph(), {{"in", 2}, {"other", 3}, {"rows", 1}});
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(made->repartitions, (PartitionCounts{{"app-ones-repartition", 3},
+                                                 {"app-others-repartition", 3},
+                                                 {"app-met-registration-repartition", 3},
+                                                 {"app-met-response-repartition", 3}}));
+}
+
 TEST(topology, is_described_as_text_and_json) {
   Topology topology("app");
   topology.stream(in).group_by_key().windowed(hopping(10ms, 5ms).grace(1ms)).count("hits");
