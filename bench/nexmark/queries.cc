@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 namespace weir::nexmark {
@@ -57,6 +58,44 @@ struct BidRow {
   std::int64_t auction = 0, bidder = 0, price = 0, time_ms = 0;
   void each(auto field) { field(auction), field(bidder), field(price), field(time_ms); }
   void each(auto field) const { field(auction), field(bidder), field(price), field(time_ms); }
+};
+/// What a bid is held against.
+struct AuctionRow {
+  std::int64_t id = 0, category = 0, time_ms = 0, expires_ms = 0;
+  void each(auto field) { field(id), field(category), field(time_ms), field(expires_ms); }
+  void each(auto field) const { field(id), field(category), field(time_ms), field(expires_ms); }
+};
+/// A bid within the life of its auction.
+struct ValidBidRow {
+  std::int64_t auction = 0, category = 0, bidder = 0, price = 0, time_ms = 0;
+  void each(auto field) { all(*this, field); }
+  void each(auto field) const { all(*this, field); }
+
+ private:
+  static void all(auto& self, auto& field) {
+    field(self.auction), field(self.category), field(self.bidder), field(self.price);
+    field(self.time_ms);
+  }
+};
+/// For an average.
+struct SumRow {
+  std::int64_t sum = 0, count = 0;
+  void each(auto field) { field(sum), field(count); }
+  void each(auto field) const { field(sum), field(count); }
+};
+/// Those of a window that have most: how much, and a row of each.
+struct MostRow {
+  std::int64_t most = 0;
+  string rows;
+  void each(auto field) { field(most), field(rows); }
+  void each(auto field) const { field(most), field(rows); }
+
+  void add(std::int64_t amount, const string& row) {
+    if (amount < most) return;
+    if (amount > most) rows.clear();
+    most = amount;
+    rows += row;
+  }
 };
 /// A person who may have opened an auction, in a window.
 struct NewSellerRow {
@@ -193,10 +232,145 @@ void q18(Topology& topology) {
       .to(EntityTopic<string, BidRow>{output_topic("q18"), &row_codec<BidRow>, &string_codec});
 }
 
+/// Bids by auction, and auctions, each with whichever of the other comes, at any time.
+constexpr std::chrono::hours any_time(24 * 365);
+
+Stream<std::int64_t, BidRow> bids_by_auction(const Events& events) {
+  return only<BidView>(events, "bids")
+      .map([](const NoKey&, const BidView& bid) {
+        return std::pair(bid.auction, BidRow{bid.auction, bid.bidder, bid.price, bid.time_ms});
+      })
+      .coded({.value = &row_codec<BidRow>});
+}
+Stream<std::int64_t, AuctionRow> auctions_by_id(const Events& events) {
+  return only<AuctionView>(events, "auctions")
+      .map([](const NoKey&, const AuctionView& auction) {
+        return std::pair(auction.id, AuctionRow{auction.id, auction.category, auction.time_ms,
+                                                auction.expires_ms});
+      })
+      .coded({.value = &row_codec<AuctionRow>});
+}
+
+/// The winning bids so far: the highest of each auction, of equal ones the first, of those the one
+/// of the lower bidder.
+Table<std::int64_t, ValidBidRow> winning_bids(Topology& topology) {
+  const auto events = read(topology);
+  return bids_by_auction(events)
+      .join(
+          auctions_by_id(events),
+          [](const BidRow& bid, const AuctionRow& auction) {
+            const bool valid = bid.time_ms >= auction.time_ms && bid.time_ms <= auction.expires_ms;
+            return ValidBidRow{auction.id, auction.category, bid.bidder, valid ? bid.price : 0,
+                               bid.time_ms};
+          },
+          within(any_time), "bids-of-auctions")
+      .filter([](const ValidBidRow& bid) { return bid.price > 0; })
+      .coded({.value = &row_codec<ValidBidRow>})
+      .group_by_key()
+      .reduce(
+          [](const ValidBidRow& best, const ValidBidRow& bid) {
+            const auto rank = [](const ValidBidRow& one) {
+              return std::tuple(-one.price, one.time_ms, one.bidder);
+            };
+            return rank(bid) < rank(best) ? bid : best;
+          },
+          "winning-bids");
+}
+
+/// The average winning price of each category.
+void q4(Topology& topology) {
+  winning_bids(topology)
+      .group_by([](const ValidBidRow& bid) { return std::pair(bid.category, bid.price); },
+                "by-category")
+      .aggregate(
+          SumRow{},
+          [](SumRow& all, const std::int64_t& price) {
+            all.sum += price;
+            ++all.count;
+          },
+          [](SumRow& all, const std::int64_t& price) {
+            all.sum -= price;
+            --all.count;
+          },
+          "prices", &row_codec<SumRow>)
+      .map_values([](const std::int64_t& category, const SumRow& all) {
+        return row(category, all.count == 0 ? 0 : all.sum / all.count);
+      })
+      .to(EntityTopic<std::int64_t, string>{output_topic("q4"), &string_codec, &int64_codec});
+}
+
+/// The auctions with most bids in ten seconds, every two seconds.
+void q5(Topology& topology) {
+  only<BidView>(read(topology), "bids")
+      .map([](const NoKey&, const BidView& bid) { return std::pair(bid.auction, bid.bidder); })
+      .group_by_key("by-auction")
+      .windowed(hopping(10s, 2s).emit(Emit::on_close))
+      .count("bids-of-auctions")
+      .to_stream()
+      .map([](const Windowed<std::int64_t>& key, const std::optional<std::int64_t>& count) {
+        return std::pair(key.window.start_ms,
+                         BidRow{.auction = key.key, .price = count.value_or(0)});
+      })
+      .coded({.value = &row_codec<BidRow>})
+      .group_by_key("by-window")
+      .aggregate(
+          MostRow{},
+          [](MostRow& most, const BidRow& bids) {
+            most.add(bids.price, row(bids.auction, bids.price));
+          },
+          "most-bids", &row_codec<MostRow>)
+      .to(EntityTopic<std::int64_t, MostRow>{output_topic("q5"), &row_codec<MostRow>,
+                                             &int64_codec});
+}
+
+/// The highest bids of each ten seconds.
+void q7(Topology& topology) {
+  only<BidView>(read(topology), "bids")
+      .map([](const NoKey&, const BidView& bid) {
+        return std::pair(std::int64_t{0}, BidRow{bid.auction, bid.bidder, bid.price, bid.time_ms});
+      })
+      .coded({.value = &row_codec<BidRow>})
+      .group_by_key("all-bids")
+      .windowed(tumbling(10s))
+      .aggregate(
+          MostRow{},
+          [](MostRow& most, const BidRow& bid) {
+            most.add(bid.price, row(bid.auction, bid.bidder, bid.price, bid.time_ms));
+          },
+          "highest-bids", &row_codec<MostRow>)
+      .to_stream()
+      .map([](const Windowed<std::int64_t>& key, const std::optional<MostRow>& most) {
+        return std::pair(key.window.start_ms, most.value_or(MostRow()));
+      })
+      .to(Topic<std::int64_t, MostRow>{output_topic("q7"), &row_codec<MostRow>, &int64_codec});
+}
+
+/// The winning bid of each auction.
+void q9(Topology& topology) {
+  winning_bids(topology).to(EntityTopic<std::int64_t, ValidBidRow>{
+      output_topic("q9"), &row_codec<ValidBidRow>, &int64_codec});
+}
+
+/// Bids with their auctions, of category 10.
+void q20(Topology& topology) {
+  const auto events = read(topology);
+  bids_by_auction(events)
+      .join(
+          auctions_by_id(events).filter(
+              [](const AuctionRow& auction) { return auction.category == 10; }),
+          [](const BidRow& bid, const AuctionRow& auction) {
+            return row(bid.auction, bid.bidder, bid.price, bid.time_ms, auction.category,
+                       auction.expires_ms);
+          },
+          within(any_time), "with-auction")
+      .to(Topic<std::int64_t, string>{output_topic("q20"), &string_codec, &int64_codec});
+}
+
 using Make = std::function<void(Topology&)>;
 const std::map<string, Make>& makers() {
-  static const std::map<string, Make> all = {{"q0", q0}, {"q1", q1},   {"q2", q2},  {"q3", q3},
-                                             {"q8", q8}, {"q11", q11}, {"q18", q18}};
+  static const std::map<string, Make> all = {{"q0", q0}, {"q1", q1},   {"q2", q2},   {"q3", q3},
+                                             {"q4", q4}, {"q5", q5},   {"q7", q7},   {"q8", q8},
+                                             {"q9", q9}, {"q11", q11}, {"q18", q18}, {"q20", q20}};
   return all;
 }
 
