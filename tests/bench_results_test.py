@@ -76,6 +76,10 @@ class TinyRuns(unittest.TestCase):
         self.assertTrue({("produce 100 B flat out", "cpu_ns_per_record"), ("consume 100 B flat out", "cpu_ns_per_record")} <=
                         self.run_tiny("client"))
 
+    def test_nexmark_beside_kafka_streams(self):
+        kafka.jars()
+        self.assertIn(("q3, exactly once", "cpu_s_per_million"), self.run_tiny("nexmark"))
+
     def test_start_and_memory_beside_kafka(self):
         kafka.jars()
         self.assertIn(("idle, 10 empty partitions", "rss_mib"), self.run_tiny("start"))

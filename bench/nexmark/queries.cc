@@ -217,7 +217,7 @@ void q11(Topology& topology) {
       .to(Topic<std::int64_t, string>{output_topic("q11"), &string_codec, &int64_codec});
 }
 
-/// The last bid of each bidder for each auction.
+/// The last bid of each bidder for each auction, of one time the highest.
 void q18(Topology& topology) {
   only<BidView>(read(topology), "bids")
       .map([](const NoKey&, const BidView& bid) {
@@ -226,9 +226,12 @@ void q18(Topology& topology) {
       })
       .coded({.value = &row_codec<BidRow>})
       .group_by_key("by-bidder-and-auction")
-      .reduce([](const BidRow& before,
-                 const BidRow& bid) { return bid.time_ms >= before.time_ms ? bid : before; },
-              "last-bids")
+      .reduce(
+          [](const BidRow& before, const BidRow& bid) {
+            const auto rank = [](const BidRow& one) { return std::pair(one.time_ms, one.price); };
+            return rank(bid) >= rank(before) ? bid : before;
+          },
+          "last-bids")
       .to(EntityTopic<string, BidRow>{output_topic("q18"), &row_codec<BidRow>, &string_codec});
 }
 
@@ -375,6 +378,22 @@ const std::map<string, Make>& makers() {
 }
 
 }  // namespace
+
+EventView view_of(const Event& event) {
+  if (const auto* one = std::get_if<Person>(&event))
+    return PersonView{one->id,   one->name,  one->email,   one->card,
+                      one->city, one->state, one->time_ms, one->extra};
+  if (const auto* one = std::get_if<Auction>(&event))
+    return AuctionView{one->id,       one->item,    one->description, one->initial_bid,
+                       one->reserve,  one->time_ms, one->expires_ms,  one->seller,
+                       one->category, one->extra};
+  const auto& bid = std::get<Bid>(event);
+  return BidView{bid.auction, bid.bidder, bid.price, bid.time_ms, bid.extra};
+}
+
+std::int64_t time_of(const Event& event) {
+  return std::visit([](const auto& one) { return one.time_ms; }, event);
+}
 
 string output_topic(const string& query) { return query + "-out"; }
 

@@ -7,8 +7,13 @@
 #include <vector>
 
 #include "nexmark/codecs.h"
+#include "nexmark/generator.h"
 
 namespace weir::nexmark {
+
+/// It lives as long as the event.
+EventView view_of(const Event& event);
+std::int64_t time_of(const Event& event);
 
 /// What they read, and what they write: q3 writes "q3-out".
 inline constexpr const char* event_topic = "nexmark";
