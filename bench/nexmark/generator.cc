@@ -1,4 +1,4 @@
-#include "nexmark/generator.h"
+#include "generator.h"
 
 #include <fmt/format.h>
 

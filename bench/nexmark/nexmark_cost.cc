@@ -14,8 +14,8 @@
 #include <cstring>
 #include <string>
 
-#include "nexmark/generator.h"
-#include "nexmark/queries.h"
+#include "generator.h"
+#include "queries.h"
 
 namespace {
 

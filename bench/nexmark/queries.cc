@@ -1,4 +1,4 @@
-#include "nexmark/queries.h"
+#include "queries.h"
 
 #include <chrono>
 #include <functional>

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "nexmark/codecs.h"
-#include "nexmark/generator.h"
+#include "codecs.h"
+#include "generator.h"
 
 namespace weir::nexmark {
 

@@ -1,5 +1,5 @@
 // The queries over some thousand events, beside what plain loops over the same events give.
-#include "nexmark/queries.h"
+#include "queries.h"
 
 #include <gtest/gtest.h>
 #include <weir/streams/test.h>
@@ -8,7 +8,7 @@
 #include <set>
 #include <tuple>
 
-#include "nexmark/generator.h"
+#include "generator.h"
 
 namespace weir::nexmark {
 namespace {
