@@ -139,7 +139,7 @@ void visits() {
                              .cogroup<Visit>([](Visit& visit, const string&) { ++visit.views; })
                              .with(topology.stream(clicks).group_by_key(),
                                    [](Visit& visit, const string&) { ++visit.clicks; })
-                             .windowed(sessions(30min).grace(5min))
+                             .windowed(sessions(30min).grace(1h))
                              .aggregate(
                                  Visit{},
                                  [](const Visit& a, const Visit& b) {
