@@ -324,8 +324,8 @@ class Cogrouped {
   }
 
   /// By windows besides, which are told of on each update. Each stream's records are held against
-  /// that stream's own time; what is older than the retention by the time of any of them is gone, so
-  /// streams that run apart need a longer one.
+  /// that stream's own time; what is older than the retention by the time of any of them is gone,
+  /// so streams that run apart need a longer one.
   template <class Windows>
   class Windowed;
   template <class Windows>
