@@ -27,6 +27,11 @@ Text or_none(const Text* value) { return value != nullptr ? *value : "none"; }
 class OperatorTest : public ::testing::Test {
  protected:
   void start() { driver.emplace(topology); }
+  /// The driver stands on the topology.
+  void begin_anew() {
+    driver.reset();
+    topology = Topology("app");
+  }
   void give(const Topic<Text, Text>& to, const Text& key, const Text& value, std::int64_t time) {
     driver->pipe<Text, Text>(to, key, value, at(time));
   }
@@ -213,7 +218,7 @@ TEST_F(OperatorTest, a_window_is_let_go_when_nothing_can_change_it_any_more) {
   give(left, "other", "y", 13);
   EXPECT_EQ(given(), Lines{"k/5..10=2@10"});
 
-  topology = Topology("app");
+  begin_anew();
   build(topology, Suppression::until_window_closes().like_kafka_streams());
   start();
   give(left, "k", "a", 10);
@@ -257,7 +262,7 @@ TEST_F(OperatorTest, a_full_suppression_lets_the_oldest_go_or_ends_the_task) {
   driver->pipe<Text, Text>(to, "a", "123", at(1));
   EXPECT_EQ(given(), Lines{"a=123@1"}) << "with its sizes it is larger than that alone";
 
-  topology = Topology("app");
+  begin_anew();
   topology.table(rows, "rows")
       .suppress(Suppression::until_time_limit(1h).max_records(1).end_task_when_full(), "held")
       .to(rows_out);
