@@ -263,7 +263,7 @@ Result<void> Application::Impl::read_globals(const SessionMaker& maker) {
         GlobalReader::World{global_session->loop(), global_session->transport(),
                             global_session->rng(), global_session->cluster()},
         *globals, isolation);
-    global_reader->start(plan.partitions, [done]() mutable { done(Result<void>()); });
+    global_reader->start(plan.partitions, done);
   });
 }
 

@@ -21,7 +21,7 @@ GlobalReader::GlobalReader(const World& world, Globals& globals, Isolation isola
 
 GlobalReader::~GlobalReader() { *alive_ = false; }
 
-void GlobalReader::start(const PartitionCounts& partitions, std::function<void()> ready) {
+void GlobalReader::start(const PartitionCounts& partitions, Ready ready) {
   ready_ = std::move(ready);
   tell_at_ = world_.loop.now() + tell_interval;
   std::vector<TopicPartition> all;
@@ -52,6 +52,9 @@ void GlobalReader::poll() {
 
 void GlobalReader::on_polled(Result<std::vector<client::RawBatch>> raws) {
   const Result<void> taken = raws ? take(*std::move(raws)) : fail(raws.error());
+  if (!taken && ready_ != nullptr)
+    return std::exchange(
+        ready_, nullptr)(fail(taken.error().code(), "global tables: " + taken.error().message()));
   if (!taken) {
     log_warn("streams", "global tables: " + taken.error().message() + "; tried again");
     return static_cast<void>(world_.loop.call_after(retry_pause, [this, alive = alive_] {
@@ -84,7 +87,7 @@ void GlobalReader::look_at_ends() {
   std::erase_if(behind_, [&](const TopicPartition& partition) {
     return consumer_.lag(partition) == std::int64_t{0};
   });
-  if (behind_.empty()) return std::exchange(ready_, nullptr)();
+  if (behind_.empty()) return std::exchange(ready_, nullptr)({});
   if (world_.loop.now() < tell_at_) return;
   tell_at_ = world_.loop.now() + tell_interval;
   std::int64_t left = 0;

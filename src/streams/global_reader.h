@@ -31,9 +31,11 @@ class GlobalReader {
   ~GlobalReader();
   GlobalReader(const GlobalReader&) = delete;
 
-  /// `ready` is called once, when every table has had all that its topic had then. It says every
-  /// ten seconds how far it is; what cannot be read is tried again.
-  void start(const PartitionCounts& partitions, std::function<void()> ready);
+  using Ready = std::function<void(Result<void>)>;
+  /// `ready` is called once: when every table has had all that its topic had then, or with the
+  /// error if one cannot be read; it says every ten seconds how far it is. What cannot be read
+  /// after that is tried again.
+  void start(const PartitionCounts& partitions, Ready ready);
 
  private:
   void poll();
@@ -46,7 +48,7 @@ class GlobalReader {
   client::ConsumerCore consumer_;
   std::map<std::string, std::string> stores_;  // by topic
   std::set<TopicPartition> behind_;            // partitions that were never at their end
-  std::function<void()> ready_;
+  Ready ready_;
   std::uint64_t records_ = 0;
   MonoTime tell_at_{};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -110,28 +110,26 @@ std::optional<OrderedStore::Found> OrderedStore::first(std::string_view from) {
   return Found{at->first, at->second.value, at->second.timestamp_ms};
 }
 
-OrderedStore::Row& OrderedStore::row_of(std::string_view key) {
-  const auto [at, fresh] = rows_.try_emplace(std::string(key));
-  if (fresh) {
-    size_bytes_ += bytes_of(*at);
-    // What is not known to be absent may be there.
-    at->second.stored = !is_complete();
-  }
-  return at->second;
+OrderedStore::Rows::iterator OrderedStore::row_of(std::string_view key) {
+  auto at = rows_.lower_bound(key);
+  if (at != rows_.end() && at->first == key) return at;
+  at = rows_.emplace_hint(at, key, Row());
+  size_bytes_ += bytes_of(*at);
+  // What is not known to be absent may be there.
+  at->second.stored = !is_complete();
+  return at;
 }
 
 void OrderedStore::put(std::string_view key, std::string_view value, std::int64_t timestamp_ms) {
-  row_of(key);
-  write(rows_.find(key), true, value, timestamp_ms);
+  write(row_of(key), true, value, timestamp_ms);
   if (key < lowest_) lowest_ = key;
 }
 
 void OrderedStore::remove(std::string_view key) {
-  const Row& row = row_of(key);
-  const auto at = rows_.find(key);
+  const auto at = row_of(key);
   // What came and went since the last commit is nobody's business.
-  if (row.stored)
-    write(at, false, {}, row.timestamp_ms);
+  if (at->second.stored)
+    write(at, false, {}, at->second.timestamp_ms);
   else
     erase(at);
 }

@@ -45,7 +45,7 @@ class OrderedStore final : public StoreState, public detail::OrderedState {
 
   /// Whether every row of the database is in rows_.
   bool is_complete();
-  Row& row_of(std::string_view key);
+  Rows::iterator row_of(std::string_view key);
   void write(Rows::iterator at, bool present, std::string_view value, std::int64_t timestamp_ms);
   void erase(Rows::iterator at);
   static std::size_t bytes_of(const Rows::value_type& row);

@@ -51,6 +51,7 @@ class Stored {
   void crash() { open(); }
   /// Everything local is: the changelog says what was there.
   void restore(bool by_run) {
+    const auto before = entries();
     database_ = state::open_in_memory();
     open();
     RestoreRun run;
@@ -73,11 +74,18 @@ class Stored {
       ASSERT_TRUE(database_->ingest({prefix, std::nullopt}, run));
     else
       ASSERT_TRUE(database_->write(batch));
+    ASSERT_EQ(entries(), before) << "byte for byte";
     open();
   }
 
  private:
   static constexpr std::string_view prefix{"\0\1", 2};
+  std::map<Text, Text> entries() const {
+    std::map<Text, Text> out;
+    for (auto at = database_->scan({{}, std::nullopt}); at->valid(); at->next())
+      out.emplace(at->key(), at->value());
+    return out;
+  }
   void open() { store_ = std::make_unique<Store>(spec_, Text(prefix), *database_); }
 
   const detail::StoreSpec spec_;

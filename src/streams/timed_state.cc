@@ -422,7 +422,8 @@ void TimedStore::write_put(Row& row, const Log& log, state::Batch& batch) {
        .value = row.value != nullptr ? std::optional(value) : std::nullopt,
        .timestamp_ms = row.timestamp_ms});
   batch.put(stored_key(key, row.at_ms, row.tie), value_buffer_);
-  if (spec_.by_time && !row.stored) batch.put(index_key(key, row.at_ms, row.tie), {});
+  if (spec_.by_time && !row.stored)
+    batch.put(index_key(key, row.at_ms, row.tie), value_buffer_.substr(0, time_bytes));
 }
 
 void TimedStore::write_changes(const Log& log, state::Batch& batch) {

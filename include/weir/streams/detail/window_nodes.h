@@ -246,13 +246,14 @@ class SlidingAggregate final : public WindowedOperator<K, V, A, Update> {
 
   void open_state(const std::string& store) override { state_ = &this->task().timed_state(store); }
 
-  /// Windows that start in [from, to].
-  TimedRows between(const Work& work, std::int64_t from, std::int64_t to) const {
+  /// Windows that start in [from, to], until the next call.
+  const TimedRows& between(const Work& work, std::int64_t from, std::int64_t to) {
     const TimedRows& rows = work.rows->rows();
     const auto at = [&](std::int64_t ms) {
       return rows.begin() + static_cast<std::ptrdiff_t>(work.rows->first_at(ms));
     };
-    return {at(std::max<std::int64_t>(0, from)), at(to + 1)};
+    found_.assign(at(std::max<std::int64_t>(0, from)), at(to + 1));
+    return found_;
   }
   static bool has_start(const TimedRows& rows, std::int64_t start) {
     return std::ranges::any_of(rows, [&](const TimedRow* row) { return row->at_ms == start; });
@@ -263,7 +264,7 @@ class SlidingAggregate final : public WindowedOperator<K, V, A, Update> {
 
   void take(Work& work) {
     const std::int64_t d = windows_.difference_ms();
-    const TimedRows rows = between(work, work.at - 2 * d, work.at + 1);
+    const TimedRows& rows = between(work, work.at - 2 * d, work.at + 1);
     bool has_left = false;
     std::optional<A> left;
     for (auto at = rows.rbegin(); at != rows.rend(); ++at) {
@@ -296,7 +297,7 @@ class SlidingAggregate final : public WindowedOperator<K, V, A, Update> {
   /// A record so early that the window which ends with it would begin below 0: there is one window
   /// from 0 on for all of them.
   void take_early(Work& work) {
-    const TimedRows rows = between(work, 0, work.at + 1);
+    const TimedRows& rows = between(work, 0, work.at + 1);
     TimedRow* combined = nullptr;
     for (TimedRow* row : rows) {
       if (row->at_ms == 0) {
@@ -363,6 +364,7 @@ class SlidingAggregate final : public WindowedOperator<K, V, A, Update> {
 
   SlidingWindows windows_;
   TimedState* state_ = nullptr;
+  TimedRows found_;  // of the record that is processed
 };
 
 /// Sessions: a record and those sessions that it comes within the gap of become one. `Merge` adds a
@@ -390,7 +392,7 @@ class SessionAggregate final : public WindowedOperator<K, V, A, Update> {
     time = std::max(time, timestamp_ms);
     const std::int64_t closed = time - windows_.grace_ms() - windows_.gap_ms();
     TimedKey& rows = state_->key(bytes);
-    const TimedRows found = near(rows, timestamp_ms, open);
+    const TimedRows& found = near(rows, timestamp_ms, open);
     Window session{timestamp_ms, timestamp_ms};
     for (const TimedRow* row : found) {
       session.start_ms = std::min(session.start_ms, row->tie);
@@ -408,13 +410,13 @@ class SessionAggregate final : public WindowedOperator<K, V, A, Update> {
  private:
   void open_state(const std::string& store) override { state_ = &this->task().timed_state(store); }
 
-  /// Sessions that a record at that time comes within the gap of, by end.
-  TimedRows near(const TimedKey& rows, std::int64_t timestamp_ms, std::int64_t open) const {
-    TimedRows out;
+  /// Sessions that a record at that time comes within the gap of, by end, until the next call.
+  const TimedRows& near(const TimedKey& rows, std::int64_t timestamp_ms, std::int64_t open) {
+    found_.clear();
     for (std::size_t i = rows.first_at(std::max(open, timestamp_ms - windows_.gap_ms()));
          i < rows.rows().size(); ++i)
-      if (rows.rows()[i]->tie <= timestamp_ms + windows_.gap_ms()) out.push_back(rows.rows()[i]);
-    return out;
+      if (rows.rows()[i]->tie <= timestamp_ms + windows_.gap_ms()) found_.push_back(rows.rows()[i]);
+    return found_;
   }
 
   void update(const Key& key, const V& value, TimedKey& rows, const TimedRows& found,
@@ -449,6 +451,7 @@ class SessionAggregate final : public WindowedOperator<K, V, A, Update> {
   SessionWindows windows_;
   Merge merge_;
   TimedState* state_ = nullptr;
+  TimedRows found_;  // of the record that is processed
 };
 
 }  // namespace detail
