@@ -16,10 +16,10 @@ import tempfile
 import threading
 import time
 
-from common import ROOT, brokers, machine, results, script
+from common import brokers, machine, results, script
 from common.results import median
-from lib import kafka, proc
-from streams import CACHE_BYTES, COMMIT_MS, PEER, THREADS, peak_mib
+from lib import proc
+from streams import CACHE_BYTES, COMMIT_MS, PEER, THREADS, Applications, peak_mib
 
 INPUT, PARTITIONS = "nexmark", 8
 #         name, what of it is compared
@@ -32,23 +32,6 @@ SIZES = {  # runs, events, of them to warm up with, guarantees, queries
 }
 POLL_S, QUIET_S, DEADLINE_S = 0.05, 2, 900
 _pause = threading.Event()
-
-
-class Applications:
-    """The command lines of the two."""
-
-    def __init__(self, classes):
-        proc.run(["javac", "-cp", f"{kafka.jars()}/*", "-d", classes, ROOT / "bench" / "nexmark" / "Nexmark.java"])
-        self._classes = classes
-        self.cost = brokers.program("nexmark_cost")
-
-    def command(self, which, query, address, guarantee, state, run):
-        words = [query, address, guarantee, str(COMMIT_MS[guarantee]), str(state), str(CACHE_BYTES), run]
-        if which == "weir":
-            return [self.cost, *words]
-        line = kafka.java("Nexmark", *words, heap="1G")
-        line[line.index("-cp") + 1] += f":{self._classes}"
-        return line
 
 
 class Progress:
@@ -162,11 +145,10 @@ def result(target, query):
     return {key: value for key, value in last.items() if value is not None}
 
 
-def differing(query, weir, java):
+def differing(weir, java):
     """For the error: how much of both is not in the other."""
-    a, b = (set(one.items() if how_all else ((k, str(v)) for k, v in one.items()))
-            for one in (weir, java) for how_all in (QUERIES[query] == "all",))
-    return f"{len(a - b)} of {len(a)} of weir's, {len(b - a)} of {len(b)} of Kafka Streams': {sorted(map(str, a ^ b))[:4]}"
+    a, b = ({(str(key), str(value)) for key, value in one.items()} for one in (weir, java))
+    return f"{len(a - b)} of {len(a)} of weir's, {len(b - a)} of {len(b)} of Kafka Streams': {sorted(a ^ b)[:4]}"
 
 
 def measure(apps, target, topics, folder, size, queries):
@@ -186,7 +168,7 @@ def measure(apps, target, topics, folder, size, queries):
                     found[which] = result(target, query)
                     topics.delete(f"{query}-out")
                 if found["weir"] != found["java"] or not (found["weir"] or query == "q5"):
-                    raise SystemExit(f"{query}, {guarantee}: the results differ: {differing(query, found['weir'], found['java'])}")
+                    raise SystemExit(f"{query}, {guarantee}: the results differ: {differing(found['weir'], found['java'])}")
             middle = {which: {key: median([r[key] for r in all_runs]) for key in all_runs[0]} for which, all_runs in figures.items()}
             title = f"{query}, {guarantee.replace('_', ' ')}"
             observed[title] = {which: {k: results.rounded(v) for k, v in m.items()} for which, m in middle.items()}
@@ -207,7 +189,7 @@ def main():
         raise SystemExit(f"--queries: no {', '.join(unknown)}; there are {', '.join(QUERIES)}")
     with script.folder(arguments, "nexmark") as folder, contextlib.ExitStack() as stack:
         print(machine.description(), flush=True)
-        apps = Applications(stack.enter_context(tempfile.TemporaryDirectory()))
+        apps = Applications(stack.enter_context(tempfile.TemporaryDirectory()), "nexmark/Nexmark.java", "nexmark_cost")
         target = stack.enter_context(brokers.Weir(folder / "weir"))
         rows, observed = measure(apps, target, brokers.Topics(target), folder, size, queries)
     print()

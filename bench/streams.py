@@ -48,18 +48,18 @@ _pause = threading.Event()
 
 
 class Applications:
-    """The command lines of the two."""
+    """The command lines of the two: a program of ours, and a Java class beside it that takes the same words."""
 
-    def __init__(self, classes):
-        proc.run(["javac", "-cp", f"{kafka.jars()}/*", "-d", classes, ROOT / "bench" / "streams" / "StreamsCost.java"])
-        self._classes = classes
-        self.cost = brokers.program("streams_cost")
+    def __init__(self, classes, java="streams/StreamsCost.java", program="streams_cost"):
+        proc.run(["javac", "-cp", f"{kafka.jars()}/*", "-d", classes, ROOT / "bench" / java])
+        self._classes, self._main = classes, Path(java).stem
+        self.cost = brokers.program(program)
 
     def command(self, which, mode, address, guarantee, state, run):
         words = [mode, address, guarantee, str(COMMIT_MS[guarantee]), str(state), str(CACHE_BYTES), run]
         if which == "weir":
             return [self.cost, *words]
-        line = kafka.java("StreamsCost", *words, heap="1G")
+        line = kafka.java(self._main, *words, heap="1G")
         line[line.index("-cp") + 1] += f":{self._classes}"
         return line
 

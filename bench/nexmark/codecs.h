@@ -33,6 +33,15 @@ class RowWriter {
   std::string& out_;
 };
 
+/// The bytes of a row of these fields.
+template <class... Fields>
+std::string row(const Fields&... fields) {
+  std::string out;
+  RowWriter writer(out);
+  (writer << ... << fields);
+  return out;
+}
+
 /// Takes it apart again; what is missing is 0 or empty, and ok() is false then.
 class RowReader {
  public:

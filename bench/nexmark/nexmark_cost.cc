@@ -9,30 +9,18 @@
 #include <weir/client.h>
 #include <weir/streams.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
+#include "../streams/application.h"
 #include "generator.h"
 #include "queries.h"
 
 namespace {
 
 using namespace weir::nexmark;
+using weir::bench::number;
+using weir::bench::stop;
 using namespace std::chrono_literals;
-
-[[noreturn]] void stop(const std::string& why) {
-  std::fprintf(stderr, "nexmark_cost: %s\n", why.c_str());
-  std::exit(1);
-}
-
-long number(const char* text) {
-  char* end = nullptr;
-  const long value = std::strtol(text, &end, 10);
-  if (end == text || *end != '\0') stop(std::string(text) + " is no number");
-  return value;
-}
 
 int fill(const char* address, long events) {
   auto client = weir::Client::connect(address);
@@ -62,18 +50,6 @@ int fill(const char* address, long events) {
 
 int main(int argc, char** argv) {
   if (argc < 4) stop("see the top of its source");
-  const std::string what = argv[1];
-  if (what == "fill") return fill(argv[2], number(argv[3]));
-  if (argc < 8) stop("see the top of its source");
-  using namespace weir::streams;
-  ApplicationOptions options;
-  options.guarantee = std::strcmp(argv[3], "exactly_once") == 0 ? Guarantee::exactly_once
-                                                                : Guarantee::at_least_once;
-  options.commit_interval = std::chrono::milliseconds(number(argv[4]));
-  options.state_dir = argv[5];
-  options.cache_bytes = static_cast<std::size_t>(number(argv[6]));
-  auto application = Application::start(make_query(what, argv[7]), argv[2], options);
-  if (!application) stop(application.error().message());
-  auto ended = application->wait();
-  stop(ended ? "ended" : ended.error().message());
+  if (std::string(argv[1]) == "fill") return fill(argv[2], number(argv[3]));
+  weir::bench::run_application(argc, argv, make_query);
 }

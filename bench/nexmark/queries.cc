@@ -21,14 +21,6 @@ using Rows = Stream<std::int64_t, string>;
 
 // Results: the key, and a row of what the query asks for.
 
-template <class... Fields>
-string row(const Fields&... fields) {
-  string out;
-  RowWriter writer(out);
-  (writer << ... << fields);
-  return out;
-}
-
 Events read(Topology& topology) {
   return topology.stream(UnkeyedTopic<EventView>{event_topic, &event_codec});
 }

@@ -22,14 +22,6 @@ constexpr std::int32_t partitions = 3;
 constexpr Settings settings{.delay_us = 20'000};
 constexpr std::int64_t window_ms = 10'000;
 
-template <class... Fields>
-string row(const Fields&... fields) {
-  string out;
-  RowWriter writer(out);
-  (writer << ... << fields);
-  return out;
-}
-
 string encoded(const Event& event) {
   string out;
   EXPECT_TRUE(event_codec.encode(view_of(event), out));

@@ -14,16 +14,19 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "application.h"
+
 namespace {
 
 using namespace weir::streams;
+using weir::bench::number;
+using weir::bench::stop;
 using namespace std::chrono_literals;
 using View = std::string_view;
 
@@ -33,18 +36,6 @@ constexpr auto not_counted = 2s;  // of the paced records
 const weir::Topic<View, View> input{"streams-in", &view_codec, &view_codec};
 const weir::Topic<View, View> output{"streams-out", &view_codec, &view_codec};
 const weir::EntityTopic<View, std::int64_t> counts{"streams-out", &weir::int64_codec, &view_codec};
-
-[[noreturn]] void stop(const std::string& why) {
-  std::fprintf(stderr, "streams_cost: %s\n", why.c_str());
-  std::exit(1);
-}
-
-long number(const char* text) {
-  char* end = nullptr;
-  const long value = std::strtol(text, &end, 10);
-  if (end == text || *end != '\0') stop(std::string(text) + " is no number");
-  return value;
-}
 
 /// Records with keys of 8 bytes, always the same ones. A value's second byte says whether it passes
 /// the filter; half do.
@@ -186,15 +177,5 @@ int main(int argc, char** argv) {
   const std::string mode = argv[1];
   if (mode == "fill") return fill(argv[2], argv[3], number(argv[4]), number(argv[5]));
   if (mode == "pace") return pace(argv[2], number(argv[3]), number(argv[4]), number(argv[5]));
-  if (argc < 8) stop("see the top of its source");
-  ApplicationOptions options;
-  options.guarantee = std::strcmp(argv[3], "exactly_once") == 0 ? Guarantee::exactly_once
-                                                                : Guarantee::at_least_once;
-  options.commit_interval = std::chrono::milliseconds(number(argv[4]));
-  options.state_dir = argv[5];
-  options.cache_bytes = static_cast<std::size_t>(number(argv[6]));
-  auto application = Application::start(make(mode, argv[7]), argv[2], options);
-  if (!application) stop(application.error().message());
-  auto ended = application->wait();
-  stop(ended ? "ended" : ended.error().message());
+  weir::bench::run_application(argc, argv, make);
 }
