@@ -182,6 +182,25 @@ TEST_P(database, a_cursor_walks_its_range_up_and_down) {
   EXPECT_EQ(all(state(), {"", "a"}, Order::descending), Entries{});
 }
 
+TEST_P(database, a_cursor_skips_forward_within_its_range_and_never_back) {
+  for (const char* key : {"a", "b", "d", "e", "g"}) put(key, key);
+  const auto cursor = state().scan({"b", "g"});
+  cursor->skip_to("c");
+  EXPECT_EQ(cursor->key(), "d");
+  cursor->skip_to("a");
+  EXPECT_EQ(cursor->key(), "d");
+  cursor->skip_to("d");
+  EXPECT_EQ(cursor->key(), "d");
+  put("dd", "later");
+  cursor->skip_to("d1");
+  EXPECT_EQ(cursor->key(), "e");
+  cursor->skip_to("f");
+  EXPECT_FALSE(cursor->valid());
+  cursor->skip_to("z");
+  EXPECT_FALSE(cursor->valid());
+  EXPECT_TRUE(cursor->status());
+}
+
 TEST_P(database, the_bounds_of_a_cursor_need_not_outlive_the_call) {
   for (const char* key : {"prefix/a", "prefix/b", "q"}) put(key, "");
   const auto cursor = state().scan(PrefixRange("prefix/"s + "").range());
@@ -449,6 +468,14 @@ class RandomRun {
   void expect_same(const Bounds& b) {
     Entries want(begin_of(b), end_of(b));
     ASSERT_EQ(all(*state_, b.range()), want);
+    const std::string to = key();
+    const auto cursor = state_->scan(b.range());
+    cursor->skip_to(to);
+    const auto first = std::ranges::find_if(want, [&](const auto& e) { return e.first >= to; });
+    ASSERT_EQ(cursor->valid(), first != want.end());
+    if (cursor->valid()) {
+      ASSERT_EQ(cursor->key(), first->first);
+    }
     std::reverse(want.begin(), want.end());
     ASSERT_EQ(all(*state_, b.range(), Order::descending), want);
   }

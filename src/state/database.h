@@ -94,6 +94,9 @@ class Cursor {
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   virtual void next() = 0;
+  /// Of an ascending one: on to the first entry at or behind `key`. One that stands there, or is
+  /// not valid, stays.
+  virtual void skip_to(std::string_view key) = 0;
   /// Why a cursor became invalid before its end: Errc::io_error, damaged, ….
   virtual Result<void> status() const = 0;
 };

@@ -35,6 +35,12 @@ class MemoryCursor final : public Cursor {
     ascending_ ? walk_.next() : walk_.previous();
     look();
   }
+  void skip_to(std::string_view key) override {
+    check(ascending_, "state: a descending cursor cannot skip");
+    if (!valid_ || walk_.key() >= key) return;
+    walk_.seek(key);
+    look();
+  }
   Result<void> status() const override { return {}; }
 
  private:

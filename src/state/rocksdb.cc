@@ -143,6 +143,10 @@ class RocksCursor final : public Cursor {
     check(valid(), "state: a cursor is moved behind its end");
     ascending_ ? iterator_->Next() : iterator_->Prev();
   }
+  void skip_to(std::string_view target) override {
+    check(ascending_, "state: a descending cursor cannot skip");
+    if (valid() && key() < target) iterator_->Seek(slice(target));
+  }
   Result<void> status() const override {
     if (!iterator_ || iterator_->status().ok()) return {};
     return fail(translated(folder_, "reading", iterator_->status()));
@@ -166,6 +170,7 @@ class FailedCursor final : public Cursor {
   std::string_view key() const override { return {}; }
   std::string_view value() const override { return {}; }
   void next() override { check(false, "state: a cursor is moved behind its end"); }
+  void skip_to(std::string_view) override {}
   Result<void> status() const override { return fail(error_); }
 
  private:
