@@ -6,6 +6,7 @@
 
 #include <weir/streams/application.h>
 #include <weir/streams/describe.h>
+#include <weir/streams/reader.h>
 #include <weir/streams/stream.h>
 #include <weir/streams/topology.h>
 #include <weir/streams/types.h>

@@ -34,6 +34,9 @@ enum class Mutant : std::uint8_t {
   no_member_in_commit,         // a stream thread does not say which member commits
   operator_time_forgotten,     // a stream task begins with the time of no record
   changelog_expires,           // changelogs are deleted by the wall clock
+  merged_session_stays,        // a changelog does not say that a session became part of another
+  given_row_stays,             // a changelog does not say that what waited was given on
+  hash_says_nothing,           // an answer about a value that a row had before counts
 };
 
 #ifdef WEIR_MUTANTS

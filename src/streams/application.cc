@@ -14,6 +14,7 @@
 #include "streams/limits.h"
 #include "streams/monitor.h"
 #include "streams/process_folder.h"
+#include "streams/readable_state.h"
 #include "streams/thread.h"
 
 namespace weir::streams {
@@ -23,14 +24,20 @@ namespace {
 using client::Session;
 using client::SessionMaker;
 
-Result<void> check_options(const ApplicationOptions& options) {
+bool writes_dead_letters(const detail::Graph& graph, const ApplicationOptions& options) {
+  return options.on_undecodable == OnError::dead_letter ||
+         options.on_failure == OnError::dead_letter ||
+         std::ranges::any_of(graph.nodes(), [](const detail::NodeSpec& node) {
+           return node.on_error == OnError::dead_letter;
+         });
+}
+
+Result<void> check_options(const detail::Graph& graph, const ApplicationOptions& options) {
   const auto invalid = [](const std::string& why) { return fail(Errc::invalid_setting, why); };
   if (options.threads < 1 || options.threads > limits::threads)
     return invalid("threads: " + std::to_string(options.threads) + ", want 1 to " +
                    std::to_string(limits::threads));
-  const bool letters =
-      options.on_undecodable == OnError::dead_letter || options.on_failure == OnError::dead_letter;
-  if (letters && options.dead_letters.empty())
+  if (writes_dead_letters(graph, options) && options.dead_letters.empty())
     return invalid("dead_letters: records are to go there, but no topic is named");
   if (options.commit_interval && options.commit_interval->count() < 1)
     return invalid("commit_interval: at least 1 ms");
@@ -190,6 +197,7 @@ struct Application::Impl {
     monitor.reset();
     stop_globals();
     for (Member& member : members) member.session->destroy(member.thread);
+    if (readable != nullptr) readable->close();
   }
 
   Result<void> open(const SessionMaker& maker);
@@ -200,6 +208,9 @@ struct Application::Impl {
   Result<void> start_monitor(const SessionMaker& maker);
   void ask(std::size_t thread, std::function<void(ThreadStatus)> told);
   ThreadStatuses statuses();
+  GlobalStatuses global_statuses() const {
+    return globals_up ? globals->statuses() : GlobalStatuses();
+  }
   Result<void> start_thread(const SessionMaker& maker, int number);
   ThreadOptions thread_options(int number) const;
   void died(const Error& why);
@@ -209,7 +220,9 @@ struct Application::Impl {
   const ApplicationOptions options;
   Plan plan;
   std::unique_ptr<ProcessFolder> folder;
-  std::unique_ptr<Globals> globals;  // outlives the members
+  std::shared_ptr<ReadableState> readable;  // readers have it too
+  std::unique_ptr<Globals> globals;         // outlives the members
+  std::atomic<bool> globals_up{false};      // there are some, which the monitor may ask
   std::shared_ptr<Session> global_session;
   std::unique_ptr<GlobalReader> global_reader;  // on that session's loop
   std::vector<Member> members;                  // does not grow beyond what it has reserved
@@ -224,7 +237,7 @@ struct Application::Impl {
 };
 
 Result<void> Application::Impl::open(const SessionMaker& maker) {
-  if (auto good = check_options(options); !good) return good;
+  if (auto good = check_options(topology.graph(), options); !good) return good;
   auto opened = ProcessFolder::open(options.state_dir, topology.name());
   if (!opened) return fail(opened.error());
   folder = *std::move(opened);
@@ -239,6 +252,7 @@ Result<void> Application::Impl::open(const SessionMaker& maker) {
     if (!made) return fail(made.error());
     plan = *std::move(made);
   }
+  readable = std::make_shared<ReadableState>(topology.graph(), plan);
   if (auto read = read_globals(maker); !read) return read;
   for (int i = 0; i < options.threads; ++i)
     if (auto started = start_thread(maker, i); !started) return started;
@@ -247,10 +261,12 @@ Result<void> Application::Impl::open(const SessionMaker& maker) {
 
 /// What every task may look up is there before the first one begins.
 Result<void> Application::Impl::read_globals(const SessionMaker& maker) {
-  auto opened = Globals::open(
-      topology.graph(), [this](const std::string& store) { return folder->open_global(store); });
+  auto opened =
+      Globals::open(topology.graph(), options.on_undecodable,
+                    [this](const std::string& store) { return folder->open_global(store); });
   if (!opened) return fail(opened.error());
   globals = *std::move(opened);
+  globals_up = true;
   if (globals->tables().empty()) return {};
   auto session = maker.make();
   if (!session) return fail(session.error());
@@ -261,9 +277,9 @@ Result<void> Application::Impl::read_globals(const SessionMaker& maker) {
   return global_session->wait<void>(longest_global_read, [&](auto done) {
     global_reader = std::make_unique<GlobalReader>(
         GlobalReader::World{global_session->loop(), global_session->transport(),
-                            global_session->rng(), global_session->cluster()},
+                            global_session->rng(), global_session->cluster(), readable.get()},
         *globals, isolation);
-    global_reader->start(plan.partitions, done);
+    global_reader->start(plan.partitions, done, [this](const Error& why) { died(why); });
   });
 }
 
@@ -273,11 +289,13 @@ Result<void> Application::Impl::start_monitor(const SessionMaker& maker) {
   if (!where) return fail(where.error());
   auto session = maker.make();
   if (!session) return fail(session.error());
-  auto begun = Monitor::start(*std::move(session), topology.name(),
-                              static_cast<std::size_t>(options.threads), *std::move(where),
-                              [this](std::size_t thread, std::function<void(ThreadStatus)> told) {
-                                ask(thread, std::move(told));
-                              });
+  auto begun = Monitor::start(
+      *std::move(session), topology.name(), static_cast<std::size_t>(options.threads),
+      *std::move(where),
+      [this](std::size_t thread, std::function<void(ThreadStatus)> told) {
+        ask(thread, std::move(told));
+      },
+      [this] { return global_statuses(); });
   if (!begun) return fail(begun.error());
   monitor = *std::move(begun);
   return {};
@@ -353,7 +371,8 @@ Result<void> Application::Impl::start_thread(const SessionMaker& maker, int numb
                     member.session->cluster(), topology.graph(), plan, *folder, globals.get(),
                     [session = member.session.get()](const std::string& name) {
                       return session->runtime().make_worker(name);
-                    }},
+                    },
+                    readable.get()},
         thread_options(number), [this](const Error& why) { died(why); });
     return member.thread->start();
   });
@@ -410,13 +429,18 @@ std::optional<Error> Application::error() const {
 bool Application::ready() const { return not_ready().empty(); }
 
 std::vector<std::string> Application::not_ready() const {
-  return weir::streams::not_ready(impl_->statuses());
+  return weir::streams::not_ready(impl_->statuses(), impl_->global_statuses());
 }
 
 std::string Application::metrics() const {
   metrics::Exposition out(metrics::Format::text);
-  expose(out, impl_->topology.name(), impl_->statuses());
+  expose(out, impl_->topology.name(), impl_->statuses(), impl_->global_statuses());
   return std::move(out).finish();
+}
+
+Result<std::shared_ptr<const detail::StateAccess>> Application::access(
+    std::string_view store, detail::Readable kind) const {
+  return impl_->readable->access(store, kind);
 }
 
 std::uint16_t Application::monitor_port() const {
@@ -457,6 +481,7 @@ Result<void> Application::stop(std::chrono::milliseconds timeout) {
   }
   impl_->monitor.reset();
   impl_->stop_globals();
+  impl_->readable->close();
   impl_->settle(State::stopped);
   if (first) return fail(*first);
   return {};

@@ -27,8 +27,20 @@ std::string changelog_of(const Graph& graph, const StoreSpec& store) {
                                     : store.source_topic;
 }
 
-std::string text_of(const Graph& graph) {
+std::string_view name_of(OnError policy) {
+  switch (policy) {
+    case OnError::fail: return "fail";
+    case OnError::dead_letter: return "dead-letter";
+    case OnError::skip: return "skip";
+  }
+  return "";
+}
+
+std::string text_of(const Graph& graph, std::optional<std::size_t> cache_bytes) {
   std::string out = "topology " + graph.name() + "\n";
+  if (cache_bytes)
+    out += "write-back cache of " + std::to_string(*cache_bytes) +
+           " bytes an instance, for the rows of all its stores\n";
   for (const SubTopology& sub : divide(graph)) {
     out += "\nsub-topology " + std::to_string(sub.id) + "\n";
     for (const NodeIndex i : sub.nodes) {
@@ -43,6 +55,7 @@ std::string text_of(const Graph& graph) {
         for (const std::string& store : node.stores) out += " " + store;
       }
       for (const std::string& table : node.globals) out += ", global table " + table;
+      if (node.on_error) out += ", on error " + std::string(name_of(*node.on_error));
       if (!node.children.empty()) {
         out += "\n      -> ";
         for (std::size_t c = 0; c < node.children.size(); ++c)
@@ -54,12 +67,17 @@ std::string text_of(const Graph& graph) {
       const StoreSpec& store = *graph.find_store(name);
       out += "  " + std::string(name_of(store.kind)) + " store " + name + ", changelog " +
              changelog_of(graph, store);
+      if (store.window_ms > 0) out += ", windows of " + std::to_string(store.window_ms) + "ms";
       if (store.retention_ms > 0) out += ", retention " + std::to_string(store.retention_ms) + "ms";
       out += "\n";
     }
   }
   for (const StoreSpec& store : graph.stores())
-    if (store.is_global) out += "\nglobal table " + store.name + " of " + store.source_topic + "\n";
+    if (store.is_global) {
+      out += "\nglobal table " + store.name + " of " + store.source_topic;
+      if (store.on_error) out += ", on error " + std::string(name_of(*store.on_error));
+      out += "\n";
+    }
   return out;
 }
 
@@ -69,7 +87,7 @@ json::Array names(const std::vector<std::string>& all) {
   return out;
 }
 
-std::string json_of(const Graph& graph) {
+std::string json_of(const Graph& graph, std::optional<std::size_t> cache_bytes) {
   json::Array subs;
   for (const SubTopology& sub : divide(graph)) {
     json::Array nodes;
@@ -84,6 +102,7 @@ std::string json_of(const Graph& graph) {
       if (!node.details.empty()) made.append("details", node.details);
       made.append("stores", names(node.stores));
       if (!node.globals.empty()) made.append("globals", names(node.globals));
+      if (node.on_error) made.append("onError", name_of(*node.on_error));
       made.append("to", std::move(children));
       nodes.emplace_back(std::move(made));
     }
@@ -92,6 +111,7 @@ std::string json_of(const Graph& graph) {
       const StoreSpec& store = *graph.find_store(name);
       json::Object made{
           {"name", name}, {"kind", name_of(store.kind)}, {"changelog", changelog_of(graph, store)}};
+      if (store.window_ms > 0) made.append("windowMs", store.window_ms);
       if (store.retention_ms > 0) made.append("retentionMs", store.retention_ms);
       stores.emplace_back(std::move(made));
     }
@@ -99,6 +119,7 @@ std::string json_of(const Graph& graph) {
         json::Object{{"id", sub.id}, {"nodes", std::move(nodes)}, {"stores", std::move(stores)}});
   }
   json::Object out{{"name", graph.name()}, {"subTopologies", std::move(subs)}};
+  if (cache_bytes) out.append("cacheBytes", static_cast<std::int64_t>(*cache_bytes));
   json::Array globals;
   for (const StoreSpec& store : graph.stores())
     if (store.is_global)
@@ -179,11 +200,12 @@ std::optional<DescriptionForm> description_form(std::string_view name) {
   return std::nullopt;
 }
 
-std::string describe(const Topology& topology, DescriptionForm form) {
+std::string describe(const Topology& topology, DescriptionForm form,
+                     std::optional<std::size_t> cache_bytes) {
   const Graph& graph = topology.graph();
   switch (form) {
-    case DescriptionForm::text: return text_of(graph);
-    case DescriptionForm::json: return json_of(graph);
+    case DescriptionForm::text: return text_of(graph, cache_bytes);
+    case DescriptionForm::json: return json_of(graph, cache_bytes);
     case DescriptionForm::mermaid: return mermaid_of(graph);
     case DescriptionForm::graphviz: return graphviz_of(graph);
   }

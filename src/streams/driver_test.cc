@@ -3,6 +3,10 @@
 #include <weir/streams.h>
 #include <weir/streams/test.h>
 
+#include <map>
+#include <optional>
+#include <set>
+
 namespace weir::streams {
 namespace {
 
@@ -178,6 +182,32 @@ TEST(driver, a_function_that_throws_ends_the_record_in_dead_letters) {
   EXPECT_EQ(headers["__streams.errors.node"], "careful");
   EXPECT_EQ(headers["__streams.errors.topic"], "in");
   EXPECT_EQ(headers["__streams.errors.offset"], "0");
+}
+
+TEST(driver, an_operator_may_have_a_policy_of_its_own) {
+  const auto odd = [](const Text& value) {
+    if (value.starts_with("bad")) throw std::runtime_error("no such thing");
+    return value;
+  };
+  Topology topology("app");
+  auto first = topology.stream(in).map_values(odd, "first");
+  first.to(out);
+  topology.stream(Topic<Text, Text>{"in2", &string_codec, &string_codec})
+      .map_values(odd, "second")
+      .to(out);
+  topology.on_error("first", OnError::skip);
+  EXPECT_THROW(topology.on_error("third", OnError::skip), TopologyError);
+  EXPECT_NE(describe(topology).find("map_values first, on error skip"), Text::npos)
+      << describe(topology);
+  EXPECT_NE(describe(topology, DescriptionForm::json).find(R"("onError":"skip")"), Text::npos);
+  TestDriver driver(topology, {.partitions_of = {{"dead", 1}}, .dead_letters = "dead"});
+  driver.pipe<Text, Text>(in, "k", "bad1", at(1ms));
+  driver.pipe(RawRecord{.topic = "in2", .key = "k", .value = "bad2", .timestamp_ms = 2});
+  driver.pipe<Text, Text>(in, "k", "good", at(3ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"k=good@3"}));
+  const auto dead = driver.raw_output("dead");
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ(dead[0].value, "bad2");
 }
 
 TEST(driver, an_error_value_is_dealt_with_like_one_that_is_thrown) {
@@ -393,6 +423,123 @@ TEST(driver, a_processor_has_stores_headers_and_a_clock) {
   EXPECT_EQ(raw[2].key, "forgotten");
   EXPECT_EQ(raw[2].timestamp_ms, 250) << "a punctuation has the time it was called with";
   EXPECT_EQ(raw[3].value, "a");
+}
+
+/// The largest values, of which it keeps two: a store that knows more than keys and rows.
+class Largest final : public CustomStore {
+ public:
+  Result<void> open(StoreRows kept) override {
+    rows_.emplace(kept);
+    rows_->for_each([this](std::string_view key, std::string_view value) {
+      by_value_.emplace(value, key);
+      return true;
+    });
+    if (rows_->get("poison")) return fail(Errc::malformed, "poisoned");
+    return {};
+  }
+  void add(const Text& key, const Text& value) {
+    if (const auto before = rows_->get(key)) by_value_.erase({*before, key});
+    rows_->put(key, value);
+    by_value_.emplace(value, key);
+    if (by_value_.size() <= 2) return;
+    rows_->remove(by_value_.begin()->second);
+    by_value_.erase(by_value_.begin());
+  }
+  Text shown() const {
+    Text text;
+    for (const auto& [value, key] : by_value_) text += key + "=" + value + " ";
+    return text;
+  }
+
+ private:
+  std::optional<StoreRows> rows_;
+  std::set<std::pair<Text, Text>> by_value_;
+};
+
+class Rank final : public Processor<Text, Text, Text, Text> {
+ public:
+  void open(Context& context) override { largest_ = &context.custom_store<Largest>("largest"); }
+  Result<void> process(const Text& key, const Text& value, Context& context) override {
+    largest_->add(key, value);
+    context.forward(key, largest_->shown());
+    return {};
+  }
+
+ private:
+  Largest* largest_ = nullptr;
+};
+
+TEST(driver, a_custom_store_is_made_anew_of_what_was_committed) {
+  Topology topology("app");
+  topology.add_custom_store("largest", [] { return std::make_unique<Largest>(); });
+  topology.stream(in).process([] { return std::make_unique<Rank>(); }, "rank", {"largest"}).to(out);
+  TestDriver driver(topology, {.commit_each = false});
+  driver.pipe<Text, Text>(in, "a", "5", at(1ms));
+  driver.pipe<Text, Text>(in, "b", "7", at(2ms));
+  driver.commit();
+  driver.pipe<Text, Text>(in, "c", "9", at(3ms));
+  driver.crash_and_lose_state();  // the third comes again, to a store that does not know it
+  driver.commit();
+  driver.crash();
+  driver.pipe<Text, Text>(in, "a", "8", at(4ms));
+  driver.commit();
+  EXPECT_EQ(shown(driver.output(out)),
+            (Lines{"a=a=5 @1", "b=a=5 b=7 @2", "c=b=7 c=9 @3", "a=a=8 c=9 @4"}));
+  const auto log = driver.raw_output("app-largest-changelog");
+  ASSERT_EQ(log.size(), 6U) << "5 and 7; 9 for 5; 8 for 7";
+  EXPECT_EQ(log[0].key, "a");
+  EXPECT_EQ(log[0].value, "5");
+}
+
+TEST(driver, a_custom_store_that_does_not_open_ends_the_task) {
+  Topology topology("app");
+  topology.add_custom_store("largest", [] { return std::make_unique<Largest>(); });
+  topology.stream(in).process([] { return std::make_unique<Rank>(); }, "rank", {"largest"}).to(out);
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "poison", "5", at(1ms));
+  try {
+    driver.crash();
+    ADD_FAILURE() << "it opened";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "rank: store largest: poisoned");
+  }
+}
+
+/// Counts what its store has when it begins.
+class Census final : public Processor<Text, Text, Text, Text> {
+ public:
+  void open(Context& context) override {
+    store_ = context.store<Text, Text>("kept");
+    store_.for_each([this](const Text&, const Text&) {
+      ++found_;
+      return true;
+    });
+    missing_ = !store_.get("a");
+  }
+  Result<void> process(const Text& key, const Text& value, Context& context) override {
+    store_.put(key, value);
+    context.forward(key, std::to_string(found_) + (missing_ ? " without a" : " with a") + ", has " +
+                             store_.get("a").value_or("none"));
+    return {};
+  }
+
+ private:
+  KeyValueStore<Text, Text> store_;
+  int found_ = 0;
+  bool missing_ = false;
+};
+
+TEST(driver, a_processor_that_opens_sees_what_was_restored) {
+  Topology topology("app");
+  topology.add_store<Text, Text>("kept");
+  topology.stream(in)
+      .process([] { return std::make_unique<Census>(); }, "census", {"kept"})
+      .to(out);
+  TestDriver driver(topology);
+  driver.pipe<Text, Text>(in, "a", "1", at(1ms));
+  driver.crash_and_lose_state();
+  driver.pipe<Text, Text>(in, "b", "2", at(2ms));
+  EXPECT_EQ(shown(driver.output(out)), (Lines{"a=0 without a, has 1@1", "b=1 with a, has 1@2"}));
 }
 
 /// Gives on its record with a header more, whose value is the headers that it sees.

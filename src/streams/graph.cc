@@ -93,6 +93,23 @@ void Graph::must_be_copartitioned(std::string why, std::vector<NodeIndex> nodes)
   copartitions_.push_back({std::move(why), std::move(nodes)});
 }
 
+void Graph::set_on_error(std::string_view name, OnError policy) {
+  bool found = false;
+  for (NodeSpec& node : nodes_)
+    if (node.name == name) {
+      node.on_error = policy;
+      found = true;
+    }
+  for (StoreSpec& store : stores_)
+    if (store.is_global && store.name == name) {
+      store.on_error = policy;
+      found = true;
+    }
+  if (!found)
+    throw TopologyError("on_error: the topology has no operator and no global table '" +
+                        std::string(name) + "' yet");
+}
+
 void Graph::connect(NodeIndex node, NodeIndex child) {
   nodes_[node].children.push_back(child);
   nodes_[child].parents.push_back(node);
@@ -118,9 +135,9 @@ bool Graph::passes_null_keys(std::size_t repartition) const {
   return false;
 }
 
-void must_be_kept(const std::string& store, const std::string& join) {
+void must_be_kept(const std::string& store, const std::string& who) {
   if (store.empty())
-    throw TopologyError(join + " joins a table that is not kept: materialized() keeps it");
+    throw TopologyError(who + " looks into a table that is not kept: materialized() keeps it");
 }
 
 void must_know_history(const std::string& join, std::int64_t grace_ms,

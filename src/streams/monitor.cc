@@ -65,8 +65,10 @@ Result<http::ServerOptions> Monitor::options_from(const ApplicationOptions& opti
 
 Result<std::unique_ptr<Monitor>> Monitor::start(std::shared_ptr<client::Session> session,
                                                 std::string application, std::size_t threads,
-                                                http::ServerOptions options, Ask ask) {
-  std::unique_ptr<Monitor> out(new Monitor(std::move(session), threads, std::move(ask)));
+                                                http::ServerOptions options, Ask ask,
+                                                AskGlobals globals) {
+  std::unique_ptr<Monitor> out(
+      new Monitor(std::move(session), threads, std::move(ask), std::move(globals)));
   auto done = out->session_->run([&]() -> Result<void> {
     auto server =
         http::Server::start(out->session_->runtime(), std::move(options), out->routes(application));
@@ -103,10 +105,10 @@ http::Router Monitor::routes(const std::string& application) {
   router.add("GET", "/metrics", [=, this](const http::Request& request, http::Reply reply) {
     const auto format = metrics::format_for(request.headers.value_or("accept", ""));
     io::FileSystem& files = session_->runtime().files();
-    answer(std::move(reply), [&files, format, application](const ThreadStatuses& threads) {
+    answer(std::move(reply), [&files, format, application, this](const ThreadStatuses& threads) {
       metrics::Exposition out(format);
       metrics::expose_process(out, io::process_usage(files));
-      expose(out, application, threads);
+      expose(out, application, threads, globals_());
       return http::uncached({.content_type = std::string(metrics::content_type(format)),
                              .body = std::move(out).finish(),
                              .headers = {}});
@@ -121,8 +123,8 @@ http::Router Monitor::routes(const std::string& application) {
              {.open = true});
   router.add("GET", "/readyz",
              [this](const http::Request& request, http::Reply reply) {
-               answer(std::move(reply), [request](const ThreadStatuses& threads) {
-                 return http::readiness(request, not_ready(threads));
+               answer(std::move(reply), [request, this](const ThreadStatuses& threads) {
+                 return http::readiness(request, not_ready(threads, globals_()));
                });
              },
              {.open = true});

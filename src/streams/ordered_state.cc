@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "streams/stored_value.h"
 
 namespace weir::streams {
@@ -139,7 +140,8 @@ void OrderedStore::write_changes(const Log& log, state::Batch& batch) {
     const Row& row = rows_.find(key)->second;
     const std::string stored_key = prefix_ + std::string(key);
     if (!row.present) {
-      log({.key = key, .value = std::nullopt, .timestamp_ms = row.timestamp_ms});
+      if (!mutant(Mutant::given_row_stays))
+        log({.key = key, .value = std::nullopt, .timestamp_ms = row.timestamp_ms});
       batch.remove(stored_key);
       continue;
     }

@@ -45,6 +45,8 @@ std::vector<SubTopology> divide(const detail::Graph& graph);
 /// The topic that a source reads or a sink writes; empty: chosen by record.
 std::string topic_of(const detail::Graph& graph, const detail::NodeSpec& node);
 
+/// Of a task: the next record of each input.
+using InputOffsets = std::map<TopicPartition, std::int64_t>;
 /// By topic.
 using PartitionCounts = std::map<std::string, std::int32_t>;
 

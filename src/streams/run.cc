@@ -101,6 +101,10 @@ constexpr Flag flags[] = {
      [](Arguments& into, std::string_view value) {
        return read_ms(value, 1, into.options.commit_interval.emplace());
      }},
+    {"cache-bytes", "N", "of the rows in front of the stores, all threads (default 67108864)",
+     [](Arguments& into, std::string_view value) {
+       return read_number(value, std::size_t{1}, into.options.cache_bytes);
+     }},
     {"max-task-idle-ms", "N", "how long an input that has nothing holds others up (default 0)",
      [](Arguments& into, std::string_view value) {
        return read_ms(value, -1, into.options.max_task_idle);
@@ -357,7 +361,8 @@ int run(Topology topology, int argc, char** argv) {
     return 0;
   }
   if (arguments->describe) {
-    std::fputs(describe(topology, *arguments->describe).c_str(), stdout);
+    std::fputs(describe(topology, *arguments->describe, arguments->options.cache_bytes).c_str(),
+               stdout);
     return 0;
   }
   if (arguments->resets) {

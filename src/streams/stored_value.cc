@@ -31,6 +31,13 @@ const void* DecodedValue::decode(std::string_view store, const StoredValue& stor
   return memory_;
 }
 
+Result<void> DecodedValue::check(std::string_view bytes) {
+  clear();
+  auto done = type_.ops->decode(type_.codec, bytes, memory_);
+  full_ = done.has_value();
+  return done;
+}
+
 void Rows::look_at_size(detail::Row& row) {
   buffer_.clear();
   // What cannot be encoded is said at the commit.

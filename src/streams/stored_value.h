@@ -38,6 +38,8 @@ class DecodedValue {
   DecodedValue(const DecodedValue&) = delete;
   /// Throws StateFailure.
   const void* decode(std::string_view store, const StoredValue& stored);
+  /// Whether they can be decoded.
+  Result<void> check(std::string_view bytes);
 
  private:
   void clear();

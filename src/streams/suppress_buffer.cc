@@ -33,8 +33,18 @@ std::optional<std::string_view> take_part(std::string_view& bytes) {
 
 }  // namespace
 
-SuppressBuffer::SuppressBuffer(OrderedState& state, std::int64_t& records, std::int64_t& bytes)
-    : state_(&state), records_(&records), bytes_(&bytes) {}
+void SuppressBuffer::count() {
+  records_ = bytes_ = 0;
+  std::string from(1, updates);
+  for (auto found = state_->first(from); found && found->key.front() == updates;
+       found = state_->first(from)) {
+    ++records_;
+    const std::size_t place_bytes = 1 + time_bytes;
+    bytes_ += static_cast<std::int64_t>(found->key.size() - place_bytes + found->value.size());
+    from = found->key;
+    from += '\0';  // the key behind it
+  }
+}
 
 std::string_view SuppressBuffer::place_key(std::string_view key) {
   place_key_ = places;
@@ -63,12 +73,12 @@ std::optional<SuppressBuffer::Entry> SuppressBuffer::find(std::string_view key) 
 void SuppressBuffer::put(const Entry& entry) {
   const std::string_view key = update_key(entry.place, entry.key);
   const auto before = state_->get(key);
-  *bytes_ = std::max<std::int64_t>(0, *bytes_) + static_cast<std::int64_t>(entry.update.size());
+  bytes_ += static_cast<std::int64_t>(entry.update.size());
   if (before) {
-    *bytes_ -= static_cast<std::int64_t>(before->value.size());
+    bytes_ -= static_cast<std::int64_t>(before->value.size());
   } else {
-    *records_ = std::max<std::int64_t>(0, *records_) + 1;
-    *bytes_ += static_cast<std::int64_t>(entry.key.size());
+    ++records_;
+    bytes_ += static_cast<std::int64_t>(entry.key.size());
     std::string place;
     append_be<std::int64_t>(place, entry.place);
     state_->put(place_key(entry.key), place, entry.timestamp_ms);
@@ -88,8 +98,8 @@ std::optional<SuppressBuffer::Entry> SuppressBuffer::first() {
 void SuppressBuffer::remove(const Entry& entry) {
   state_->remove(update_key(entry.place, entry.key));
   state_->remove(place_key(entry.key));
-  --*records_;
-  *bytes_ -= static_cast<std::int64_t>(entry.key.size() + entry.update.size());
+  --records_;
+  bytes_ -= static_cast<std::int64_t>(entry.key.size() + entry.update.size());
 }
 
 void append_held(std::string& out, const HeldUpdate& update) {

@@ -1,6 +1,9 @@
 #include "streams/task.h"
 
+#include <weir/streams/processor.h>
+
 #include <algorithm>
+#include <stdexcept>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -77,7 +80,6 @@ void Task::make_nodes(const SubTopology& sub) {
   for (const NodeIndex i : sub.nodes)
     for (const NodeIndex child : world_.graph.nodes()[i].children)
       nodes_[i]->add_child(*nodes_.at(child));
-  for (const NodeIndex i : sub.nodes) nodes_[i]->open(*this, world_.graph.nodes()[i]);
   for (const NodeIndex i : sub.sources) {
     const std::string topic = topic_of(world_.graph, world_.graph.nodes()[i]);
     if (id_.partition < world_.plan.partitions.at(topic))
@@ -93,6 +95,38 @@ std::vector<TopicPartition> Task::inputs() const {
   std::vector<TopicPartition> out;
   for (const auto& queue : group_.queues()) out.push_back(queue->partition());
   return out;
+}
+
+Result<void> Task::start() {
+  const auto opened = [&](detail::Node& node, const detail::NodeSpec& spec) -> Result<void> {
+    try {
+      return guarded([&] { node.open(*this, spec); });
+    } catch (...) {
+      const Error why = error_of(std::current_exception());
+      return fail(why.code(), why.message());
+    }
+  };
+  for (const auto& [index, node] : nodes_) {
+    const detail::NodeSpec& spec = world_.graph.nodes()[index];
+    if (auto done = opened(*node, spec); !done)
+      return fail(done.error().code(), spec.name + ": " + done.error().message());
+  }
+  return {};
+}
+
+CustomStore& Task::custom_store(std::string_view store) {
+  auto found = custom_.find(store);
+  if (found == custom_.end()) {
+    const detail::StoreSpec* spec = world_.graph.find_store(store);
+    if (spec == nullptr || !spec->make_custom)
+      throw std::invalid_argument("the store '" + std::string(store) + "' is no custom one");
+    found = custom_.emplace(std::string(store), spec->make_custom()).first;
+    auto opened = found->second->open(StoreRows(*this, state_->key_value(store)));
+    if (!opened)
+      throw TaskFailure(Error(opened.error().code(),
+                              "store " + std::string(store) + ": " + opened.error().message()));
+  }
+  return *found->second;
 }
 
 void Task::begin_at(const InputOffsets& offsets, const std::map<std::string, std::int64_t>& times) {
@@ -209,7 +243,7 @@ std::int64_t& Task::operator_time(const std::string& name) { return state_->oper
 
 void Task::failed(const detail::Node& node, const Error& error) {
   ++counts_.failed;
-  judge(node, options_.on_failure, error);
+  judge(node, node.spec().on_error.value_or(options_.on_failure), error);
 }
 
 void Task::failed(const detail::Node& node, std::exception_ptr thrown) {
@@ -218,7 +252,7 @@ void Task::failed(const detail::Node& node, std::exception_ptr thrown) {
 
 void Task::undecodable(const detail::Node& node, const Error& error) {
   ++counts_.undecodable;
-  judge(node, options_.on_undecodable, error);
+  judge(node, node.spec().on_error.value_or(options_.on_undecodable), error);
 }
 
 void Task::judge(const detail::Node& node, OnError policy, const Error& error) {

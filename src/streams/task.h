@@ -1,6 +1,6 @@
 // Task: one partition of one sub-topology at work: inputs in, records out, state between them.
 //
-//   restoring --begin()--> running --close--> gone          (a task that fails is gone as well)
+//   restoring --start()--> running --close--> gone          (a task that fails is gone as well)
 //
 // Pure: batches, ends and the time are told, what it writes goes to an Outputs. It does not commit
 // by itself: begin_commit() hands out what the commit has to say, committed() is told that it was
@@ -57,8 +57,6 @@ struct TaskOptions {
   std::string dead_letters = {};
 };
 
-using InputOffsets = std::map<TopicPartition, std::int64_t>;
-
 /// Counts since the task was made.
 struct TaskCounts {
   std::uint64_t processed = 0;
@@ -90,8 +88,14 @@ class Task final : public detail::TaskContext {
   /// Where each input begins: as the last commit says. Times that a commit noted beside offsets.
   void begin_at(const InputOffsets& offsets, const std::map<std::string, std::int64_t>& times = {});
   TaskState& state() { return *state_; }
+  /// What the last commit says; before the first one where the inputs begin.
+  const InputOffsets& committed_offsets() const { return committed_; }
   RecordQueue* queue(const TopicPartition& partition) { return group_.find(partition); }
   PartitionGroup& group() { return group_; }
+
+  /// When its state is restored, before anything is processed: opens its nodes. An error ends the
+  /// task.
+  Result<void> start();
 
   /// An error of the topology's time extractor ends the task.
   Result<void> add(Batch batch);
@@ -128,6 +132,7 @@ class Task final : public detail::TaskContext {
   detail::OrderedState& ordered_state(std::string_view store) override {
     return state_->ordered(store);
   }
+  CustomStore& custom_store(std::string_view store) override;
   std::int64_t& operator_time(const std::string& name) override;
   void failed(const detail::Node& node, const Error& error) override;
   void failed(const detail::Node& node, std::exception_ptr thrown) override;
@@ -175,6 +180,7 @@ class Task final : public detail::TaskContext {
   std::map<std::string, std::string> changelogs_;  // topic by store, where there is one
   std::vector<std::string> repartitions_;          // topics, as in the graph
   std::map<std::string, std::int32_t, std::less<>> partitions_;  // of topics, as in the plan
+  std::map<std::string, std::unique_ptr<CustomStore>, std::less<>> custom_;
   std::map<detail::NodeIndex, std::unique_ptr<detail::Node>> nodes_;
   std::map<std::string, std::unique_ptr<GlobalView>, std::less<>> globals_;
   PartitionGroup group_;

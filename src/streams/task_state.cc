@@ -107,6 +107,12 @@ Result<void> TaskState::open_store(const std::string& name) {
   return {};
 }
 
+std::map<std::string, std::string> TaskState::prefixes() const {
+  std::map<std::string, std::string> out;
+  for (const auto& [name, store] : stores_) out[name] = prefix_of(numbers_.at(name));
+  return out;
+}
+
 TaskState::Store TaskState::make_store(const detail::StoreSpec& spec, std::string prefix) {
   Store out;
   const auto make = [&]<class Made>(auto*& as, std::type_identity<Made>) {

@@ -90,6 +90,8 @@ class TaskState {
   detail::WindowState& window(std::string_view store);
   detail::TimedState& timed(std::string_view store);
   detail::OrderedState& ordered(std::string_view store);
+  /// Of each store: what its rows in the database begin with.
+  std::map<std::string, std::string> prefixes() const;
   /// Kept beside the offsets that a commit writes, not in the database.
   std::int64_t& operator_time(const std::string& name);
   const std::map<std::string, std::int64_t>& operator_times() const { return times_; }

@@ -182,12 +182,24 @@ class Summary {
 
 }  // namespace
 
-void expose(Exposition& out, const std::string& application, const ThreadStatuses& threads) {
+void expose(Exposition& out, const std::string& application, const ThreadStatuses& threads,
+            const GlobalStatuses& globals) {
   Summary(application, threads).expose(out);
+  out.begin(Metric::streams_global_records);
+  for (const GlobalStatus& one : globals) out.sample({application, one.store}, one.records);
+  out.begin(Metric::streams_global_undecodable);
+  for (const GlobalStatus& one : globals) out.sample({application, one.store}, one.undecodable);
+  out.begin(Metric::streams_global_lag);
+  for (const GlobalStatus& one : globals)
+    if (one.lag) out.sample({application, one.store}, *one.lag);
 }
 
-std::vector<std::string> not_ready(const ThreadStatuses& threads) {
+std::vector<std::string> not_ready(const ThreadStatuses& threads, const GlobalStatuses& globals) {
   std::vector<std::string> out;
+  for (const GlobalStatus& one : globals)
+    if (!one.is_read)
+      out.push_back("global table " + one.store + " is being read" +
+                    (one.lag ? ": " + std::to_string(*one.lag) + " records are left" : ""));
   for (std::size_t i = 0; i < threads.size(); ++i) {
     const std::string name = "thread " + std::to_string(i);
     const auto& thread = threads[i];

@@ -14,10 +14,11 @@ namespace weir::streams {
 using ThreadStatuses = std::vector<std::optional<ThreadStatus>>;
 
 /// The rows of `streams` in docs/metrics.md.
-void expose(metrics::Exposition& out, const std::string& application,
-            const ThreadStatuses& threads);
+void expose(metrics::Exposition& out, const std::string& application, const ThreadStatuses& threads,
+            const GlobalStatuses& globals = {});
 
 /// Why the application does not process yet, a line each; none: it does.
-std::vector<std::string> not_ready(const ThreadStatuses& threads);
+std::vector<std::string> not_ready(const ThreadStatuses& threads,
+                                   const GlobalStatuses& globals = {});
 
 }  // namespace weir::streams

@@ -9,6 +9,7 @@
 #include "kafka/batch_builder.h"
 #include "kafka/partitioner.h"
 #include "streams/names.h"
+#include "streams/readable_state.h"
 #include "streams/task.h"
 
 namespace weir::streams {
@@ -113,9 +114,15 @@ struct TestDriver::Impl final : Outputs {
     auto made = weir::streams::plan(graph, external);
     if (!made) throw TopologyError(made.error().message());
     plan = *std::move(made);
-    globals = Globals::open(graph, [](const std::string&) {
-                return Result<std::unique_ptr<state::Database>>(state::open_in_memory());
-              }).value();
+    globals =
+        Globals::open(graph, options.dead_letters.empty() ? OnError::fail : OnError::skip,
+                      [](const std::string&) {
+                        return Result<std::unique_ptr<state::Database>>(state::open_in_memory());
+                      })
+            .value();
+    readable = std::make_shared<ReadableState>(graph, plan);
+    for (const auto& [store, table] : globals->tables())
+      readable->publish_global(store, *table->database);
     for (const auto& [topic, count] : plan.repartitions) topics.create(topic, count);
     for (const auto& [topic, count] : plan.changelogs) topics.create(topic, count);
     for (const SubTopology& sub : plan.sub_topologies)
@@ -123,6 +130,8 @@ struct TestDriver::Impl final : Outputs {
         databases[{sub.id, p}] = state::open_in_memory();
     open_tasks();
   }
+
+  ~Impl() { readable->close(); }
 
   void create_topics() {
     const auto create = [&](const std::string& topic) {
@@ -137,7 +146,8 @@ struct TestDriver::Impl final : Outputs {
     create(options.dead_letters);
   }
 
-  void open_tasks() {
+  /// `restores`: their state is read from the changelogs first.
+  void open_tasks(bool restores = false) {
     tasks.clear();
     fed.clear();
     const OnError policy = options.dead_letters.empty() ? OnError::fail : OnError::dead_letter;
@@ -152,9 +162,12 @@ struct TestDriver::Impl final : Outputs {
     }
     for (auto& [id, task] : tasks) {
       task->begin_at(committed_offsets, committed_times[id]);
+      if (restores) restore(id, *task);
+      must_hold(task->start());
       must_hold(task->punctuate(wall_ms));  // their clocks begin
       for (const TopicPartition& input : task->inputs())
         fed[input] = std::max(committed_offsets[input], std::int64_t{0});
+      readable->publish(id, *databases.at(id), task->state().prefixes(), task->committed_offsets());
     }
   }
 
@@ -243,6 +256,7 @@ struct TestDriver::Impl final : Outputs {
               static_cast<std::int64_t>(topics.partition({topic, id.partition}).size());
       }
       must_hold(tasks.at(id)->committed(changelogs));
+      readable->advance(id, tasks.at(id)->committed_offsets());
     }
   }
 
@@ -250,9 +264,7 @@ struct TestDriver::Impl final : Outputs {
     topics.roll_back();
     if (lose_state)
       for (auto& [id, database] : databases) database = state::open_in_memory();
-    open_tasks();
-    if (lose_state)
-      for (auto& [id, task] : tasks) restore(id, *task);
+    open_tasks(lose_state);
   }
   void restore(TaskId id, Task& task) {
     for (const std::string& store :
@@ -285,12 +297,18 @@ struct TestDriver::Impl final : Outputs {
         .value = record.value ? std::optional<std::string_view>(*record.value) : std::nullopt,
         .timestamp_ms = record.timestamp_ms};
     for (const auto& [store, table] : globals->tables())
-      if (table->spec.source_topic == record.topic) must_hold(globals->apply(store, {&one, 1}));
+      if (table->spec.source_topic == record.topic) {
+        must_hold(globals->apply(store, {&one, 1}));
+        const TopicPartition at{record.topic, *record.partition};
+        readable->advance_global(store, at,
+                                 static_cast<std::int64_t>(topics.partition(at).size()) + 1);
+      }
   }
 
   const detail::Graph& graph;
   TestDriverOptions options;
   std::unique_ptr<Globals> globals;
+  std::shared_ptr<ReadableState> readable;
   Topics topics;
   Plan plan;
   std::map<TaskId, std::unique_ptr<state::Database>> databases;
@@ -339,6 +357,13 @@ void TestDriver::crash() {
 void TestDriver::crash_and_lose_state() {
   impl_->crash(true);
   impl_->run();
+}
+
+std::shared_ptr<const detail::StateAccess> TestDriver::access(std::string_view store,
+                                                              detail::Readable kind) const {
+  auto opened = impl_->readable->access(store, kind);
+  must_hold(opened);
+  return *std::move(opened);
 }
 
 std::uint64_t TestDriver::dropped() const {

@@ -4,6 +4,7 @@
 #include "base/mutant.h"
 #include "streams/names.h"
 #include "streams/offset_note.h"
+#include "streams/readable_state.h"
 #include "streams/thread.h"
 
 namespace weir::streams {
@@ -150,6 +151,7 @@ void StreamThread::committed() {
       if (end > 0) changelogs[store] = end;
     }
     if (auto done = owned.task->committed(std::move(changelogs)); !done) return die(done.error());
+    if (world_.readable != nullptr) world_.readable->advance(id, owned.task->committed_offsets());
   }
   if (!committing_.empty()) {
     ++counts_.commits;

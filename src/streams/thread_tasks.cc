@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mutant.h"
 #include "streams/offset_note.h"
+#include "streams/readable_state.h"
 #include "streams/thread.h"
 
 namespace weir::streams {
@@ -31,6 +32,7 @@ void StreamThread::forget(std::map<TaskId, Owned>::iterator owned) {
   const auto gone = std::make_shared<Owned>(std::move(owned->second));
   const TaskId id = owned->first;
   tasks_.erase(owned);
+  if (world_.readable != nullptr) world_.readable->withdraw(id);
   if (gone->task == nullptr) return;
   restorer_->cancel(*gone->task, gone);
   counts_before_[id] += gone->task->counts();
@@ -156,12 +158,13 @@ void StreamThread::restored(TaskId id, std::uint64_t attempt, const Result<void>
   const auto found = tasks_.find(id);
   if (found == tasks_.end() || found->second.attempt != attempt) return;
   Owned& owned = found->second;
-  if (!outcome) {
-    last_error_ = "task " + to_string(id) + ": " + outcome.error().message();
-    const Errc code = outcome.error().code();
+  const Result<void> started = outcome ? owned.task->start() : outcome;
+  if (!started) {
+    last_error_ = "task " + to_string(id) + ": " + started.error().message();
+    const Errc code = started.error().code();
     // Locked: another thread of the process is about to let it go.
-    if (!outcome.error().retriable() && code != Errc::timed_out && code != Errc::locked)
-      return die(Error(outcome.error().code(), last_error_));
+    if (!started.error().retriable() && code != Errc::timed_out && code != Errc::locked)
+      return die(Error(code, last_error_));
     log_warn("streams", world_.graph.name() + ": " + last_error_ + "; tries again");
     owned.task.reset();
     owned.lease = {};
@@ -186,6 +189,9 @@ void StreamThread::restored(TaskId id, std::uint64_t attempt, const Result<void>
   }
   static_cast<void>(consumer_->set_paused(owned.task->inputs(), false));
   owned.state = Owned::State::running;
+  if (world_.readable != nullptr)
+    world_.readable->publish(id, owned.lease.database(), owned.task->state().prefixes(),
+                             owned.task->committed_offsets());
   step_soon();
 }
 

@@ -17,6 +17,7 @@
 namespace weir::streams {
 
 class Globals;
+class ReadableState;
 
 /// All references outlive the thread.
 struct ThreadWorld {
@@ -30,6 +31,8 @@ struct ThreadWorld {
   Globals* globals;  // absent: the graph has no global tables
   /// For work that would hold up the loop.
   std::function<std::unique_ptr<io::Worker>(const std::string& name)> make_worker;
+  /// Is told which tasks run, and how far they are; absent: nobody reads their state.
+  ReadableState* readable = nullptr;
 };
 
 }  // namespace weir::streams

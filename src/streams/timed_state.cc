@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "streams/stored_value.h"
 
 namespace weir::streams {
@@ -44,17 +45,16 @@ constexpr std::size_t round_up(std::size_t size, std::size_t align) {
   return (size + align - 1) / align * align;
 }
 
-/// As Kafka Streams: at most three of them hold what can be read.
-std::int64_t segment_length(const detail::StoreSpec& spec) {
-  if (spec.kind == StoreKind::versions) return 0;
-  return std::max(spec.retention_ms / 2, least_segment_ms);
-}
-
 std::pair<std::int64_t, std::int64_t> order_of(const TimedRow* row) {
   return {row->at_ms, row->tie};
 }
 
 }  // namespace
+
+std::int64_t segment_length(const detail::StoreSpec& spec) {
+  if (spec.kind == StoreKind::versions) return 0;
+  return std::max(spec.retention_ms / 2, least_segment_ms);
+}
 
 TimedStore::TimedStore(const detail::StoreSpec& spec, std::string prefix, state::Database& database)
     : spec_(spec),
@@ -440,7 +440,7 @@ void TimedStore::write_changes(const Log& log, state::Batch& batch) {
     }
     if (segment_ms_ != 0 && segment_of(row->at_ms) < segment_of(expired_ms_)) continue;
     // A version that is forgotten is none to the changelog: its key may have later ones.
-    if (spec_.kind != StoreKind::versions) {
+    if (spec_.kind != StoreKind::versions && !mutant(Mutant::merged_session_stays)) {
       make_log_key(index_buffer_, key, *row);
       log({.key = index_buffer_, .value = std::nullopt, .timestamp_ms = row->timestamp_ms});
     }

@@ -48,6 +48,13 @@ class CachedTimedKey final : public TimedKey {
 }  // namespace detail
 }  // namespace v1
 
+/// What has expired leaves the database by segments of time. At most three of them hold what can be
+/// read, as in Kafka Streams; 0: all in one.
+std::int64_t segment_length(const detail::StoreSpec& spec);
+inline std::int64_t segment_of(std::int64_t at_ms, std::int64_t segment_ms) {
+  return segment_ms == 0 ? 0 : at_ms / segment_ms;
+}
+
 class TimedStore final : public StoreState, public detail::TimedState {
  public:
   TimedStore(const detail::StoreSpec& spec, std::string prefix, state::Database& database);
@@ -79,7 +86,7 @@ class TimedStore final : public StoreState, public detail::TimedState {
   using ByTime = std::tuple<std::int64_t, std::int64_t, std::string_view>;
 
   std::int64_t segment_of(std::int64_t at_ms) const {
-    return segment_ms_ == 0 ? 0 : at_ms / segment_ms_;
+    return streams::segment_of(at_ms, segment_ms_);
   }
   std::string_view stored_key(std::string_view key, std::int64_t at_ms, std::int64_t tie);
   std::string_view index_key(std::string_view key, std::int64_t at_ms, std::int64_t tie);

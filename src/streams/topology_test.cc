@@ -244,7 +244,7 @@ TEST(topology, is_described_as_text_and_json) {
             "topology app\n\nsub-topology 0\n"
             "  source source-0 of in\n      -> hits\n"
             "  count hits (hopping 10ms by 5ms, grace 1ms), store hits\n"
-            "  window store hits, changelog app-hits-changelog, retention 11ms\n");
+            "  window store hits, changelog app-hits-changelog, windows of 10ms, retention 11ms\n");
   const std::string json = describe(topology, DescriptionForm::json);
   EXPECT_NE(json.find(R"("details":"hopping 10ms by 5ms, grace 1ms")"), std::string::npos) << json;
 }
@@ -271,8 +271,10 @@ TEST(topology, a_table_that_is_joined_must_be_kept) {
   const auto table = topology.table(rows, "rows");
   const auto made = table.map_values([](const Text& v) { return v + "!"; });
   const auto both = [](const Text& l, const Text& r) { return l + r; };
-  const Text mend = "joined joins a table that is not kept: materialized() keeps it";
+  const Text mend = "joined looks into a table that is not kept: materialized() keeps it";
   EXPECT_EQ(refusal([&] { topology.stream(in).join(made, both, "joined"); }), mend);
+  EXPECT_EQ(refusal([&] { static_cast<void>(made.ref()); }),
+            "a reader looks into a table that is not kept: materialized() keeps it");
   EXPECT_EQ(refusal([&] { table.join(made, both, "joined"); }), mend);
   EXPECT_EQ(refusal([&] { table.join(made.materialized("made"), both, "joined"); }), "");
 }

@@ -39,7 +39,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{Mutant::store_before_commit, "store_before_commit"},
                       Planted{Mutant::no_member_in_commit, "no_member_in_commit"},
                       Planted{Mutant::operator_time_forgotten, "operator_time_forgotten"},
-                      Planted{Mutant::changelog_expires, "changelog_expires"}),
+                      Planted{Mutant::changelog_expires, "changelog_expires"},
+                      Planted{Mutant::merged_session_stays, "merged_session_stays"},
+                      Planted{Mutant::given_row_stays, "given_row_stays"},
+                      Planted{Mutant::hash_says_nothing, "hash_says_nothing"}),
     [](const auto& planted) { return std::string(planted.param.name); });
 
 TEST(planted_stream_bug_control, without_a_bug_nothing_is_found) {

@@ -32,6 +32,11 @@ enum class StreamCount : std::uint8_t {
   purges,  // of repartitions
   late_records,
   ticks,  // by the wall clock
+  sessions_merged,
+  joined,
+  joined_alone,
+  windows_closed,  // and told of once
+  rows_ruled,      // by the join by foreign key, in the end
   count,
 };
 std::string_view name_of(StreamCount count);

@@ -37,6 +37,11 @@ constexpr std::pair<StreamCount, double> minimums[] = {
     {StreamCount::late_records, 5},
     {StreamCount::records_replicated, 5},
     {StreamCount::purges, 1},
+    {StreamCount::sessions_merged, 2},
+    {StreamCount::joined, 5},
+    {StreamCount::joined_alone, 5},
+    {StreamCount::windows_closed, 5},
+    {StreamCount::rows_ruled, 3},
 };
 
 TEST(streams_world, no_seed_loses_doubles_or_reorders_anything) {

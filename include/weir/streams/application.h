@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weir/client.h>
+#include <weir/streams/reader.h>
 #include <weir/streams/topology.h>
 
 #include <chrono>
@@ -33,13 +34,6 @@ inline namespace v1 {
 
 enum class Guarantee : std::uint8_t { exactly_once, at_least_once };
 
-/// What becomes of a record that cannot be decoded, or whose function throws or returns an error.
-enum class OnError : std::uint8_t {
-  fail,         // the application stops, with the error; nothing of the record is committed
-  dead_letter,  // it goes to the stream of dead letters with the cause; its path ends there
-  skip,         // it is counted
-};
-
 /// Which instance runs a task; all of an application say the same.
 enum class Assignment : std::uint8_t {
   state_aware,  // where the balance wants it, once its state is there (KIP-441)
@@ -63,9 +57,11 @@ struct ApplicationOptions {
   /// How long a task waits for an input that has nothing while others have; `max.task.idle.ms`.
   /// Negative: not even for what is known to be there.
   std::chrono::milliseconds max_task_idle{0};
+  /// Where Topology::on_error() says nothing else. A global table's record is skipped where it
+  /// would be a dead letter.
   OnError on_undecodable = OnError::fail;
   OnError on_failure = OnError::fail;
-  /// Where dead letters go; needed if one of the two above says so. It must exist.
+  /// Where dead letters go; needed if one of the two above says so, or the topology. It must exist.
   std::string dead_letters = {};
   /// Of the streams that the application makes for itself; -1: the brokers' default.
   std::int16_t replication_factor = -1;
@@ -146,6 +142,20 @@ class Application {
   /// Prometheus' text format 0.0.4; docs/metrics.md lists the rows. Waits for each thread to come
   /// round.
   std::string metrics() const;
+  /// Reads what a table holds, beside the processing; see reader.h. Errc::not_found: the topology
+  /// has no such store.
+  template <class K, class V>
+  Result<TableReader<K, V>> read(TableRef<K, V> ref) const {
+    auto opened = access(ref.store, detail::Readable::table);
+    if (!opened) return fail(std::move(opened.error()));
+    return TableReader<K, V>(std::move(ref), *std::move(opened));
+  }
+  template <class K, class V>
+  Result<WindowReader<K, V>> read(WindowsRef<K, V> ref) const {
+    auto opened = access(ref.store, detail::Readable::windows);
+    if (!opened) return fail(std::move(opened.error()));
+    return WindowReader<K, V>(std::move(ref), *std::move(opened));
+  }
   /// 0: there is no monitor.
   std::uint16_t monitor_port() const;
   /// Waits until it has stopped or failed; the error if it has failed. One thread that fails ends
@@ -160,6 +170,8 @@ class Application {
  private:
   struct Impl;
   explicit Application(std::unique_ptr<Impl> impl);
+  Result<std::shared_ptr<const detail::StateAccess>> access(std::string_view store,
+                                                            detail::Readable kind) const;
   std::unique_ptr<Impl> impl_;
 };
 

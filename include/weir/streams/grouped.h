@@ -83,6 +83,17 @@ std::optional<WindowClose> close_of(const Windows& windows) {
   }
 }
 
+/// From the start of a window to its end; sessions have no length of their own.
+template <class Windows>
+std::int64_t length_of(const Windows& windows) {
+  if constexpr (std::is_same_v<Windows, SessionWindows>)
+    return 0;
+  else if constexpr (std::is_same_v<Windows, SlidingWindows>)
+    return windows.difference_ms();
+  else
+    return windows.size_ms();
+}
+
 /// What an aggregate of values V by such windows is given: sliding windows take no absent values.
 template <class Windows, class V>
 using Aggregated = std::conditional_t<std::is_same_v<Windows, SlidingWindows>, Bare<V>, V>;
@@ -106,6 +117,7 @@ void add_window_store(Graph& graph, const AggregateStore<Key, A>& store, const W
                    .value = value_type(store.value),
                    .kind = store_of<Windows>,
                    .retention_ms = windows.retention_ms(),
+                   .window_ms = length_of(windows),
                    .by_time = windows.emit() == Emit::on_close});
 }
 

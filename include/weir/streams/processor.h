@@ -75,6 +75,55 @@ class KeyValueStore {
   std::string bytes_;
 };
 
+/// What is kept of a CustomStore: rows of bytes, committed with the records, with a changelog.
+/// Threads: the task's.
+class StoreRows {
+ public:
+  StoreRows(detail::TaskContext& task, detail::KeyValueState& state)
+      : task_(&task), state_(&state) {}
+  std::optional<std::string> get(std::string_view key) {
+    const void* value = state_->value(state_->row(key));
+    return value != nullptr ? std::optional(*static_cast<const std::string*>(value)) : std::nullopt;
+  }
+  void put(std::string_view key, std::string value) {
+    state_->put(state_->row(key), &value, task_->time_ms());
+  }
+  void remove(std::string_view key) { state_->remove(state_->row(key), task_->time_ms()); }
+  /// In the order of the keys: `visit` (std::string_view key, std::string_view value) gives whether
+  /// to go on; it must not write.
+  template <class Visit>
+  void for_each(Visit visit) {
+    state_->for_each({}, std::nullopt, [&](std::string_view key, const void* value, std::int64_t) {
+      return visit(key, std::string_view(*static_cast<const std::string*>(value)));
+    });
+  }
+
+ private:
+  detail::TaskContext* task_;
+  detail::KeyValueState* state_;
+};
+
+/// A store of one's own kind: an index, a sketch, a heap. What it has in memory is its own
+/// business; what must outlast the task it gives to its rows, which are committed with the records
+/// that changed them, or not at all: then the task is made anew, and with it the store. One a task,
+/// for all processors that name it. Threads: the task's.
+///
+///   class Top final : public CustomStore {
+///    public:
+///     Result<void> open(StoreRows rows) override {
+///       rows_.emplace(rows);
+///       rows_->for_each([&](auto key, auto value) { heap_.push(key, value); return true; });
+///       return {};
+///     }
+///     ...
+class CustomStore {
+ public:
+  virtual ~CustomStore() = default;
+  /// Once, before the first record: `rows` has what was committed, and may be kept as long as the
+  /// store lives. An error ends the application.
+  virtual Result<void> open(StoreRows rows) = 0;
+};
+
 /// What a processor may ask and do; of its task.
 template <class KOut, class VOut>
 class ProcessorContext {
@@ -103,6 +152,12 @@ class ProcessorContext {
   KeyValueStore<K, V> store(std::string_view name, const Codec<K>* key = default_codec<K>()) {
     return KeyValueStore<K, V>(*task_, task_->key_value_state(name), key);
   }
+  /// One of Topology::add_custom_store(), by its type. Lives as long as the processor. Throws
+  /// std::bad_cast: it is of another one.
+  template <class Store>
+  Store& custom_store(std::string_view name) {
+    return dynamic_cast<Store&>(task_->custom_store(name));
+  }
   /// Calls `fn` with the time, again and again. By stream time: as soon as it has passed a multiple
   /// of `interval`, once however many were passed; the first time as soon as it is known. By the
   /// wall clock: about every `interval`; what then comes out depends on more than the input.
@@ -130,7 +185,8 @@ class Processor {
   using ValueOut = VOut;
   using Context = ProcessorContext<KOut, VOut>;
   virtual ~Processor() = default;
-  /// Before the first record. The context lives as long as the processor.
+  /// Before the first record; its stores have what was committed. The context lives as long as the
+  /// processor. What it throws ends the application.
   virtual void open(Context& context) { static_cast<void>(context); }
   /// An error, or what it throws, is dealt with by the topology's policy; what it wrote and gave on
   /// before stays.

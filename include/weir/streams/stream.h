@@ -9,6 +9,7 @@
 #include <weir/streams/detail/table_nodes.h>
 #include <weir/streams/detail/window_nodes.h>
 #include <weir/streams/processor.h>
+#include <weir/streams/reader.h>
 #include <weir/streams/types.h>
 #include <weir/streams/windows.h>
 
@@ -91,8 +92,8 @@ struct Handle {
   bool key_changed = false;
 };
 
-/// Throws TopologyError: a join looks into the store of a table.
-void must_be_kept(const std::string& store, const std::string& join);
+/// Throws TopologyError: a join, or a reader, looks into the store of a table.
+void must_be_kept(const std::string& store, const std::string& who);
 /// Throws TopologyError: who waits looks back; the table must know as far as that.
 void must_know_history(const std::string& join, std::int64_t grace_ms,
                        std::optional<std::int64_t> history_ms);
@@ -627,6 +628,15 @@ class Table {
 
   /// Empty: it is not kept, but made of another table at each update.
   const std::string& store() const { return store_; }
+  /// What Application::read() takes: a WindowsRef of a table by windows, else a TableRef. Throws
+  /// TopologyError: it is not kept.
+  auto ref() const {
+    detail::must_be_kept(store_, "a reader");
+    if constexpr (detail::is_windowed<K>)
+      return WindowsRef<decltype(K::key), V>{store_, handle_.inner, handle_.value};
+    else
+      return TableRef<K, V>{store_, handle_.key, handle_.value};
+  }
 
  private:
   template <class NodeType, class... Args>
@@ -680,15 +690,19 @@ template <class K, class V>
 class GlobalTable {
  public:
   const std::string& store() const { return store_; }
+  /// What Application::read() takes.
+  TableRef<K, V> ref() const { return {store_, key_, value_}; }
 
  private:
   template <class, class>
   friend class Stream;
   friend class Topology;
-  GlobalTable(std::string store, const Codec<K>* key) : store_(std::move(store)), key_(key) {}
+  GlobalTable(std::string store, const Codec<K>* key, const Codec<V>* value)
+      : store_(std::move(store)), key_(key), value_(value) {}
 
   std::string store_;
   const Codec<K>* key_;
+  const Codec<V>* value_;
 };
 
 template <class K, class V>

@@ -105,6 +105,17 @@ class TestDriver {
   /// As crash(), and the local state is lost too: it is restored from the changelogs, as when a
   /// task moves to another machine.
   void crash_and_lose_state();
+  /// As Application::read(): what is committed.
+  template <class K, class V>
+  TableReader<K, V> read(TableRef<K, V> ref) const {
+    auto opened = access(ref.store, detail::Readable::table);
+    return TableReader<K, V>(std::move(ref), std::move(opened));
+  }
+  template <class K, class V>
+  WindowReader<K, V> read(WindowsRef<K, V> ref) const {
+    auto opened = access(ref.store, detail::Readable::windows);
+    return WindowReader<K, V>(std::move(ref), std::move(opened));
+  }
   /// Records that went no further, of all nodes and reasons.
   std::uint64_t dropped() const;
 
@@ -117,6 +128,9 @@ class TestDriver {
       throw std::runtime_error(done.error().message());
     return bytes;
   }
+  /// std::runtime_error: the topology has no such store.
+  std::shared_ptr<const detail::StateAccess> access(std::string_view store,
+                                                    detail::Readable kind) const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -98,12 +98,36 @@ class Topology {
     return global_of<Key, Value>(topic.topic, std::move(store));
   }
 
-  /// A key-value store for processors, with a changelog.
+  /// A key-value store for processors, with a changelog. What it gives is what
+  /// Application::read() takes, with the default codec of its keys.
   template <class Key, class Value>
-  void add_store(std::string name, const Codec<Value>* codec = default_codec<Value>()) {
+  TableRef<Key, Value> add_store(std::string name,
+                                 const Codec<Value>* codec = default_codec<Value>()) {
     static_cast<void>(detail::required(codec, name, "value"));
-    graph_->add_store({.name = std::move(name), .value = detail::value_type(codec)});
+    graph_->add_store({.name = name, .value = detail::value_type(codec)});
+    return {std::move(name), default_codec<Key>(), codec};
   }
+
+  /// A store of one's own for processors, one a task, with a changelog: see CustomStore. `make`
+  /// gives a std::unique_ptr to one.
+  template <class Make>
+  void add_custom_store(std::string name, Make make) {
+    graph_->add_store(
+        {.name = std::move(name),
+         .value = detail::value_type(&string_codec),
+         .make_custom = [make = std::move(make)]() mutable -> std::unique_ptr<CustomStore> {
+           return make();
+         }});
+  }
+
+  /// What becomes of records that fail in this operator, instead of what ApplicationOptions say: of
+  /// a source those that cannot be decoded, of the others those whose function fails. Operators
+  /// have the names that they were given; a source without one "source-0", …, as `--describe` shows
+  /// them. Global tables have that of their store.
+  ///   departures.map_values(parse, "parse");
+  ///   topology.on_error("parse", OnError::skip);
+  /// Throws TopologyError: there is none of that name yet.
+  void on_error(std::string_view name, OnError policy) { graph_->set_on_error(name, policy); }
 
   const std::string& name() const;
   const detail::Graph& graph() const { return *graph_; }
@@ -145,7 +169,7 @@ class Topology {
                        .value = detail::value_type(topic.value_codec),
                        .source_topic = std::string(topic.name),
                        .is_global = true});
-    return GlobalTable<Key, Value>(std::move(store), topic.key_codec);
+    return GlobalTable<Key, Value>(std::move(store), topic.key_codec, topic.value_codec);
   }
   template <class Key, class Value, class TopicType>
   Table<Key, Value> versions_of(const TopicType& topic, std::string store,

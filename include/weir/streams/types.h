@@ -23,6 +23,13 @@ class TopologyError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What becomes of a record that cannot be decoded, or whose function throws or returns an error.
+enum class OnError : std::uint8_t {
+  fail,         // the application stops, with the error; nothing of the record is committed
+  dead_letter,  // it goes to the stream of dead letters with the cause; its path ends there
+  skip,         // it is counted
+};
+
 /// [start, end) of event time; of sliding windows and sessions [start, end].
 struct Window {
   std::int64_t start_ms = 0;

@@ -51,12 +51,18 @@ struct StoreSpec {
   StoreKind kind = StoreKind::key_value;
   /// Of rows that expire by time: how long they can be read; 0 of others.
   std::int64_t retention_ms = 0;
+  /// From a window's start to its end, of rows that are found by the start.
+  std::int64_t window_ms = 0;
   /// Whether rows are read by time, whatever their key: TimedState::for_each_by_time().
   bool by_time = false;
   /// The stream that the store is a copy of, if that is no changelog of its own.
   std::string source_topic = {};
+  /// Of a custom store: makes a task's. Its rows are bytes, by key.
+  std::function<std::unique_ptr<CustomStore>()> make_custom = {};
   /// Whole in every process, of no task: all of them read it.
   bool is_global = false;
+  /// Of a global one: what becomes of records that cannot be decoded; absent: as the options say.
+  std::optional<OnError> on_error = std::nullopt;
 };
 
 struct NodeSpec {
@@ -75,6 +81,8 @@ struct NodeSpec {
   /// What it does with the old value of a change: needs it, makes one of it, or neither.
   bool needs_old = false;
   bool passes_old = false;
+  /// What becomes of records that fail here; absent: what the application's options say.
+  std::optional<OnError> on_error = std::nullopt;
   /// What it says of itself: windows, grace, partitions.
   std::string details = {};
   std::vector<NodeIndex> parents = {};
@@ -93,6 +101,8 @@ class Graph {
   std::size_t add_repartition(Repartition repartition);
   /// Sources above these nodes, in their sub-topologies, must have equal numbers of partitions.
   void must_be_copartitioned(std::string why, std::vector<NodeIndex> nodes);
+  /// Throws TopologyError: it has no node and no global table of that name.
+  void set_on_error(std::string_view name, OnError policy);
   /// One more child of `node`, after those that it has.
   void connect(NodeIndex node, NodeIndex child);
 

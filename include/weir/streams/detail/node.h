@@ -21,6 +21,9 @@
 
 namespace weir::streams {
 inline namespace v1 {
+
+class CustomStore;
+
 namespace detail {
 
 class Node;
@@ -51,6 +54,9 @@ class TaskContext {
   virtual TimedState& timed_state(std::string_view store) = 0;
   virtual OrderedState& ordered_state(std::string_view store) = 0;
   virtual GlobalState& global_state(std::string_view store) = 0;
+  /// The task's one of that name, made and opened when it is first asked for; an error of it ends
+  /// the task.
+  virtual CustomStore& custom_store(std::string_view store) = 0;
   /// The time of an operator: a number that is committed with the offsets and comes back after a
   /// restart; -1 at first. The reference lives as long as the task.
   virtual std::int64_t& operator_time(const std::string& name) = 0;
@@ -120,7 +126,7 @@ class Node {
   virtual std::unique_ptr<Node> clone() const = 0;
   /// `child` takes what this node gives; whoever builds the graph has seen to that.
   virtual void add_child(Node& child) = 0;
-  /// Before the first record; the task outlives its nodes.
+  /// Before the first record, when state is restored; the task outlives its nodes.
   void open(TaskContext& task, const NodeSpec& spec) {
     task_ = &task;
     spec_ = &spec;

@@ -18,8 +18,7 @@ namespace detail {
 /// An update of a key that is there takes the other's place. Threads: the task's.
 class SuppressBuffer {
  public:
-  /// `records` and `bytes` count what is in it, -1 at first; they outlive it beside the state.
-  SuppressBuffer(OrderedState& state, std::int64_t& records, std::int64_t& bytes);
+  explicit SuppressBuffer(OrderedState& state) : state_(&state) {}
 
   struct Entry {
     std::int64_t place = 0;
@@ -32,17 +31,20 @@ class SuppressBuffer {
   std::optional<Entry> first();
   void remove(const Entry& entry);
 
-  std::int64_t records() const { return *records_; }
+  /// Counts what the state has, once it is restored. Before that records() and bytes() say how much
+  /// came and went.
+  void count();
+  std::int64_t records() const { return records_; }
   /// Of keys and updates.
-  std::int64_t bytes() const { return *bytes_; }
+  std::int64_t bytes() const { return bytes_; }
 
  private:
   std::string_view place_key(std::string_view key);
   std::string_view update_key(std::int64_t place, std::string_view key);
 
   OrderedState* state_;
-  std::int64_t* records_;
-  std::int64_t* bytes_;
+  std::int64_t records_ = 0;
+  std::int64_t bytes_ = 0;
   std::string place_key_;
   std::string update_key_;
 };

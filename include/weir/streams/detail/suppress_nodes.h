@@ -61,6 +61,11 @@ class Suppress final : public Operator<Suppress<K, V>, K, Change<V>, K, Change<V
 
   void receive(const K& key, const Change<V>& change, std::int64_t timestamp_ms) override {
     *time_ = std::max(*time_, timestamp_ms);
+    if (is_bounded() && !counted_) {
+      // Not before: now it is restored.
+      buffer_->count();
+      counted_ = true;
+    }
     if (!hold(key, change, timestamp_ms)) return;
     const std::int64_t last = last_place();
     for (auto first = buffer_->first(); first && first->place <= last; first = buffer_->first())
@@ -80,8 +85,7 @@ class Suppress final : public Operator<Suppress<K, V>, K, Change<V>, K, Change<V
   void on_open() override {
     TaskContext& task = this->task();
     time_ = &task.operator_time(store_);
-    buffer_.emplace(task.ordered_state(store_), task.operator_time(store_ + ".records"),
-                    task.operator_time(store_ + ".bytes"));
+    buffer_.emplace(task.ordered_state(store_));
   }
 
   /// The last place that is let go.
@@ -90,6 +94,7 @@ class Suppress final : public Operator<Suppress<K, V>, K, Change<V>, K, Change<V
     const bool beyond = close_.has_end && !how_.is_like_kafka_streams();
     return *time_ - close_.after_end_ms - (beyond ? 1 : 0);
   }
+  bool is_bounded() const { return how_.most_records() || how_.most_bytes(); }
   bool is_full() const {
     return (how_.most_records() && buffer_->records() > *how_.most_records()) ||
            (how_.most_bytes() && buffer_->bytes() > *how_.most_bytes());
@@ -153,6 +158,7 @@ class Suppress final : public Operator<Suppress<K, V>, K, Change<V>, K, Change<V
   std::string headers_;
   std::int64_t* time_ = nullptr;
   std::optional<SuppressBuffer> buffer_;
+  bool counted_ = false;  // what is in it
 };
 
 }  // namespace detail
