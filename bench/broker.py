@@ -11,7 +11,7 @@ weir syncs before every acknowledgement. The peers, from weaker to stronger prom
 Throughput is Kafka's ProducerPerformance and ConsumerPerformance with their defaults, so both brokers get the same batches and
 the same fetches; consumption once more by the load generator's consume mode, which costs the machine less than Java. Latency
 is the load generator's open loop. Every run has a topic of its own; runs alternate between the targets, the first of each is
-dropped, medians of the rest count; what was written before is synced between runs. CPU is that of the broker's processes
+dropped, medians of the rest count; what was written before is synced between runs, and nothing is deleted until the end. CPU is that of the broker's processes
 from the start of a run until half a second after it, and of the whole machine less the clients.
 
 default: about 12 minutes. --full: 100 B and 1 KiB at both rates, 1 and 100 partitions too. --quick: one short run of each
@@ -82,7 +82,6 @@ class Bench:
             figures |= costs(meter, records, records * size)
             if last:
                 figures["records_per_batch"] = brokers.load("consume", target.address, topic)["records_per_batch"]
-            self.topics[target.name].delete(topic)
             return figures
         return run
 
@@ -93,7 +92,6 @@ class Bench:
                 figures = brokers.load("produce", target.address, topic, "--rate", rate, "--size", size, "--seconds",
                                        self.size["latency_s"], "--warmup", min(2, self.size["latency_s"]))
             figures |= costs(meter, figures["sent"], figures["sent"] * size)
-            self.topics[target.name].delete(topic)
             return figures
         return run
 
@@ -222,6 +220,8 @@ def main():
         probe = machine.sync_probe(folder, 100 if which == "tiny" else 1000)
         print(f"{machine.description()}\nfile system {kind} ({options}); write + fdatasync of 4 KiB: p50 {probe['p50_us']} us, "
               f"p99 {probe['p99_us']} us\n(whether a virtual disk's flush is honest cannot be told from inside)", flush=True)
+        if which != "tiny":
+            machine.fill_page_cache(folder)
         with contextlib.ExitStack() as stack:
             targets = start_targets(stack, folder, which)
             idle = idle_draw(targets, 0.5 if which == "tiny" else 5)

@@ -15,7 +15,7 @@ from lib.stream_app import HITS, IN, LETTERS, REPARTITION, RUNS, Reader
 from lib.stream_case import DEADLINE_S, PARTITIONS, WithBroker
 from lib.waiting import poll_until
 
-FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "max-task-idle-ms", "session-timeout-ms", "heartbeat-interval-ms",
+FLAGS = ("bootstrap", "threads", "state-dir", "at-least-once", "commit-interval-ms", "cache-bytes", "max-task-idle-ms", "session-timeout-ms", "heartbeat-interval-ms",
          "transaction-timeout-ms", "on-error", "dead-letters", "repartition-purge-interval-ms",
          "standby-replicas", "assignment", "fixed-slots", "fixed-slot", "tag", "spread-tag", "group-instance-id",
          "restore-bytes-per-second", "replication-factor", "monitor", "monitor-allow-remote", "monitor-host",
@@ -39,6 +39,8 @@ class CommandLine(unittest.TestCase):
     def test_describe_shows_the_topology_in_each_form(self):
         text = run("--describe").out
         self.assertEqual(text, run("--describe=text").out)
+        self.assertIn("write-back cache of 1000000 bytes an instance", run("--describe", "--cache-bytes=1000000").out)
+        self.assertEqual(json.loads(run("--describe=json").out)["cacheBytes"], 64 << 20)
         for part in ("sub-topology 0", "sub-topology 1", REPARTITION, stream_app.HITS_LOG, stream_app.LETTERS_LOG):
             self.assertIn(part, text)
         form = json.loads(run("--describe=json").out)
@@ -64,7 +66,7 @@ class CommandLine(unittest.TestCase):
         self.assertIn("'words' is no flag", self.refused("words"))
 
     def test_a_value_that_it_cannot_use_is_named_with_its_flag(self):
-        for flag, value in (("threads", "0"), ("threads", "two"), ("commit-interval-ms", "0"), ("session-timeout-ms", "1s"),
+        for flag, value in (("threads", "0"), ("threads", "two"), ("commit-interval-ms", "0"), ("cache-bytes", "some"), ("session-timeout-ms", "1s"),
                             ("transaction-timeout-ms", "-1"), ("replication-factor", "40000"), ("on-error", "panic"),
                             ("describe", "xml"), ("set", "security.protocol")):
             self.assertIn(f"--{flag} '{value}': want ", self.refused(f"--{flag}={value}"))

@@ -5,10 +5,12 @@
 #include <weir/streams.h>
 #include <weir/streams/test.h>
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -205,6 +207,116 @@ TEST_F(OperatorsTest, a_global_table_is_whole_before_the_first_record_and_follow
   });
   EXPECT_TRUE(written.out.contains("k 10-b in three"));
   EXPECT_TRUE(written.out.contains("k 11-c in none"));
+}
+
+TEST_F(OperatorsTest, a_global_value_that_cannot_be_decoded_is_dealt_with_as_the_policy_says) {
+  const EntityTopic<Text, std::int64_t> numbers{"countries", &int64_codec, &string_codec};
+  const auto make = [&](std::optional<OnError> policy) {
+    Topology topology{"numbers"};
+    const auto ref = topology.global_table(numbers, "all-numbers").ref();
+    topology.stream(clicks).to(out);
+    if (policy) topology.on_error("all-numbers", *policy);
+    return std::pair(std::move(topology), ref);
+  };
+  Text seven;
+  ASSERT_TRUE(int64_codec.encode(7, seven));
+  write({{"countries", "10", "no number", 0}, {"countries", "11", seven, 0}});
+  const auto refused = Application::start(make(std::nullopt).first, broker.local());
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message().starts_with(
+      "global tables: global table all-numbers, a record of countries: "))
+      << refused.error().message();
+
+  auto [topology, ref] = make(OnError::skip);
+  auto application = Application::start(std::move(topology), broker.local());
+  ASSERT_TRUE(application) << application.error().message();
+  const auto reader = application->read(ref).value();
+  EXPECT_EQ(reader.get("11")->value, 7);
+  EXPECT_EQ(reader.get("10")->value, std::nullopt);
+  EXPECT_NE(application->metrics().find("weir_streams_global_undecodable_records_total{"
+                                        "application=\"numbers\",store=\"all-numbers\"} 1"),
+            Text::npos)
+      << application->metrics();
+  ASSERT_TRUE(application->stop(30s));
+
+  auto [strict, strict_ref] = make(OnError::fail);
+  ASSERT_TRUE(client.admin().delete_topic("countries"));
+  ASSERT_TRUE(client.admin().create_topic({.name = "countries", .partitions = partitions}));
+  auto running = Application::start(std::move(strict), broker.local());
+  ASSERT_TRUE(running) << running.error().message();
+  write({{"countries", "10", "no number", 0}});
+  EXPECT_FALSE(running->wait_for(30s)) << "it goes on";
+  EXPECT_EQ(running->state(), Application::State::failed);
+}
+
+TEST_F(OperatorsTest, tables_are_read_from_other_threads_while_they_change) {
+  Topology topology{"read"};
+  const auto views_ref = topology.stream(views).group_by_key().count("all-views").ref();
+  const auto visits_ref =
+      topology.stream(clicks).group_by_key().windowed(sessions(1s)).count("visits").ref();
+  auto application = Application::start(
+      std::move(topology), broker.local(),
+      {.threads = 2, .commit_interval = std::chrono::milliseconds(5), .cache_bytes = 1U << 20U});
+  ASSERT_TRUE(application) << application.error().message();
+  const auto counts = application->read(views_ref).value();
+  const auto visits = application->read(visits_ref).value();
+  constexpr int records = 2'000;
+  std::atomic<bool> done{false};
+  // Whoever reads sees counts that only grow, and as many as the position says at least.
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([&] {
+      std::int64_t last = 0;
+      std::int64_t last_visit = 0;
+      while (!done) {
+        const auto found = counts.get("k");
+        if (!found) {
+          ASSERT_EQ(found.error().code(), Errc::replica_not_available) << found.error().message();
+          continue;
+        }
+        const std::int64_t now = found->value.value_or(0);
+        ASSERT_GE(now, last);
+        last = now;
+        const TopicPartition input{"views", found->partition};
+        const auto at = found->position->before.find(input);
+        if (at != found->position->before.end()) {
+          ASSERT_GE(now, at->second);
+        }
+        const auto seen_visits = visits.windows("k");
+        if (!seen_visits) continue;
+        std::int64_t clicked = 0;
+        for (const auto& row : seen_visits->rows) clicked += row.value;
+        ASSERT_GE(clicked, last_visit);
+        last_visit = clicked;
+      }
+    });
+  for (int i = 0; i < records; i += 100) {
+    std::vector<Input> some;
+    for (int n = i; n < i + 100; ++n) {
+      some.push_back({"views", "k", "x", n});
+      some.push_back({"clicks", "k", "x", n});
+    }
+    write(some);
+  }
+  const auto deadline = clock.now() + 60s;
+  const auto all_there = [&] {
+    const auto found = counts.get("k");
+    const auto told = visits.windows("k");
+    return found && found->value == records && told && told->rows.size() == 1 &&
+           told->rows[0].value == records;
+  };
+  while (!all_there() && clock.now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(all_there());
+  std::int64_t seen = 0;
+  EXPECT_TRUE(counts.for_each([&](const Text&, std::int64_t count, Timestamp) {
+    seen += count;
+    return true;
+  }));
+  EXPECT_EQ(seen, records);
+  done = true;
+  threads.clear();
+  ASSERT_TRUE(application->stop(30s));
+  EXPECT_EQ(counts.get("k").error().code(), Errc::closed);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 """The machine under measurement: what it is, its file system, its disk's sync, CPU time used."""
 import os
+import re
 import resource
 import time
 from pathlib import Path
@@ -50,6 +51,19 @@ def sync_probe(folder, rounds=1000, size=4096):
         path.unlink()
     took.sort()
     return {"p50_us": round(took[len(took) // 2]), "p99_us": round(took[len(took) * 99 // 100])}
+
+
+def fill_page_cache(folder, keep_bytes=2 << 30):
+    """Fills free memory with pages of a file, as it is on a machine that has run for a while.
+
+    On a virtual machine the host gives memory when it is first used and takes back what is free, and a page that has to come
+    from it costs several microseconds: whoever writes files then pays for the host. Pages of a file are taken over instead."""
+    free = re.search(r"^MemFree: +(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    size = max(int(free.group(1)) * 1024 - keep_bytes, 0)
+    with open(Path(folder) / "page-cache", "w+b") as file:  # has no blocks: nothing is read from the disk
+        file.truncate(size)
+        while file.read(1 << 20):
+            pass
 
 
 def wait_until_calm(folder, deadline_s=600, calm_ms=20, rounds=20):

@@ -12,7 +12,6 @@ import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.kstream.Consumed;
-import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KGroupedStream;
@@ -24,6 +23,7 @@ import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.processor.WallclockTimestampExtractor;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /** The queries of queries.cc on Kafka Streams: QUERY ADDRESS GUARANTEE COMMIT_MS STATE_DIR CACHE_BYTES APPLICATION. */
@@ -143,21 +143,26 @@ public class Nexmark {
   static final Serde<NewSellerRow> SELLER =
       serde(v -> new Row().add(v.name).add(v.isThere).add(v.hasOpened).add(v.toldNow).bytes(),
           in -> new NewSellerRow(text(in), in.getLong(), in.getLong(), in.getLong()));
-  static final Duration ANY_TIME = Duration.ofDays(365), TEN_SECONDS = Duration.ofSeconds(10);
+  static final Duration ANY_TIME = Duration.ofDays(365), TEN_SECONDS = Duration.ofSeconds(10), LATE = Duration.ofHours(1);
 
   final StreamsBuilder builder = new StreamsBuilder();
-  final KStream<byte[], Event> events = builder.stream("nexmark", Consumed.with(BYTES, EVENT));
+  private KStream<byte[], Event> events;
+
+  KStream<byte[], Event> events() {
+    if (events == null) events = builder.stream("nexmark", Consumed.with(BYTES, EVENT));
+    return events;
+  }
 
   KStream<byte[], Bid> bids() {
-    return events.filter((k, v) -> v instanceof Bid).mapValues(v -> (Bid) v);
+    return events().filter((k, v) -> v instanceof Bid).mapValues(v -> (Bid) v);
   }
 
   KStream<byte[], Auction> auctions() {
-    return events.filter((k, v) -> v instanceof Auction).mapValues(v -> (Auction) v);
+    return events().filter((k, v) -> v instanceof Auction).mapValues(v -> (Auction) v);
   }
 
   KStream<byte[], Person> persons() {
-    return events.filter((k, v) -> v instanceof Person).mapValues(v -> (Person) v);
+    return events().filter((k, v) -> v instanceof Person).mapValues(v -> (Person) v);
   }
 
   KStream<Long, BidRow> bidsByAuction() {
@@ -228,8 +233,7 @@ public class Nexmark {
           .to(out, Produced.with(LONG, BYTES));
       case "q5" -> bids().map((k, b) -> KeyValue.pair(b.auction, b.bidder))
           .groupByKey(Grouped.with("by-auction", LONG, LONG))
-          .windowedBy(TimeWindows.ofSizeWithNoGrace(TEN_SECONDS).advanceBy(Duration.ofSeconds(2)))
-          .emitStrategy(EmitStrategy.onWindowClose())
+          .windowedBy(TimeWindows.ofSizeAndGrace(TEN_SECONDS, LATE).advanceBy(Duration.ofSeconds(2)))
           .count(Materialized.as("bids-of-auctions"))
           .toStream()
           .map((k, n) -> KeyValue.pair(k.window().start(), new BidRow(k.key(), 0, n, 0)))
@@ -239,7 +243,7 @@ public class Nexmark {
           .toStream().to(out, Produced.with(LONG, MOST));
       case "q7" -> bids().map((k, b) -> KeyValue.pair(0L, new BidRow(b.auction, b.bidder, b.price, b.time)))
           .groupByKey(Grouped.with("all-bids", LONG, BID))
-          .windowedBy(TimeWindows.ofSizeWithNoGrace(TEN_SECONDS))
+          .windowedBy(TimeWindows.ofSizeAndGrace(TEN_SECONDS, LATE))
           .aggregate(() -> new MostRow(0, new byte[0]), (k, b, most) -> most.with(b.price,
               new Row().add(b.auction).add(b.bidder).add(b.price).add(b.time).bytes()),
               Materialized.<Long, MostRow, org.apache.kafka.streams.state.WindowStore<Bytes, byte[]>>as("highest-bids")
@@ -252,7 +256,7 @@ public class Nexmark {
             .groupByKey(Grouped.with("auctions-by-seller", LONG, LONG));
         persons.<NewSellerRow>cogroup((k, name, s) -> new NewSellerRow(name, 1, s.hasOpened, s.hasOpened))
             .cogroup(auctions, (k, id, s) -> new NewSellerRow(s.name, s.isThere, 1, s.hasOpened == 0 ? s.isThere : 0))
-            .windowedBy(TimeWindows.ofSizeWithNoGrace(TEN_SECONDS))
+            .windowedBy(TimeWindows.ofSizeAndGrace(TEN_SECONDS, LATE))
             .aggregate(() -> new NewSellerRow("", 0, 0, 0),
                 Materialized.<Long, NewSellerRow, org.apache.kafka.streams.state.WindowStore<Bytes, byte[]>>as("sellers")
                     .withKeySerde(LONG).withValueSerde(SELLER).withCachingDisabled())
@@ -263,11 +267,21 @@ public class Nexmark {
       case "q9" -> winningBids().toStream().to(out, Produced.with(LONG, VALID));
       case "q11" -> bids().map((k, b) -> KeyValue.pair(b.bidder, b.auction))
           .groupByKey(Grouped.with("by-bidder", LONG, LONG))
-          .windowedBy(SessionWindows.ofInactivityGapWithNoGrace(TEN_SECONDS))
+          .windowedBy(SessionWindows.ofInactivityGapAndGrace(TEN_SECONDS, LATE))
           .count(Materialized.as("sessions"))
           .toStream()
           .map((k, n) -> KeyValue.pair(k.key(),
               new Row().add(k.key()).add(n == null ? 0 : n).add(k.window().start()).add(k.window().end()).bytes()))
+          .to(out, Produced.with(LONG, BYTES));
+      case "q12" -> builder.stream("nexmark",
+              Consumed.with(BYTES, EVENT).withTimestampExtractor(new WallclockTimestampExtractor()))
+          .filter((k, v) -> v instanceof Bid).mapValues(v -> (Bid) v)
+          .map((k, b) -> KeyValue.pair(b.bidder, b.auction))
+          .groupByKey(Grouped.with("by-bidder", LONG, LONG))
+          .windowedBy(TimeWindows.ofSizeAndGrace(TEN_SECONDS, Duration.ofMinutes(1)))
+          .count(Materialized.as("bids-in-time"))
+          .toStream()
+          .map((k, n) -> KeyValue.pair(k.key(), new Row().add(k.key()).add(n).add(k.window().start()).bytes()))
           .to(out, Produced.with(LONG, BYTES));
       case "q18" -> bids().map((k, b) -> KeyValue.pair(new Row().add(b.bidder).add(b.auction).bytes(),
               new BidRow(b.auction, b.bidder, b.price, b.time)))
@@ -292,8 +306,6 @@ public class Nexmark {
     settings.put(StreamsConfig.STATE_DIR_CONFIG, args[4]);
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, args[5]);
     settings.put("auto.offset.reset", "earliest");
-    // Emission on close asks no clock.
-    settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0);
     Nexmark nexmark = new Nexmark();
     nexmark.build(args[0]);
     KafkaStreams streams = new KafkaStreams(nexmark.builder.build(), settings);
