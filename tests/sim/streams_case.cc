@@ -11,6 +11,7 @@ using std::chrono::milliseconds;
 const Topic<Text, Text> input_topic{"in", &string_codec, &string_codec};
 const EntityTopic<Text, Text> people_topic{"people", &string_codec, &string_codec};
 const EntityTopic<Text, Text> places_topic{"places", &string_codec, &string_codec};
+const EntityTopic<Text, Text> names_topic{"names", &string_codec, &string_codec};
 const EntityTopic<Text, std::int64_t> counts_topic{"counts", &int64_codec, &string_codec};
 const EntityTopic<Windowed<Text>, std::int64_t> windows_topic{"windows", &int64_codec,
                                                               &window_codec};
@@ -18,6 +19,7 @@ const EntityTopic<Windowed<Text>, std::int64_t> finals_topic{"finals", &int64_co
 const EntityTopic<Windowed<Text>, std::int64_t> sessions_topic{"sessions", &int64_codec,
                                                                &session_codec};
 const Topic<Text, Text> pairs_topic{"pairs", &string_codec, &string_codec};
+const Topic<Text, Text> named_topic{"named", &string_codec, &string_codec};
 const EntityTopic<Text, Text> ruled_topic{"ruled", &string_codec, &string_codec};
 const EntityTopic<Text, std::int64_t> ticks_topic{"ticks", &int64_codec, &string_codec};
 
@@ -74,6 +76,13 @@ void add_joins(Topology& topology, const Stream<Text, Text>& input) {
           right, [](const Text* l, const Text* r) { return or_none(l) + "+" + or_none(r); },
           within(milliseconds(apart_ms)).grace(milliseconds(grace_ms)), "met")
       .to(pairs_topic);
+  input
+      .left_join(
+          topology.global_table(names_topic, "all-names"),
+          [](const Text& value) { return value.substr(0, 1); },
+          [](const Text& value, const Text* name) { return value + " is " + or_none(name); },
+          "named")
+      .to(named_topic);
   topology.table(people_topic, "people-kept")
       .foreign_key_left_join(
           topology.table(places_topic, "places-kept"),
@@ -86,8 +95,8 @@ void add_joins(Topology& topology, const Stream<Text, Text>& input) {
 }  // namespace
 
 std::vector<std::string> topics() {
-  return {"in",     "people",   "places", "counts", "windows",
-          "finals", "sessions", "pairs",  "ruled",  "ticks"};
+  return {"in",     "people",   "places", "names", "counts", "windows",
+          "finals", "sessions", "pairs",  "ruled", "named",  "ticks"};
 }
 
 Topology make_topology(const bool& ticking, Rng& rng) {

@@ -26,13 +26,15 @@ inline constexpr streams::WindowedCodec<Text> window_codec(string_codec,
 inline constexpr streams::SessionCodec<Text> session_codec(string_codec);
 
 /// Of the outside, by name. "in" is what the streams are of; "people" and "places" are tables, the
-/// first letter of a person names the place. The others are written:
+/// first letter of a person names the place; "names" is a global table, of letters, which is
+/// written before anything is read. The others are written:
 ///   counts    of each letter, behind a repartition
 ///   windows   of each key
 ///   finals    the same, of each window when it has closed
 ///   sessions  of each key
 ///   pairs     of values of letters a and b with those of c and d of the same key, or alone
 ///   ruled     of each person, with its place
+///   named     each value, with the name of its first letter
 ///   ticks     by the wall clock
 std::vector<std::string> topics();
 

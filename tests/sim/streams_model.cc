@@ -159,6 +159,7 @@ class Model {
       check_windows(p);
       check_sessions(p);
       check_pairs(p);
+      check_named(p);
     }
     if (found_.purged)
       check_totals();
@@ -322,6 +323,19 @@ class Model {
     checked_.joined += model.joined();
     checked_.alone += model.alone();
     differ("pairs-" + std::to_string(p), wanted, found);
+  }
+
+  void check_named(std::int32_t p) {
+    const auto names = last_of("names");
+    Lines wanted;
+    for (const Record& record : found_.records("in", p)) {
+      const auto name = names.find(record.value->substr(0, 1));
+      wanted.push_back(*record.value + " is " + (name != names.end() ? name->second : "none"));
+    }
+    Lines found;
+    for (const Record& record : found_.records("named", p)) found.push_back(*record.value);
+    checked_.outputs += found.size();
+    differ("named-" + std::to_string(p), wanted, found);
   }
 
   std::map<std::string, std::string> last_of(const std::string& topic) {

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "client/consumer_core.h"
 #include "native_clients.h"
+#include "streams/global_reader.h"
 #include "streams/internal_topics.h"
 #include "streams/names.h"
 #include "streams/readable_state.h"
@@ -280,13 +281,27 @@ class Instance {
     return options;
   }
 
+  /// The global tables first, then what reads them.
   void begin() {
     application_.trace("begins");
     loop_ = std::make_unique<StallingLoop>(application_.loop());
     readable_ = std::make_shared<ReadableState>(run_.topology.graph(), run_.plan);
+    globals_ = Globals::open(run_.topology.graph(), OnError::fail, [](const std::string&) {
+                 return Result<std::unique_ptr<state::Database>>(state::open_in_memory());
+               }).value();
+    global_reader_ = std::make_unique<GlobalReader>(
+        GlobalReader::World{*loop_, application_.transport(), application_.rng(),
+                            application_.cluster(), readable_.get()},
+        *globals_, Isolation::read_committed);
+    global_reader_->start(
+        run_.plan.partitions, [this](const Result<void>& read) { begin_thread(read); },
+        [this](const Error& why) { on_died(why); });
+  }
+  void begin_thread(const Result<void>& read) {
+    if (!read) return on_died(read.error());
     thread_ = std::make_unique<StreamThread>(
         ThreadWorld{*loop_, application_.transport(), application_.rng(), application_.cluster(),
-                    run_.topology.graph(), run_.plan, disk_, nullptr,
+                    run_.topology.graph(), run_.plan, disk_, globals_.get(),
                     [this](const std::string& worker) { return application_.make_worker(worker); },
                     readable_.get()},
         options(), [this](const Error& why) { on_died(why); });
@@ -308,7 +323,9 @@ class Instance {
   void end() {
     note_counts();
     thread_.reset();
+    global_reader_.reset();
     if (readable_ != nullptr) readable_->close();
+    globals_.reset();
     loop_.reset();
   }
   void note_counts() {
@@ -392,8 +409,10 @@ class Instance {
   const Uuid process_;
   Disk disk_{[this] { return dies_now(); }};
   std::shared_ptr<ReadableState> readable_;
+  std::unique_ptr<Globals> globals_;
   std::unique_ptr<StallingLoop> loop_;
-  std::unique_ptr<StreamThread> thread_;  // goes before its loop
+  std::unique_ptr<GlobalReader> global_reader_;  // goes before its loop
+  std::unique_ptr<StreamThread> thread_;         // as well
   bool calm_ = false;
   bool doomed_ = false;  // dies when its next commit is to enter a store
   bool dying_ = false;   // has done so: whatever it still does has no effect
@@ -408,6 +427,14 @@ class Feeder {
         application_(run.world, "feeder"),
         core_(application_.loop(), application_.transport(), application_.rng(),
               application_.cluster(), application_.producer()) {}
+  /// All but one letter.
+  void write_names() {
+    for (const char letter : {'a', 'b', 'd'}) {
+      const Text key(1, letter);
+      put({.topic = "names", .key = key, .value = "name of " + key, .timestamp = at(0)});
+    }
+  }
+  bool has_written() const { return under_way_ == 0; }
   void start() { go_on(); }
   void finish() { ending_ = true; }
   bool quiet() const { return ending_ && under_way_ == 0; }
@@ -564,6 +591,9 @@ void run_one(Run& run) {
   std::vector<std::unique_ptr<Instance>> cast;
   for (int i = 0; i < instances; ++i) cast.push_back(std::make_unique<Instance>(run, i));
   Feeder feeder(run);
+  feeder.write_names();
+  if (!world.run_until([&] { return feeder.has_written(); }))
+    return world.anomaly("progress: names cannot be written");
   for (const auto& instance : cast) instance->start();
   feeder.start();
   world.run_through({.length = 3s, .crashes = static_cast<int>(world.rng.below(3))});
