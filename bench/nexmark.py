@@ -58,13 +58,14 @@ class Progress:
         return sum(max(position.offset, 0) for position in done)
 
     def left(self):
-        """Offsets that are not committed, but for a transaction's last marker in each partition."""
+        """Offsets that are not committed, but for a transaction's last marker in each partition of a repartition."""
         from confluent_kafka import TopicPartition
         left = 0
         for topic, partitions in self._inputs():
             ends = self._ends(topic, partitions)
             done = self._consumer.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=30)
-            left += sum(max(0, end - max(position.offset, 0) - 1) for end, position in zip(ends, done))
+            marker = 0 if topic == INPUT else 1
+            left += sum(max(0, end - max(position.offset, 0) - marker) for end, position in zip(ends, done))
         return left
 
     def written(self, topic):
@@ -112,17 +113,19 @@ def work(apps, target, which, query, guarantee, run, state, events, warm):
 
 def read_committed(target, topic):
     """(key, value) of all that is committed."""
-    from confluent_kafka import Consumer, TopicPartition
+    from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
     consumer = Consumer({"bootstrap.servers": target.address, "group.id": "check", "enable.auto.commit": False, "log_level": 2,
                          "isolation.level": "read_committed", "enable.partition.eof": True})
     consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
     ends = set()
     while len(ends) < PARTITIONS:
         for message in consumer.consume(10_000, timeout=1):
-            if message.error():
-                ends.add(message.partition())
-            else:
+            if not message.error():
                 yield message.key(), message.value()
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                ends.add(message.partition())
+            elif not message.error().retriable():
+                raise KafkaException(message.error())
     consumer.close()
 
 

@@ -17,8 +17,10 @@ class RowWriter {
  public:
   explicit RowWriter(std::string& out) : out_(out) {}
   RowWriter& operator<<(std::int64_t number) {
-    for (int shift = 56; shift >= 0; shift -= 8)
-      out_ += static_cast<char>(static_cast<std::uint64_t>(number) >> static_cast<unsigned>(shift));
+    char bytes[8];
+    for (unsigned i = 0; i < sizeof bytes; ++i)
+      bytes[i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (56 - 8 * i));
+    out_.append(bytes, sizeof bytes);
     return *this;
   }
   /// Of at most 65,535 bytes.

@@ -65,9 +65,10 @@ class Int64Codec final : public Codec<std::int64_t> {
  public:
   constexpr ~Int64Codec() override {}
   Result<void> encode(const std::int64_t& value, std::string& out) const override {
-    for (int shift = 56; shift >= 0; shift -= 8)
-      out.push_back(
-          static_cast<char>(static_cast<std::uint64_t>(value) >> static_cast<unsigned>(shift)));
+    char bytes[8];
+    for (unsigned i = 0; i < sizeof bytes; ++i)
+      bytes[i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (56 - 8 * i));
+    out.append(bytes, sizeof bytes);
     return {};
   }
   Result<std::int64_t> decode(std::string_view bytes) const override {

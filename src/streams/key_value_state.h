@@ -15,7 +15,7 @@ class KeyedStore final : public StoreState, public detail::KeyValueState {
       : spec_(spec),
         prefix_(std::move(prefix)),
         database_(database),
-        rows_(spec, database, size_bytes_) {}
+        rows_(spec, prefix_, database, size_bytes_) {}
 
   detail::Row& row(std::string_view key) override;
   void* value(detail::Row& row) override { return row.present ? row.place : nullptr; }
@@ -28,7 +28,7 @@ class KeyedStore final : public StoreState, public detail::KeyValueState {
   void write_changes(const Log& log, state::Batch& batch) override;
   void committed() override { rows_.table().all_clean(); }
   void settle() override { rows_.table().settle(); }
-  void shrink_to(std::size_t bytes) override { rows_.table().shrink_to(bytes); }
+  void shrink_to(std::size_t bytes) override { rows_.shrink_to(bytes); }
   std::size_t dirty_rows() const override { return rows_.table().dirty().size(); }
   std::size_t size_bytes() const override { return size_bytes_; }
   Result<void> restore(const ChangelogRecord& record, const Restored& row) override;

@@ -18,6 +18,9 @@ inline constexpr std::size_t restore_run_bytes = std::size_t{32} << 20U;
 inline constexpr std::int64_t restore_by_runs_from = 10'000;
 /// Of a global table, what a task keeps of what it has looked up; more is let go between records.
 inline constexpr std::size_t global_view_bytes = std::size_t{4} << 20U;
+/// Of one store, or one window, of a task: what it notes of keys that the database has and the
+/// cache has not; beyond it the database is asked for every key that the cache has not.
+inline constexpr std::size_t stored_keys_bytes = std::size_t{8} << 20U;
 /// Threads of one application.
 inline constexpr int threads = 256;
 /// Stores of one task.

@@ -33,7 +33,7 @@ RowTable::RowTable(const detail::ValueOps& ops, std::size_t& total)
 
 RowTable::~RowTable() {
   settle();
-  for (Row* row : slots_) {
+  for (const auto& [row, hash] : slots_) {
     if (row == nullptr) continue;
     if (row->present) ops_.destroy(row->place);
     std::destroy_at(row);
@@ -53,9 +53,10 @@ void RowTable::shrink_by(std::size_t bytes) {
 
 Row* RowTable::find(std::string_view key, std::uint32_t hash) {
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = hash & mask; slots_[i] != nullptr; i = (i + 1) & mask) {
-    Row* row = slots_[i];
-    if (row->hash != hash || row->key != key) continue;
+  for (std::size_t i = hash & mask; slots_[i].row != nullptr; i = (i + 1) & mask) {
+    if (slots_[i].hash != hash) continue;
+    Row* row = slots_[i].row;
+    if (row->key != key) continue;
     row->recent = true;
     return row;
   }
@@ -70,8 +71,8 @@ Row& RowTable::add(std::string_view key, std::uint32_t hash) {
   row->recent = true;
   const std::size_t mask = slots_.size() - 1;
   std::size_t i = hash & mask;
-  while (slots_[i] != nullptr) i = (i + 1) & mask;
-  slots_[i] = row;
+  while (slots_[i].row != nullptr) i = (i + 1) & mask;
+  slots_[i] = {row, hash};
   ++count_;
   grow_by(bytes_of(*row));
   return *row;
@@ -143,16 +144,17 @@ void RowTable::settle() {
   doomed_.clear();
 }
 
-void RowTable::shrink_to(std::size_t bytes) {
+void RowTable::shrink_to(std::size_t bytes, StoredKeys& stored) {
   // Twice around: the first time may only find that all were used lately.
   for (std::size_t steps = 2 * slots_.size(); size_bytes_ > bytes && steps > 0; --steps) {
     hand_ = (hand_ + 1) & (slots_.size() - 1);
-    Row* row = slots_[hand_];
+    Row* row = slots_[hand_].row;
     if (row == nullptr || row->dirty || row->doomed) continue;
     if (row->recent) {
       row->recent = false;
       continue;
     }
+    if (row->stored) stored.add(row->key);
     erase_at(hand_);
     free_row(row);
   }
@@ -162,13 +164,13 @@ void RowTable::shrink_to(std::size_t bytes) {
 void RowTable::erase_at(std::size_t slot) {
   const std::size_t mask = slots_.size() - 1;
   std::size_t gap = slot;
-  for (std::size_t i = (slot + 1) & mask; slots_[i] != nullptr; i = (i + 1) & mask) {
-    const std::size_t home = slots_[i]->hash & mask;
+  for (std::size_t i = (slot + 1) & mask; slots_[i].row != nullptr; i = (i + 1) & mask) {
+    const std::size_t home = slots_[i].hash & mask;
     if (((i - home) & mask) < ((i - gap) & mask)) continue;  // its way does not pass the gap
     slots_[gap] = slots_[i];
     gap = i;
   }
-  slots_[gap] = nullptr;
+  slots_[gap] = {};
   --count_;
 }
 
@@ -197,14 +199,14 @@ void RowTable::free_row(Row* row) {
 }
 
 void RowTable::grow() {
-  std::vector<Row*> old(slots_.size() * 2);
+  std::vector<Slot> old(slots_.size() * 2);
   old.swap(slots_);
   const std::size_t mask = slots_.size() - 1;
-  for (Row* row : old) {
-    if (row == nullptr) continue;
-    std::size_t i = row->hash & mask;
-    while (slots_[i] != nullptr) i = (i + 1) & mask;
-    slots_[i] = row;
+  for (const Slot& slot : old) {
+    if (slot.row == nullptr) continue;
+    std::size_t i = slot.hash & mask;
+    while (slots_[i].row != nullptr) i = (i + 1) & mask;
+    slots_[i] = slot;
   }
 }
 

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "streams/stored_keys.h"
+
 namespace weir::streams {
 
 inline namespace v1 {
@@ -66,8 +68,9 @@ class RowTable {
   void all_clean();
   /// The record is over: removed values go.
   void settle();
-  /// Lets clean rows go, those not used lately first, until about `bytes` are kept.
-  void shrink_to(std::size_t bytes);
+  /// Lets clean rows go, those not used lately first, until about `bytes` are kept; notes those
+  /// that the database has.
+  void shrink_to(std::size_t bytes, StoredKeys& stored);
 
   std::size_t rows() const { return count_; }
   /// About: rows, keys, and what values take encoded.
@@ -75,11 +78,16 @@ class RowTable {
   /// Every row, in no order.
   template <class Visit>
   void for_each(const Visit& visit) {
-    for (detail::Row* row : slots_)
-      if (row != nullptr) visit(*row);
+    for (const Slot& slot : slots_)
+      if (slot.row != nullptr) visit(*slot.row);
   }
 
  private:
+  /// The hash beside the row: most rows that are not meant are passed without a look at them.
+  struct Slot {
+    detail::Row* row = nullptr;
+    std::uint32_t hash = 0;
+  };
   detail::Row* make_row();
   void free_row(detail::Row* row);
   void mark_dirty(detail::Row& row);
@@ -95,7 +103,7 @@ class RowTable {
   const detail::ValueOps& ops_;
   std::size_t value_offset_;
   std::size_t row_bytes_;
-  std::vector<detail::Row*> slots_;  // a power of two, at most half full
+  std::vector<Slot> slots_;  // a power of two, at most half full
   std::size_t count_ = 0;
   std::size_t size_bytes_ = 0;
   std::size_t& total_;

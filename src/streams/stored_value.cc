@@ -45,9 +45,20 @@ void Rows::look_at_size(detail::Row& row) {
     table_.note_value_bytes(row, buffer_.size());
 }
 
+bool Rows::database_may_have(std::string_view key) {
+  if (!looked_) {
+    looked_ = true;
+    const state::PrefixRange all(area_);
+    const auto cursor = database_.scan(all.range());
+    if (!cursor->valid() && cursor->status()) stored_.begin_empty();
+  }
+  return stored_.may_have(key);
+}
+
 detail::Row& Rows::read_row(std::string_view key, std::uint32_t hash, std::int64_t start_ms,
                             std::string_view stored_key) {
-  const auto found = database_.get(stored_key, buffer_);
+  Result<bool> found = false;
+  if (database_may_have(key)) found = database_.get(stored_key, buffer_);
   if (!found) must(fail(found.error()), spec_.name);
   detail::Row& row = table_.add(key, hash);
   row.start_ms = start_ms;

@@ -51,9 +51,13 @@ class DecodedValue {
 /// Rows of one table as they change: read through from the database, and out to it.
 class Rows {
  public:
-  /// `size_bytes`: as RowTable's `total`.
-  Rows(const detail::StoreSpec& spec, state::Database& database, std::size_t& size_bytes)
-      : spec_(spec), database_(database), table_(*spec.value.ops, size_bytes) {}
+  /// `area`: what all their keys in the database begin with. `size_bytes`: as RowTable's `total`.
+  Rows(const detail::StoreSpec& spec, std::string area, state::Database& database,
+       std::size_t& size_bytes)
+      : spec_(spec),
+        area_(std::move(area)),
+        database_(database),
+        table_(*spec.value.ops, size_bytes) {}
 
   /// As KeyValueState::row(); `stored_key` makes the key in the database.
   template <class StoredKey>
@@ -70,6 +74,8 @@ class Rows {
   /// Tells of a dirty row and adds it to the batch. Throws StateFailure.
   void write_change(detail::Row& row, std::string_view log_key, std::string_view stored_key,
                     const StoreState::Log& log, state::Batch& batch);
+  /// As RowTable's.
+  void shrink_to(std::size_t bytes) { table_.shrink_to(bytes, stored_); }
   RowTable& table() { return table_; }
   const RowTable& table() const { return table_; }
 
@@ -80,9 +86,14 @@ class Rows {
                         std::string_view stored_key);
   void look_at_size(detail::Row& row);
 
+  bool database_may_have(std::string_view key);
+
   const detail::StoreSpec& spec_;
+  const std::string area_;
   state::Database& database_;
   RowTable table_;
+  StoredKeys stored_;
+  bool looked_ = false;  // whether the database has any
   std::string buffer_;
   std::uint32_t puts_ = 0;
 };

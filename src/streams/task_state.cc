@@ -292,9 +292,12 @@ void TaskState::settle() {
 }
 
 void TaskState::shrink_to(std::size_t bytes) {
-  if (size_bytes() <= bytes || stores_.empty()) return;
-  const std::size_t each = bytes / stores_.size();
-  for (auto& [name, store] : stores_) store.state->shrink_to(each);
+  const std::size_t all = size_bytes();
+  if (all <= bytes) return;
+  const double part = static_cast<double>(bytes) / static_cast<double>(all);
+  for (auto& [name, store] : stores_)
+    store.state->shrink_to(
+        static_cast<std::size_t>(part * static_cast<double>(store.state->size_bytes())));
 }
 
 bool TaskState::has_changes() const {

@@ -122,7 +122,7 @@ class TaskState {
   Result<void> wipe(const std::string& store);
 
   void settle();
-  /// Keeps clean rows of about so many bytes in all.
+  /// Keeps clean rows of about so many bytes in all; who has more gives more.
   void shrink_to(std::size_t bytes);
   bool has_changes() const;
   std::size_t size_bytes() const;

@@ -226,7 +226,7 @@ bool StreamThread::process_slice() {
       now = world_.loop.now();
       if (task.counts().processed > before)
         record_age_.observe(std::chrono::milliseconds(wall_ms - task.time_ms()));
-      if (cache_is_full(task)) commit_early_ = true;
+      if (cache_is_full()) commit_early_ = true;
       if (progress && (commit_early_ || now - turn >= share)) {
         more = true;
         break;
@@ -241,11 +241,26 @@ bool StreamThread::process_slice() {
 }
 
 /// Lets clean rows go when there are too many. Whether changes alone are too many.
-bool StreamThread::cache_is_full(Task& task) const {
-  const std::size_t share = options_.cache_bytes / tasks_.size();
-  if (task.state().size_bytes() <= share) return false;
-  task.state().shrink_to(share / 4 * 3);
-  return task.state().size_bytes() > share / 4 * 3 && task.state().has_changes();
+/// The rows of all tasks share it: who has more gives more.
+bool StreamThread::cache_is_full() const {
+  const auto all_bytes = [this] {
+    std::size_t all = 0;
+    for (const auto& [id, owned] : tasks_)
+      if (owned.state == Owned::State::running) all += owned.task->state().size_bytes();
+    return all;
+  };
+  const std::size_t all = all_bytes();
+  if (all <= options_.cache_bytes) return false;
+  const std::size_t goal = options_.cache_bytes / 4 * 3;
+  const double part = static_cast<double>(goal) / static_cast<double>(all);
+  bool changes = false;
+  for (const auto& [id, owned] : tasks_) {
+    if (owned.state != Owned::State::running) continue;
+    TaskState& state = owned.task->state();
+    state.shrink_to(static_cast<std::size_t>(part * static_cast<double>(state.size_bytes())));
+    changes = changes || state.has_changes();
+  }
+  return changes && all_bytes() > goal;
 }
 
 /// What is due by the wall clock. False: the thread has died of it.

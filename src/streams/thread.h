@@ -56,7 +56,7 @@ struct ThreadOptions {
   ProducerOptions producer = {};
   /// Its step_timeout is the one below.
   Restorer::Options restore = {};
-  /// Of the rows of all its tasks. When a task's part is full of changes, it is time to commit.
+  /// Of the rows of all its tasks. When it is full of changes, it is time to commit.
   std::size_t cache_bytes = std::size_t{64} << 20U;
   /// Records of one partition that wait in a task; above it the partition is paused.
   std::int64_t buffered_records = 10'000;
@@ -120,7 +120,7 @@ class StreamThread final : private Outputs, private MemberState {
   void on_polled(Result<client::Polled> polled);
   void take(std::vector<client::RawBatch> raws);
   bool process_slice();
-  bool cache_is_full(Task& task) const;
+  bool cache_is_full() const;
   std::int64_t* changelog_end(const OutputRecord& record);
   bool punctuate(Task& task);
   void task_failed(const Error& why);

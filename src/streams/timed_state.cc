@@ -117,12 +117,21 @@ TimedKey& TimedStore::key(std::string_view key) {
     made.place = clock_.size();
     clock_.push_back(&made);
     size_bytes_ += cached_key_bytes + key.size();
-    load(made);
+    if (database_may_have(key)) load(made);
   }
   Key& out = *found->second;
   out.recent = true;
   drop_expired(out);
   return out;
+}
+
+bool TimedStore::database_may_have(std::string_view key) {
+  if (!looked_) {
+    looked_ = true;
+    find_segments();
+    if (segments_.empty()) stored_.begin_empty();
+  }
+  return stored_.may_have(key);
 }
 
 void TimedStore::find_segments() {
@@ -189,6 +198,8 @@ void TimedStore::drop_expired(Key& key) {
 }
 
 void TimedStore::evict(Key& key) {
+  // It is clean, so these are in the database.
+  if (!key.live().empty()) stored_.add(key.key);
   for (TimedRow* row : key.live()) free_row(static_cast<Row*>(row));
   size_bytes_ -= cached_key_bytes + key.key.size();
   clock_[key.place] = clock_.back();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "state/database.h"
+#include "streams/stored_keys.h"
 #include "streams/task_state.h"
 
 namespace weir::streams {
@@ -91,6 +92,7 @@ class TimedStore final : public StoreState, public detail::TimedState {
   std::string_view stored_key(std::string_view key, std::int64_t at_ms, std::int64_t tie);
   std::string_view index_key(std::string_view key, std::int64_t at_ms, std::int64_t tie);
   void make_log_key(std::string& out, std::string_view key, const detail::TimedRow& row) const;
+  bool database_may_have(std::string_view key);
   void find_segments();
   void load(Key& key);
   void drop_expired(Key& key);
@@ -119,6 +121,8 @@ class TimedStore final : public StoreState, public detail::TimedState {
   std::unordered_map<std::string, std::unique_ptr<Key>, Hash, std::equal_to<>> keys_;
   std::vector<Key*> clock_;  // all of them
   std::size_t hand_ = 0;
+  StoredKeys stored_;
+  bool looked_ = false;              // whether the database has any
   std::set<std::int64_t> segments_;  // that the database may have rows of
   bool segments_known_ = false;
   std::int64_t expired_ms_ = 0;    // rows below are gone

@@ -27,7 +27,9 @@ std::string_view WindowStore::stored_key(std::int64_t start_ms, std::string_view
 
 detail::Row& WindowStore::row(std::int64_t start_ms, std::string_view key) {
   std::unique_ptr<Rows>& rows = windows_[start_ms];
-  if (rows == nullptr) rows = std::make_unique<Rows>(spec_, database_, size_bytes_);
+  if (rows == nullptr)
+    rows = std::make_unique<Rows>(spec_, std::string(stored_key(start_ms, {})), database_,
+                                  size_bytes_);
   return rows->row(key, start_ms, [&] { return stored_key(start_ms, key); });
 }
 
@@ -123,7 +125,7 @@ void WindowStore::shrink_to(std::size_t bytes) {
   // Old windows first: they are written to least.
   for (auto at = windows_.begin(); at != windows_.end() && size_bytes_ > bytes;) {
     RowTable& table = at->second->table();
-    table.shrink_to(table.size_bytes() - std::min(table.size_bytes(), size_bytes_ - bytes));
+    at->second->shrink_to(table.size_bytes() - std::min(table.size_bytes(), size_bytes_ - bytes));
     at = table.rows() == 0 ? windows_.erase(at) : std::next(at);
   }
 }

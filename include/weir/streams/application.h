@@ -50,9 +50,9 @@ struct ApplicationOptions {
   /// The folder of local state; one process at a time. Empty: state is in memory, and read from the
   /// changelogs at each start.
   std::string state_dir = {};
-  /// Of rows in front of the stores, all threads together; `statestore.cache.max.bytes`. A task
-  /// that has filled its part with changes is a reason to commit before the interval is over, so
-  /// memory goes beyond this by what 64 records change. At least 1 MiB.
+  /// Of rows in front of the stores, all threads together; `statestore.cache.max.bytes`. A thread
+  /// that has filled its part with changes commits before the interval is over, so memory goes
+  /// beyond this by what 64 records change. At least 1 MiB.
   std::size_t cache_bytes = std::size_t{64} << 20U;
   /// How long a task waits for an input that has nothing while others have; `max.task.idle.ms`.
   /// Negative: not even for what is known to be there.
