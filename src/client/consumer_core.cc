@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -299,6 +301,7 @@ void ConsumerCore::pump() {
   // hold up those of other brokers for as long as nothing comes.
   std::size_t brokers = fetching_.size();
   for (const auto& [node, wanted] : by_leader) brokers += fetching_.contains(node) ? 0 : 1;
+  bool waits = false;
   for (const auto& [node, wanted] : by_leader) {
     if (fetching_.contains(node)) continue;
     if (const MonoTime until = brokers_[node].muted_until; until > now) {
@@ -309,11 +312,16 @@ void ConsumerCore::pump() {
     std::size_t reserved = used;
     for (const auto& [other, bytes] : fetching_) reserved += bytes;
     if (reserved >= budget_->limit()) {
-      budget_->want_wake();
+      std::vector<Partition*> beyond;
+      std::ranges::copy_if(wanted, std::back_inserter(beyond), &Partition::wanted);
+      if (!beyond.empty())
+        fetch(node, beyond, static_cast<std::size_t>(options_.max_partition_fetch_bytes));
+      else if (!std::exchange(waits, true))
+        budget_->want_wake();
       // Looked at again: what was given back before the wish was known wakes nobody. A fetch that
       // ends wakes us anyway.
       if (budget_->used() < used) pump_soon();
-      break;
+      continue;
     }
     const std::size_t share = std::max<std::size_t>(1, (budget_->limit() - used) / brokers);
     fetch(node, wanted,
@@ -321,6 +329,13 @@ void ConsumerCore::pump() {
                     budget_->limit() - reserved}));
   }
   check_poll();
+}
+
+void ConsumerCore::want_beyond(const std::vector<TopicPartition>& partitions) {
+  for (const TopicPartition& name : partitions)
+    if (const auto found = partitions_.find(name); found != partitions_.end())
+      found->second.wanted = true;
+  pump_soon();
 }
 
 bool ConsumerCore::is_ready(Partition& partition, MonoTime now) {

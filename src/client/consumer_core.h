@@ -93,6 +93,9 @@ class ConsumerCore {
     metadata_handler_ = std::move(handler);
   }
   const FetchBudget& budget() const { return *budget_; }
+  /// The next fetch of these goes though `prefetch_bytes` are held, for as much as one partition
+  /// may bring: for a caller that can let go of nothing before something of them has come.
+  void want_beyond(const std::vector<TopicPartition>& partitions);
 
  private:
   struct Partition {
@@ -116,6 +119,7 @@ class ConsumerCore {
     std::size_t queue_bytes = 0;
     bool paused = false;
     bool in_flight = false;
+    bool wanted = false;    // beyond the bound
     unsigned failures = 0;  // in a row
     MonoTime retry_at{};
     std::optional<Error> error;

@@ -154,6 +154,9 @@ void ConsumerCore::fetch(std::int32_t node, const std::vector<Partition*>& parti
 void ConsumerCore::on_fetched(std::int32_t node, const std::vector<Asked>& asked,
                               Result<Reply<kafka::FetchResponse>> reply) {
   fetching_.erase(node);
+  for (const Asked& one : asked)
+    if (const auto found = partitions_.find(one.partition); found != partitions_.end())
+      found->second.wanted = false;
   Broker& broker = brokers_[node];
   std::vector<bool> answered(asked.size(), false);
   Errc whole = Errc::none;

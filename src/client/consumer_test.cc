@@ -272,6 +272,32 @@ TEST_F(ConsumerTest, no_more_than_the_prefetch_bound_is_fetched_and_held_batches
   EXPECT_EQ(r->front().begin()->offset(), static_cast<std::int64_t>(before));
 }
 
+TEST_F(ConsumerTest, what_is_wanted_beyond_the_bound_is_fetched_alone_and_once) {
+  const std::string large(1000, 'v');
+  for (int i = 0; i < 20; ++i) write({large});
+  for (int i = 0; i < 20; ++i) write({large}, 1);
+  open({.auto_offset_reset = OffsetReset::earliest,
+        .max_partition_fetch_bytes = 2000,
+        .prefetch_bytes = 3000});
+  ASSERT_TRUE(consumer->assign({{"t", 0}}));
+  std::vector<Batch> held;
+  Result<std::vector<Batch>> r;
+  while ((r = poll())) held.insert(held.end(), r->begin(), r->end());
+  ASSERT_EQ(r.error().code(), Errc::queue_full);
+  ASSERT_TRUE(consumer->assign({{"t", 0}, {"t", 1}}));
+  world.run_for(100ms);
+  EXPECT_FALSE(poll());
+  consumer->want_beyond({{"t", 1}, {"other", 0}});
+  world.run_for(100ms);
+  r = poll();
+  ASSERT_TRUE(r) << r.error().message();
+  for (const Batch& batch : *r) EXPECT_EQ(batch.topic_partition().partition, 1);
+  EXPECT_LE(r->size(), 3U);
+  r = poll();
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code(), Errc::queue_full) << "until it is wanted again";
+}
+
 TEST_F(ConsumerTest, a_broker_that_has_nothing_holds_no_other_up) {
   open({.auto_offset_reset = OffsetReset::earliest,
         .fetch_max_bytes = 1 << 20,

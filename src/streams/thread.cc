@@ -137,8 +137,10 @@ void StreamThread::poll() {
 void StreamThread::on_polled(Result<client::Polled> polled) {
   if (!polled) {
     // The tasks hold all that may be fetched: they work it off first.
-    if (polled.error().code() == Errc::queue_full)
+    if (polled.error().code() == Errc::queue_full) {
+      fetch_what_is_waited_for();
       return later(held_pause, [this] { step_soon(); });
+    }
     last_error_ = polled.error().message();
     if (polled.error().retriable()) {
       log_warn("streams", world_.graph.name() + ": " + last_error_);
@@ -151,6 +153,21 @@ void StreamThread::on_polled(Result<client::Polled> polled) {
   else
     take(std::move(polled->batches));
   step_soon();
+}
+
+/// A task that waits for an input lets go of nothing of the others before that has come; so it is
+/// fetched whatever the tasks hold, or all could wait for each other.
+void StreamThread::fetch_what_is_waited_for() {
+  std::vector<TopicPartition> missing;
+  for (const auto& [id, owned] : tasks_) {
+    if (owned.state != Owned::State::running) continue;
+    const auto& queues = owned.task->group().queues();
+    if (std::ranges::all_of(queues, [](const auto& queue) { return queue->empty(); })) continue;
+    for (const auto& queue : queues)
+      if (queue->empty() && consumer_->lag(queue->partition()) != std::int64_t{0})
+        missing.push_back(queue->partition());
+  }
+  if (!missing.empty()) consumer_->want_beyond(missing);
 }
 
 void StreamThread::take(std::vector<client::RawBatch> raws) {

@@ -118,6 +118,7 @@ class StreamThread final : private Outputs, private MemberState {
   void plan_step(MonoTime when);
   void poll();
   void on_polled(Result<client::Polled> polled);
+  void fetch_what_is_waited_for();
   void take(std::vector<client::RawBatch> raws);
   bool process_slice();
   bool cache_is_full() const;

@@ -58,12 +58,14 @@ class stream_thread : public ::testing::Test {
     options.producer = application.producer();
   }
   void create(const std::string& store) {
-    Admin admin(world, {{"in", 1, {}}, {"out", 1, {}}, {changelog_topic("app", store), 1, {}}});
+    Admin admin(
+        world,
+        {{"in", 1, {}}, {"other", 1, {}}, {"out", 1, {}}, {changelog_topic("app", store), 1, {}}});
     admin.start();
     ASSERT_TRUE(world.run_until([&] { return admin.done(); }));
   }
   void start(const Topology& topology) {
-    made = plan(topology.graph(), {{"in", 1}, {"out", 1}}).value();
+    made = plan(topology.graph(), {{"in", 1}, {"other", 1}, {"out", 1}}).value();
     thread = std::make_unique<StreamThread>(
         ThreadWorld{application.loop(), application.transport(), application.rng(),
                     application.cluster(), topology.graph(), made, databases, nullptr,
@@ -72,13 +74,16 @@ class stream_thread : public ::testing::Test {
     ASSERT_TRUE(thread->start());
     ASSERT_TRUE(world.run_until([&] { return !thread->running_tasks().empty(); }));
   }
-  /// One record of each key.
-  void write(std::int64_t keys) {
+  /// One record of each key, from a time on.
+  void write(std::int64_t keys, const std::string& topic = "in", std::int64_t first_ms = 0) {
     client::ProducerCore producer(application.loop(), application.transport(), application.rng(),
                                   application.cluster(), application.producer());
     std::int64_t acknowledged = 0;
     for (std::int64_t i = 0; i < keys; ++i)
-      ASSERT_TRUE(producer.send({.topic = "in", .key = "key-" + std::to_string(i), .value = "v"},
+      ASSERT_TRUE(producer.send({.topic = topic,
+                                 .key = "key-" + std::to_string(i),
+                                 .value = "v",
+                                 .timestamp = Timestamp(std::chrono::milliseconds(first_ms + i))},
                                 [&](const Result<RecordMetadata>&) { ++acknowledged; }));
     ASSERT_TRUE(world.run_until([&] { return acknowledged == keys; }));
   }
@@ -110,6 +115,26 @@ TEST_F(stream_thread, keeps_nothing_of_a_punctuation_before_it_can_be_committed)
   EXPECT_EQ(databases.rows(), 0) << "what no broker has committed";
   world.start_broker();
   EXPECT_TRUE(world.run_until([&] { return databases.rows() > 0; }));
+  thread.reset();
+}
+
+TEST_F(stream_thread, an_input_that_is_waited_for_comes_though_another_holds_all_memory) {
+  constexpr std::int64_t records = 2'000;
+  create("counts");
+  Topology topology("app");
+  topology.stream(input)
+      .merge(topology.stream(Topic<Text, Text>{"other", &string_codec, &string_codec}))
+      .map_values([](const Text&) { return std::int64_t{1}; })
+      .to(output);
+  options.producer.batch_bytes = 500;
+  options.buffered_records = 10 * records;
+  options.consumer.prefetch_bytes = 10'000;
+  options.consumer.max_partition_fetch_bytes = 2'000;
+  write(records, "in", 1'000'000);
+  write(records, "other");
+  start(topology);
+  EXPECT_TRUE(world.run_until([&] { return thread->counts().processed == 2 * records; }))
+      << thread->describe();
   thread.reset();
 }
 
