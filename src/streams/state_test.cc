@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <weir/streams/topology.h>
 
+#include "streams/plan.h"
 #include "streams/row_table.h"
+#include "streams/task.h"
 #include "streams/task_state.h"
 
 namespace weir::streams {
@@ -224,6 +226,23 @@ TEST_F(StateTest, a_key_that_is_none_of_a_window_is_told) {
   EXPECT_NE(done.error().message().find("hits"), std::string::npos) << done.error().message();
 }
 
+TEST_F(StateTest, what_kafka_streams_has_written_says_what_time_it_was) {
+  const std::string key = std::string("k") + std::string(12, '\0');
+  const std::vector<ChangelogRecord> rows{{.key = key, .value = "12345678", .timestamp_ms = 1500},
+                                          {.key = key, .value = {}, .timestamp_ms = 700}};
+  ASSERT_TRUE(state->restore("hits", rows, 2));
+  EXPECT_EQ(state->operator_time("hits"), -1) << "nobody has asked for it";
+  state->take_times_from_changelogs();
+  ASSERT_TRUE(state->restore("hits", rows, 2));
+  EXPECT_EQ(state->operator_time("hits"), 1500);
+  RestoreRun run;
+  ASSERT_TRUE(state->gather("hits", {.key = key, .value = "12345678", .timestamp_ms = 1700}, run));
+  ASSERT_TRUE(state->restore("hits", {}, 3));
+  EXPECT_EQ(state->operator_time("hits"), 1700) << "by a run too";
+  ASSERT_TRUE(state->restore("names", {{.key = "a", .value = "1", .timestamp_ms = 9}}, 1));
+  EXPECT_EQ(state->operator_times(), (std::map<std::string, std::int64_t>{{"hits", 1700}}));
+}
+
 TEST_F(StateTest, the_size_of_values_counts) {
   put_name("a", std::string(100'000, 'x'));
   EXPECT_GT(state->size_bytes(), 100'000U);
@@ -301,6 +320,33 @@ TEST(row_table, finds_every_row_whatever_went_before) {
     table.for_each([&](const detail::Row& kept) { there.insert(kept.key); });
     EXPECT_EQ(there.size(), table.rows());
   }
+}
+
+/// What a task writes goes nowhere.
+class NoOutputs final : public Outputs {
+ public:
+  Result<void> send(const OutputRecord& /*record*/) override { return {}; }
+  Result<std::int32_t> partitions_of(std::string_view /*topic*/) override { return 1; }
+};
+
+TEST(times, stand_beside_offsets_by_the_names_that_kafka_streams_gives_them) {
+  const Topic<Text, Text> in{"in", &string_codec, &string_codec};
+  Topology topology("app");
+  auto by_key = topology.stream(in).group_by_key();
+  const auto windows = tumbling(std::chrono::milliseconds(10));
+  by_key.windowed(windows).count("hits");
+  by_key.windowed(windows.emit(Emit::on_close)).count("closed");
+  const auto planned = plan(topology.graph(), {{"in", 1}});
+  ASSERT_TRUE(planned);
+  const auto database = state::open_in_memory();
+  NoOutputs outputs;
+  const auto task = Task::open({0, 0}, {topology.graph(), *planned, *database, outputs}, {});
+  ASSERT_TRUE(task);
+  ASSERT_TRUE((*task)->start());
+  // "closed": up to where closed windows were told of.
+  EXPECT_EQ(
+      (*task)->state().operator_times(),
+      (std::map<std::string, std::int64_t>{{"closed", -1}, {"closed.time", -1}, {"hits", -1}}));
 }
 
 }  // namespace

@@ -159,7 +159,10 @@ detail::OrderedState& TaskState::ordered(std::string_view store) {
 }
 
 std::int64_t& TaskState::operator_time(const std::string& name) {
-  return times_.try_emplace(name, -1).first->second;
+  std::int64_t& time = times_.try_emplace(name, -1).first->second;
+  if (const auto restored = restored_times_.find(name); restored != restored_times_.end())
+    time = std::max(time, restored->second);
+  return time;
 }
 
 std::optional<std::int64_t> TaskState::changelog_offset(const std::string& store) const {
@@ -227,23 +230,38 @@ Result<void> TaskState::restore(const std::string& store,
                                 const std::vector<ChangelogRecord>& records,
                                 std::int64_t next_offset) {
   batch_.clear();
-  StoreState& into = *find(store).state;
+  Store& into = find(store);
   std::string bytes;
   for (const ChangelogRecord& record : records) {
-    const auto done = into.restore(record, [&](std::string_view key, std::int64_t timestamp_ms,
-                                               std::optional<std::string_view> value) {
-      if (!value) return batch_.remove(key);
-      bytes.clear();
-      append_stored(bytes, {timestamp_ms, *value});
-      batch_.put(key, bytes);
-    });
+    into.latest_ms = std::max(into.latest_ms, record.timestamp_ms);
+    const auto done =
+        into.state->restore(record, [&](std::string_view key, std::int64_t timestamp_ms,
+                                        std::optional<std::string_view> value) {
+          if (!value) return batch_.remove(key);
+          bytes.clear();
+          append_stored(bytes, {timestamp_ms, *value});
+          batch_.put(key, bytes);
+        });
     if (!done) return done;
   }
+  take_time(store, into.latest_ms);
   known_[store].offset = next_offset;
   note(store);
   if (auto written = database_.write(batch_); !written) return written;
   batch_.clear();
   return {};
+}
+
+/// No row's timestamp is beyond the time of the operator that wrote it, and the latest is that
+/// time.
+void TaskState::take_time(const std::string& store, std::int64_t latest_ms) {
+  const detail::StoreSpec& spec = *graph_.find_store(store);
+  if (!takes_times_ || spec.kind == detail::StoreKind::key_value ||
+      spec.kind == detail::StoreKind::waiting)
+    return;
+  std::int64_t& time =
+      restored_times_.try_emplace(detail::time_name(store, spec.by_time), -1).first->second;
+  time = std::max(time, latest_ms);
 }
 
 Result<bool> TaskState::recognise(const std::string& store, Uuid topic,
@@ -266,7 +284,9 @@ Result<bool> TaskState::recognise(const std::string& store, Uuid topic,
 
 Result<void> TaskState::gather(const std::string& store, const ChangelogRecord& record,
                                RestoreRun& run) {
-  return find(store).state->restore(
+  Store& into = find(store);
+  into.latest_ms = std::max(into.latest_ms, record.timestamp_ms);
+  return into.state->restore(
       record, [&](std::string_view key, std::int64_t timestamp_ms,
                   std::optional<std::string_view> value) { run.add(key, timestamp_ms, value); });
 }

@@ -95,6 +95,10 @@ class TaskState {
   /// Kept beside the offsets that a commit writes, not in the database.
   std::int64_t& operator_time(const std::string& name);
   const std::map<std::string, std::int64_t>& operator_times() const { return times_; }
+  /// From now on what is restored moves the times on of those operators, asked for afterwards, that
+  /// wrote it: Kafka Streams notes none beside its offsets. Only where changelogs and offsets are
+  /// committed together, else a record that is processed again could be late.
+  void take_times_from_changelogs() { takes_times_ = true; }
   /// Behind what is in the database; absent: nothing is.
   std::optional<std::int64_t> changelog_offset(const std::string& store) const;
   /// Of all stores that have a changelog of their own.
@@ -134,6 +138,7 @@ class TaskState {
     detail::WindowState* window = nullptr;
     detail::TimedState* timed = nullptr;
     detail::OrderedState* ordered = nullptr;
+    std::int64_t latest_ms = -1;  // of the timestamps that were restored
   };
   /// How much of a changelog is in the database.
   struct Known {
@@ -151,6 +156,7 @@ class TaskState {
   bool is_copy(const std::string& store) const;
   void note(const std::string& store);
   std::string offset_key(const std::string& store) const;
+  void take_time(const std::string& store, std::int64_t latest_ms);
 
   const detail::Graph& graph_;
   state::Database& database_;
@@ -158,6 +164,8 @@ class TaskState {
   std::map<std::string, std::uint16_t> numbers_;
   std::map<std::string, Known> known_;
   std::map<std::string, std::int64_t> times_;
+  bool takes_times_ = false;
+  std::map<std::string, std::int64_t> restored_times_;  // by operator
   state::Batch batch_;
 };
 

@@ -143,7 +143,10 @@ void StreamThread::open_task(TaskId id, std::uint64_t attempt,
       most = std::max(most, time);
     }
   }
-  if (mutant(Mutant::operator_time_forgotten)) times.clear();
+  if (mutant(Mutant::operator_time_forgotten))
+    times.clear();
+  else if (exactly_once())
+    (*task)->state().take_times_from_changelogs();
   (*task)->begin_at(offsets, times);
   owned.lease = *std::move(lease);
   owned.task = *std::move(task);

@@ -65,6 +65,12 @@ struct StoreSpec {
   std::optional<OnError> on_error = std::nullopt;
 };
 
+/// What the time of an aggregate by windows is called beside committed offsets. Kafka Streams has
+/// the store's name for something else there: up to where windows were told of as they closed.
+inline std::string time_name(const std::string& store, bool on_close) {
+  return on_close ? store + ".time" : store;
+}
+
 struct NodeSpec {
   std::string name;
   /// "filter", "aggregate", ...: for people.

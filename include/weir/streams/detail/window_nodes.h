@@ -69,8 +69,9 @@ class WindowedOperator : public Receiver<K, V> {
       : Receiver<K, V>(other), parts_(other.parts_), key_(other.parts_.key) {}
 
   void on_open() override {
-    time_ = &this->task().operator_time(this->spec().name);
-    if (on_close()) emitted_ = &this->task().operator_time(this->spec().name + ".emitted");
+    const std::string& name = this->spec().name;
+    time_ = &this->task().operator_time(time_name(name, on_close()));
+    if (on_close()) emitted_ = &this->task().operator_time(name);
     open_state(parts_.store);
   }
   virtual void open_state(const std::string& store) = 0;
