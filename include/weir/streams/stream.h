@@ -535,11 +535,11 @@ class Table {
   /// Those rows for which `fn` says so: `bool` of the value, or of key and value.
   template <class Fn>
   Table filter(Fn fn, std::string name = {}) const {
-    return made<V>(
+    return with_history(made<V>(
         add<detail::FilterTable<K, V, Fn>>(
             {.name = std::move(name), .operation = "filter", .needs_old = true, .passes_old = true},
             std::move(fn), history_ms_.has_value()),
-        handle_.value);
+        handle_.value));
   }
   /// Another value for each; std::optional of one may be absent, then there is no row.
   template <class Fn>
@@ -547,10 +547,11 @@ class Table {
     using VOut = detail::Bare<detail::Gives<Fn, K, V>>;
     const Codec<VOut>* codec = nullptr;
     if constexpr (std::is_same_v<VOut, V>) codec = handle_.value;
-    return made<VOut>(add<detail::MapTable<K, V, VOut, Fn>>(
-                          {.name = std::move(name), .operation = "map_values", .passes_old = true},
-                          std::move(fn)),
-                      codec);
+    return with_history(
+        made<VOut>(add<detail::MapTable<K, V, VOut, Fn>>(
+                       {.name = std::move(name), .operation = "map_values", .passes_old = true},
+                       std::move(fn)),
+                   codec));
   }
   /// Its rows kept in a store of their own, with a changelog: what a join or a processor looks up.
   Table materialized(std::string store, const Codec<V>* codec = nullptr) const {
@@ -644,6 +645,12 @@ class Table {
                            .value = codec,
                            .inner = handle_.inner},
                           {}, close_);
+  }
+  /// Each row of it is a version still, though it is not kept.
+  template <class VOut>
+  Table<K, VOut> with_history(Table<K, VOut> table) const {
+    table.history_ms_ = history_ms_;
+    return table;
   }
   template <detail::TableJoin kind, class VOther, class Fn>
   auto join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const;
