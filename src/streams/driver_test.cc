@@ -87,6 +87,34 @@ TEST(driver, records_without_a_key_pass_a_repartition_only_on_their_way_to_a_lef
   EXPECT_EQ(behind_a_repartition(left_join_later, other), (Lines{"a=1!", "null=2!"}));
 }
 
+TEST(driver, neither_a_global_table_nor_a_join_of_tables_lets_records_without_a_key_pass) {
+  const auto behind = [](auto follow) {
+    Topology topology("app");
+    auto stream = topology.stream(nullable(in)).repartition("placed");
+    stream.to(nullable(out));
+    follow(topology, stream);
+    TestDriver driver(topology);
+    driver.pipe(RawRecord{.topic = "in", .value = "2"});
+    return driver.raw_output("out").size();
+  };
+  const auto key_of = [](const std::optional<Text>&, const Text& value) { return value; };
+  const auto joiner = [](const Text& value, const auto&) { return std::optional(value); };
+  EXPECT_EQ(behind([&](Topology& topology, auto& stream) {
+              stream.join(topology.global_table(rows, "rows"), key_of, joiner, "joined");
+            }),
+            0U);
+  EXPECT_EQ(behind([&](Topology& topology, auto& stream) {
+              stream.left_join(topology.global_table(rows, "rows"), key_of, joiner, "joined");
+            }),
+            1U);
+  EXPECT_EQ(behind([](Topology& topology, auto& stream) {
+              stream.to_table("left").foreign_key_left_join(
+                  topology.table(rows, "rows"), [](const Text& value) { return value; },
+                  [](const Text& value, const Text*) { return value; }, "joined");
+            }),
+            0U);
+}
+
 TEST(driver, an_unkeyed_stream_is_grouped_by_what_it_says) {
   Topology topology("app");
   topology.stream(lines)

@@ -714,7 +714,7 @@ auto Stream<K, V>::join_global(const GlobalTable<KTable, VTable>& table, KeyOf k
       {.name = std::move(name),
        .operation = left ? "global_left_join" : "global_join",
        .globals = {table.store()},
-       .takes_null_keys = true},
+       .takes_null_keys = left},
       table.store(), table.key_, std::move(key_of), std::move(joiner)));
 }
 
