@@ -25,7 +25,6 @@ Stream<Text, Text> with_shown_windows(const Stream<Windowed<string>, Text>& wind
 Emit emission(const Node& node) { return node.flag("on_close") ? Emit::on_close : Emit::on_update; }
 TimeWindows windows_of(const Node& node) {
   TimeWindows windows = hopping(node.ms("size"), node.ms("advance")).grace(node.ms("grace"));
-  if (node.has("retention")) windows = windows.retention(node.ms("retention"));
   return windows.emit(emission(node));
 }
 }  // namespace
@@ -221,7 +220,6 @@ void Builder::session(const Node& node) {
 void Builder::sliding_window(const Node& node) {
   const std::int64_t id = node.number("id");
   SlidingWindows how = sliding(node.ms("difference")).grace(node.ms("grace"));
-  if (node.has("retention")) how = how.retention(node.ms("retention"));
   auto windowed = grouped(node).windowed(how.emit(emission(node)));
   if (node.text("op") == "sliding_count")
     window_counts_.emplace(id, windowed.count(node.text("name")));

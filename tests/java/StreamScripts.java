@@ -337,6 +337,7 @@ public class StreamScripts {
     String op = node.get("op").asText();
     if (op.startsWith("table_") || op.startsWith("foreign_key_")) addTable(node);
     else if (op.startsWith("suppress_")) addSuppression(node);
+    else if (op.contains("join")) addJoin(node);
     else addStream(node);
   }
 
@@ -434,17 +435,6 @@ public class StreamScripts {
         String[] uses = node.has("store") ? new String[] {node.get("store").asText()} : new String[0];
         streams.put(id, from.process(() -> new Own(node), Named.as(name), uses));
       }
-      case "join" -> streams.put(id, from.join(tables.get(of.get(1).asInt()),
-          (l, r) -> tail(l + "|" + r), Joined.with(TEXT, TEXT, TEXT).withName(name)));
-      case "left_join" -> streams.put(id, from.leftJoin(tables.get(of.get(1).asInt()),
-          (l, r) -> tail(l + "|" + shown(r)), Joined.with(TEXT, TEXT, TEXT).withName(name)));
-      case "version_join" -> streams.put(id, from.join(tables.get(of.get(1).asInt()), (l, r) -> tail(l + "|" + r), waiting(node)));
-      case "version_left_join" -> streams.put(id,
-          from.leftJoin(tables.get(of.get(1).asInt()), (l, r) -> tail(l + "|" + shown(r)), waiting(node)));
-      case "global_join" -> streams.put(id, from.join(globals.get(of.get(1).asInt()), (k, v) -> rekeyed(fn, k, v),
-          (l, r) -> tail(l + "*" + r), Named.as(name)));
-      case "global_left_join" -> streams.put(id, from.leftJoin(globals.get(of.get(1).asInt()), (k, v) -> rekeyed(fn, k, v),
-          (l, r) -> tail(l + "*" + shown(r)), Named.as(name)));
       case "count" -> counts.put(id, grouped(node).count(rows(node, Serdes.Long())));
       case "reduce" -> tables.put(id, grouped(node).reduce((a, b) -> tail(a + b), rows(node, TEXT)));
       case "aggregate" -> tables.put(id, grouped(node).aggregate(() -> "",
@@ -459,8 +449,33 @@ public class StreamScripts {
       case "sliding_count" -> windowCounts.put(id, inSliding(node).count(windowRows(node, Serdes.Long())));
       case "sliding_aggregate" -> windows.put(id,
           inSliding(node).aggregate(() -> "", (k, v, all) -> aggregated("append", v, all), windowRows(node, TEXT)));
+      case "to_stream" -> streams.put(id, asStream(of.get(0).asInt()));
+      case "to" -> from.to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
+      case "write_table" -> tables.get(of.get(0).asInt()).toStream().to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
+      default -> throw new IllegalArgumentException(op);
+    }
+  }
+
+  /** Of a stream with whatever it is joined with. */
+  private void addJoin(JsonNode node) {
+    int id = node.get("id").asInt(), with = node.get("of").get(1).asInt();
+    String op = node.get("op").asText(), name = node.get("name").asText();
+    String fn = node.has("fn") ? node.get("fn").asText() : "";
+    KStream<String, String> from = streams.get(node.get("of").get(0).asInt());
+    switch (op) {
+      case "join" -> streams.put(id, from.join(tables.get(with),
+          (l, r) -> tail(l + "|" + r), Joined.with(TEXT, TEXT, TEXT).withName(name)));
+      case "left_join" -> streams.put(id, from.leftJoin(tables.get(with),
+          (l, r) -> tail(l + "|" + shown(r)), Joined.with(TEXT, TEXT, TEXT).withName(name)));
+      case "version_join" -> streams.put(id, from.join(tables.get(with), (l, r) -> tail(l + "|" + r), waiting(node)));
+      case "version_left_join" -> streams.put(id,
+          from.leftJoin(tables.get(with), (l, r) -> tail(l + "|" + shown(r)), waiting(node)));
+      case "global_join" -> streams.put(id, from.join(globals.get(with), (k, v) -> rekeyed(fn, k, v),
+          (l, r) -> tail(l + "*" + r), Named.as(name)));
+      case "global_left_join" -> streams.put(id, from.leftJoin(globals.get(with), (k, v) -> rekeyed(fn, k, v),
+          (l, r) -> tail(l + "*" + shown(r)), Named.as(name)));
       case "stream_join_inner", "stream_join_left", "stream_join_outer" -> {
-        KStream<String, String> other = streams.get(of.get(1).asInt());
+        KStream<String, String> other = streams.get(with);
         JoinWindows within = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(100), ms(node, "grace"))
             .before(ms(node, "before")).after(ms(node, "after"));
         StreamJoined<String, String, String> how = StreamJoined.with(TEXT, TEXT, TEXT).withName(name).withStoreName(name);
@@ -471,9 +486,6 @@ public class StreamScripts {
           default -> from.outerJoin(other, joiner, within, how);
         });
       }
-      case "to_stream" -> streams.put(id, asStream(of.get(0).asInt()));
-      case "to" -> from.to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
-      case "write_table" -> tables.get(of.get(0).asInt()).toStream().to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
       default -> throw new IllegalArgumentException(op);
     }
   }

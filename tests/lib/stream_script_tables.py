@@ -2,9 +2,10 @@
 
 A table is a Head with four members more. kept: it has a store, so that joins can look into it. history: of a versioned table, in
 ms, and of what is made of it without a store. phantom: it may tell that a row is gone that nobody knew of; where Kafka Streams has
-a cache in front of the store it does not. other_old: of some update Kafka Streams tells another value than we do as what was there
-before: of the first one of an aggregate the initial value; of a kept join both of whose sides one event changes, what the row
-would have been between.
+a cache in front of the store it does not. other_old: what it tells as the value from before is not what it told then, or in Kafka
+Streams not what it is in ours. "first": the first update of an aggregate tells the initial value. "within": a join both of whose
+sides one event changes tells what the row would have been between. "between": so does in Kafka Streams one that is kept, ours
+tells what it has kept.
 """
 PREDICATES = ("even", "key_a", "not_b", "short")
 VALUES = ("exclaim", "double", "first", "lose", "with_key")
@@ -38,7 +39,7 @@ class TableSteps:
         table = self.through(head, f"n{self.next_id}") if head.changed else head
         if table is None or head.spread or self.style == "cached" and table.many:  # of several updates a cache gives the last
             return None
-        return self.shown(head, table.on(self.add("to_table", [head]), kept=True, history=None, phantom=True, other_old=False))
+        return self.shown(head, table.on(self.add("to_table", [head]), kept=True, history=None, phantom=True, other_old=None))
 
     def table_filter(self, head):
         return self.made_of_one(head, "table_filter", PREDICATES, phantom=False)
@@ -48,11 +49,17 @@ class TableSteps:
 
     def made_of_one(self, head, op, functions, **changes):
         kept = self.keeps()
-        # A store of another kind would keep late versions; one of its own says what was there before.
-        table = self.pick(lambda table: not table.history if kept else not table.other_old)
+
+        def fits(table):
+            if not kept:
+                return table.other_old in (None, "within")
+            # A store of another kind would keep late versions. One of its own says what was there before; Kafka Streams' filter asks it.
+            return not table.history and not (op == "table_filter" and table.other_old == "within")
+        table = self.pick(fits)
         if table is None:
             return None
-        made = table.on(self.add(op, [table], fn=self.rng.choice(functions), kept=kept), kept=kept, other_old=False, **changes)
+        other_old = None if kept else table.other_old
+        made = table.on(self.add(op, [table], fn=self.rng.choice(functions), kept=kept), kept=kept, other_old=other_old, **changes)
         return self.shown(head, made)
 
     def keeps(self):
@@ -60,11 +67,12 @@ class TableSteps:
         return self.style != "cached" and self.rng.random() < 0.5
 
     def table_join(self, head):
-        left, right = self.pick(lambda table: table.kept), self.pick(lambda table: table.kept)
+        left, right = (self.pick(lambda table: table.kept and table.other_old != "between" and not self.hides(table))
+                       for _ in range(2))
         if left is None or left is right:
             return None
         shared = left.ways.keys() & right.ways.keys()
-        if shared and self.style == "cached":  # which of two caches gives first is not that which was written first
+        if shared and (self.style == "cached" or left.other_old or right.other_old):  # caches give in an order of their own
             return None
         ways = self.meet(left, right)
         if ways is None:
@@ -72,11 +80,11 @@ class TableSteps:
         op, kept = self.rng.choice(("inner", "left", "outer")), self.keeps()
         node = self.add(f"table_join_{op}", [left, right], kept=kept)
         many = left.many or right.many or bool(shared)
-        other_old = left.other_old or right.other_old or kept and bool(shared)
+        other_old = left.other_old or right.other_old or (("between" if kept else "within") if shared else None)
         return self.shown(head, left.on(node, ways=ways, many=many, kept=kept, history=None, phantom=True, other_old=other_old))
 
     def table_group(self, head):
-        table = self.pick(lambda table: not table.other_old and not (self.style == "cached" and table.many))
+        table = self.pick(lambda table: table.other_old in (None, "within") and not (self.style == "cached" and table.many))
         name = f"n{self.next_id}"
         behind = table and self.through(table, f"{name}-by")
         if behind is None:

@@ -2,7 +2,8 @@
 
 A script is JSON that tests/java/StreamScripts.java and tests/stream_scripts.cc build and play:
 
-    {"seed", "style", "in_memory", "cached",      # Kafka Streams' stores, and whether a cache stands in front of them
+    {"seed", "style", "in_memory", "cached",      # Kafka Streams' stores, and whether a cache stands in front of them;
+                                                  # theirs alone is "retention" of nodes too, but of sessions
      "stores": [name, ...],                       # of processors
      "nodes": [{"id", "op", "name", "of": [id, ...], ...}, ...],   # in the order in which they are built
      "topics": [name, ...],                       # that are written
@@ -25,7 +26,7 @@ NEVER_LATE_MS = 1_000_000
 MOST_CLOCKS = 2  # of punctuations of a kind; of more that are due at one time Kafka Streams calls any first
 
 
-NO_TABLE = {"kept": False, "history": None, "phantom": False, "other_old": False}
+NO_TABLE = {"kept": False, "history": None, "phantom": False, "other_old": None}
 
 
 class Head:
@@ -308,7 +309,7 @@ class Maker(TableSteps):
         return by, read
 
     def table_of(self, op, head, read, **more):
-        table = read.on(self.add(op, [head], **more), kept=True, other_old=op == "aggregate")
+        table = read.on(self.add(op, [head], **more), kept=True, other_old="first" if op == "aggregate" else None)
         closes = "on_close" in more
         shown = self.suppressed(table, not more.get("on_close") and self.rng.random() < (0.35 if closes else 0.15), closes)
         return table, [shown.as_stream(self.add("to_stream", [shown]))]
@@ -373,9 +374,8 @@ class Maker(TableSteps):
             return None
         op = self.rng.choice(("sliding_count", "sliding_aggregate"))
         on_close = self.style != "partitions" and self.rng.random() < 0.45
-        more = {"difference": self.rng.choice((3, 8)), "grace": self.grace(), "on_close": on_close}
-        if on_close:
-            more["retention"] = NEVER_LATE_MS
+        # Where a later window has begun, Kafka Streams forgets windows that a record still follows.
+        more = {"difference": self.rng.choice((3, 8)), "grace": self.grace(), "on_close": on_close, "retention": 2 * NEVER_LATE_MS}
         return self.table_of(op, head, how[1].on(None, many=True), **how[0], **more)[1]
 
     def stream_join(self, head):
