@@ -129,7 +129,7 @@ class TableSteps:
         """The table, or what is let through of it. What is let go follows from the time of all keys of a partition."""
         if not wanted or self.style == "partitions" or table.history:
             return table
-        op = self.rng.choice(("suppress_close", "suppress_limit") if closes else ("suppress_limit", "suppress_records"))
+        op = self.rng.choice(("suppress_limit", "suppress_records") + ("suppress_close",) * 2 * closes)
         more = {} if op == "suppress_close" else {"limit": self.rng.choice((0, 3, 10, 40))}
         if op == "suppress_records":
             more = {"limit": self.rng.choice((10, 1000)), "most": self.rng.choice((1, 2, 3))}
@@ -140,6 +140,8 @@ class TableSteps:
         if table is None or self.style == "partitions" or len(self.heads) >= self.WIDEST and self.style != "chain":
             return None
         held = self.suppressed(table, True)
+        if self.rng.random() < 0.4:
+            held = held.on(self.add("table_map_values", [held], fn=self.rng.choice(VALUES), kept=False))
         return [head, held.as_stream(self.add("to_stream", [held]))]
 
     def version_join(self, head):
