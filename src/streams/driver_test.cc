@@ -91,6 +91,55 @@ TEST(driver, records_without_a_key_pass_a_repartition_only_on_their_way_to_a_lef
   EXPECT_EQ(behind_a_repartition(left_join_later, other), (Lines{"a=1!", "null=2!"}));
 }
 
+TEST(driver, records_without_a_key_move_the_time_of_a_left_join_on_whose_right_side_they_come_to) {
+  Topology topology("app");
+  const Topic<Text, Text> other{"other", &string_codec, &string_codec};
+  const auto same = [](const std::optional<Text>& key, const std::optional<Text>&) { return key; };
+  topology.stream(nullable(in))
+      .left_join(
+          topology.stream(nullable(other)).map_key(same),
+          [](const Text& value, const Text* partner) {
+            return std::optional(value + (partner != nullptr ? "+" + *partner : ""));
+          },
+          within(5ms), "met")
+      .to(nullable(out));
+  TestDriver driver(topology);
+  driver.pipe(RawRecord{.topic = "in", .key = "a", .value = "1", .timestamp_ms = 10});
+  driver.pipe(RawRecord{.topic = "other", .value = "2", .timestamp_ms = 30});
+  driver.pipe(RawRecord{.topic = "in", .key = "a", .value = "3", .timestamp_ms = 20});
+  const auto given = driver.raw_output("out");
+  ASSERT_EQ(given.size(), 1U) << "at 20 no partner can come any more";
+  EXPECT_EQ(given[0].value, "3");
+}
+
+TEST(driver, neither_a_global_table_nor_a_join_of_tables_lets_records_without_a_key_pass) {
+  const auto behind = [](auto follow) {
+    Topology topology("app");
+    auto stream = topology.stream(nullable(in)).repartition("placed");
+    stream.to(nullable(out));
+    follow(topology, stream);
+    TestDriver driver(topology);
+    driver.pipe(RawRecord{.topic = "in", .value = "2"});
+    return driver.raw_output("out").size();
+  };
+  const auto key_of = [](const std::optional<Text>&, const Text& value) { return value; };
+  const auto joiner = [](const Text& value, const auto&) { return std::optional(value); };
+  EXPECT_EQ(behind([&](Topology& topology, auto& stream) {
+              stream.join(topology.global_table(rows, "rows"), key_of, joiner, "joined");
+            }),
+            0U);
+  EXPECT_EQ(behind([&](Topology& topology, auto& stream) {
+              stream.left_join(topology.global_table(rows, "rows"), key_of, joiner, "joined");
+            }),
+            1U);
+  EXPECT_EQ(behind([](Topology& topology, auto& stream) {
+              stream.to_table("left").foreign_key_left_join(
+                  topology.table(rows, "rows"), [](const Text& value) { return value; },
+                  [](const Text& value, const Text*) { return value; }, "joined");
+            }),
+            0U);
+}
+
 TEST(driver, an_unkeyed_stream_is_grouped_by_what_it_says) {
   Topology topology("app");
   topology.stream(lines)

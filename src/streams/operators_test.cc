@@ -320,6 +320,46 @@ TEST_F(OperatorTest, a_record_waits_for_rows_of_its_time_with_its_headers) {
   EXPECT_EQ(written[0].headers[0].value, "a's");
 }
 
+TEST_F(OperatorTest, what_is_made_of_a_versioned_table_tells_the_end_of_each_version) {
+  topology.versioned_table(rows, "rows", 1h)
+      .map_values([](const Text& value) { return value + "!"; })
+      .filter([](const Text& value) { return value.front() == 'a'; })
+      .to(rows_out);
+  start();
+  driver->pipe<Text, Text>(rows, "k", "a", at(5));
+  driver->pipe<Text, Text>(rows, "k", "b", at(9));
+  driver->pipe<Text, Text>(rows, "k", "c", at(12));  // whatever was before it
+  EXPECT_EQ(given(), (Lines{"k=a!@5", "k=null@9", "k=null@12"}));
+}
+
+// --- Global tables
+
+/// Gives "k=tick" every second of the wall clock.
+class Ticks final : public Processor<Text, Text, Text, Text> {
+ public:
+  void open(Context& context) override {
+    context.schedule(1s, Punctuation::wall_clock,
+                     [&context](Timestamp) { context.forward("k", "tick"); });
+  }
+  Result<void> process(const Text&, const Text&, Context&) override { return {}; }
+};
+
+TEST_F(OperatorTest, what_a_clock_gives_finds_a_global_table_as_it_is_then) {
+  topology.stream(left)
+      .process([] { return std::make_unique<Ticks>(); }, "ticks")
+      .left_join(
+          topology.global_table(rows, "rows"), [](const Text& key, const Text&) { return key; },
+          [](const Text& value, const Text* row) { return value + "+" + or_none(row); }, "joined")
+      .map_values([](const Text& value) { return value; })
+      .to(out);
+  start();
+  driver->advance(1s);
+  EXPECT_EQ(given(), Lines{"k=tick+none@1000"});
+  driver->pipe<Text, Text>(rows, "k", "a", at(5));
+  driver->advance(1s);
+  EXPECT_EQ(given(), Lines{"k=tick+a@2000"});
+}
+
 // --- Foreign keys
 
 TEST_F(OperatorTest, what_the_two_sides_of_a_foreign_key_join_say_can_be_read_or_is_refused) {

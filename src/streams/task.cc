@@ -376,6 +376,7 @@ bool Task::call_due(Punctuation kind, std::int64_t now_ms) {
 
 Result<bool> Task::punctuate(std::int64_t wall_ms) {
   bool called = false;
+  for (const auto& [store, view] : globals_) view->refresh();
   const auto done = guarded([&] { called = call_due(Punctuation::wall_clock, wall_ms); });
   if (!done) return fail(done.error());
   if (called) {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeSet;
+import java.util.function.BiFunction;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serde;
@@ -33,10 +34,12 @@ import org.apache.kafka.streams.kstream.BranchedKStream;
 import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KGroupedTable;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
@@ -48,6 +51,8 @@ import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
+import org.apache.kafka.streams.kstream.Suppressed;
+import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
@@ -109,6 +114,7 @@ public class StreamScripts {
   static boolean passes(String fn, String key, String value) {
     return switch (fn) {
       case "has_value" -> value != null;
+      case "has_key" -> key != null;
       case "even" -> value != null && last(value).charAt(0) % 2 == 0;
       case "key_a" -> "a".equals(key);
       case "not_b" -> !"b".equals(key);
@@ -168,6 +174,15 @@ public class StreamScripts {
     return switch (fn) {
       case "append" -> tail(all + shown(value));
       case "append_or_forget" -> all.length() > 6 ? null : all + shown(value);
+      default -> throw new IllegalArgumentException(fn);
+    };
+  }
+
+  /** What a value that leaves a group does to what is known of it. */
+  static String taken(String fn, String value, String all) {
+    return switch (fn) {
+      case "append" -> tail(all + "-" + value);
+      case "append_or_forget" -> all.length() > 6 ? null : all + "-" + value;
       default -> throw new IllegalArgumentException(fn);
     };
   }
@@ -254,6 +269,7 @@ public class StreamScripts {
   private final StreamsBuilder builder = new StreamsBuilder();
   private final Map<Integer, KStream<String, String>> streams = new HashMap<>();
   private final Map<Integer, KTable<String, String>> tables = new HashMap<>();
+  private final Map<Integer, GlobalKTable<String, String>> globals = new HashMap<>();
   private final Map<Integer, KTable<String, Long>> counts = new HashMap<>();
   private final Map<Integer, KTable<Windowed<String>, String>> windows = new HashMap<>();
   private final Map<Integer, KTable<Windowed<String>, Long>> windowCounts = new HashMap<>();
@@ -308,7 +324,9 @@ public class StreamScripts {
   }
 
   private TimeWindowedKStream<String, String> inSliding(JsonNode node) {
-    return grouped(node).windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(ms(node, "difference"), ms(node, "grace")));
+    TimeWindowedKStream<String, String> made =
+        grouped(node).windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(ms(node, "difference"), ms(node, "grace")));
+    return node.get("on_close").asBoolean() ? made.emitStrategy(EmitStrategy.onWindowClose()) : made;
   }
 
   private <V> Materialized<String, V, SessionStore<Bytes, byte[]>> sessionRows(JsonNode node, Serde<V> values) {
@@ -316,6 +334,71 @@ public class StreamScripts {
   }
 
   private void add(JsonNode node) {
+    String op = node.get("op").asText();
+    if (op.startsWith("table_") || op.startsWith("foreign_key_")) addTable(node);
+    else if (op.startsWith("suppress_")) addSuppression(node);
+    else if (op.contains("join")) addJoin(node);
+    else addStream(node);
+  }
+
+  /** Tables that are made of tables. */
+  private void addTable(JsonNode node) {
+    int id = node.get("id").asInt();
+    String op = node.get("op").asText(), name = node.get("name").asText();
+    String fn = node.has("fn") ? node.get("fn").asText() : "";
+    KTable<String, String> from = tables.get(node.get("of").get(0).asInt());
+    KTable<String, String> other = node.get("of").size() > 1 ? tables.get(node.get("of").get(1).asInt()) : null;
+    ValueJoiner<String, String, String> joiner = (l, r) -> tail(shown(l) + "&" + shown(r));
+    BiFunction<String, String, String> foreignKey = (k, v) -> rekeyed(fn, k, v);
+    boolean kept = node.has("kept") && node.get("kept").asBoolean();
+    switch (op) {
+      case "table_filter" -> tables.put(id, kept ? from.filter((k, v) -> passes(fn, k, v), rows(node, TEXT))
+          : from.filter((k, v) -> passes(fn, k, v)));
+      case "table_map_values" -> tables.put(id, kept ? from.mapValues((k, v) -> mapped(fn, k, v), rows(node, TEXT))
+          : from.mapValues((k, v) -> mapped(fn, k, v)));
+      case "table_join_inner" -> tables.put(id, kept ? from.join(other, joiner, rows(node, TEXT)) : from.join(other, joiner));
+      case "table_join_left" -> tables.put(id, kept ? from.leftJoin(other, joiner, rows(node, TEXT)) : from.leftJoin(other, joiner));
+      case "table_join_outer" -> tables.put(id,
+          kept ? from.outerJoin(other, joiner, rows(node, TEXT)) : from.outerJoin(other, joiner));
+      case "table_count" -> counts.put(id, regrouped(node, from).count(rows(node, Serdes.Long())));
+      case "table_reduce" -> tables.put(id,
+          regrouped(node, from).reduce((all, v) -> tail(all + "+" + v), (all, v) -> tail(all + "-" + v), rows(node, TEXT)));
+      case "table_aggregate" -> tables.put(id, regrouped(node, from).aggregate(() -> "",
+          (k, v, all) -> aggregated(fn, v, all), (k, v, all) -> taken(fn, v, all), rows(node, TEXT)));
+      case "foreign_key_join" -> tables.put(id,
+          from.join(other, foreignKey, joiner, TableJoined.<String, String>as(name), rows(node, TEXT)));
+      case "foreign_key_left_join" -> tables.put(id,
+          from.leftJoin(other, foreignKey, joiner, TableJoined.<String, String>as(name), rows(node, TEXT)));
+      default -> throw new IllegalArgumentException(op);
+    }
+  }
+
+  private KGroupedTable<String, String> regrouped(JsonNode node, KTable<String, String> from) {
+    String by = node.get("by").asText();
+    return from.groupBy((k, v) -> KeyValue.pair(rekeyed(by, k, v), v), Grouped.with(node.get("name").asText() + "-by", TEXT, TEXT));
+  }
+
+  private void addSuppression(JsonNode node) {
+    int id = node.get("id").asInt(), of = node.get("of").get(0).asInt();
+    if (tables.containsKey(of)) tables.put(id, tables.get(of).suppress(limit(node)));
+    if (counts.containsKey(of)) counts.put(id, counts.get(of).suppress(limit(node)));
+    if (windows.containsKey(of)) windows.put(id, held(node, windows.get(of)));
+    if (windowCounts.containsKey(of)) windowCounts.put(id, held(node, windowCounts.get(of)));
+  }
+
+  private <K> Suppressed<K> limit(JsonNode node) {
+    Suppressed.BufferConfig<?> bound =
+        node.has("most") ? Suppressed.BufferConfig.maxRecords(node.get("most").asLong()) : Suppressed.BufferConfig.unbounded();
+    return Suppressed.<K>untilTimeLimit(ms(node, "limit"), bound).withName(node.get("name").asText());
+  }
+
+  private <V> KTable<Windowed<String>, V> held(JsonNode node, KTable<Windowed<String>, V> table) {
+    if (!node.get("op").asText().equals("suppress_close")) return table.suppress(limit(node));
+    return table.suppress(
+        Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName(node.get("name").asText()));
+  }
+
+  private void addStream(JsonNode node) {
     int id = node.get("id").asInt();
     String op = node.get("op").asText(), name = node.get("name").asText();
     String fn = node.has("fn") ? node.get("fn").asText() : "";
@@ -325,6 +408,12 @@ public class StreamScripts {
       case "stream" -> streams.put(id, builder.stream(node.get("topic").asText(), Consumed.with(TEXT, TEXT)));
       case "table" -> tables.put(id, builder.table(node.get("topic").asText(), Consumed.with(TEXT, TEXT),
           rows(node, TEXT)));
+      case "versioned_table" -> tables.put(id, builder.table(node.get("topic").asText(), Consumed.with(TEXT, TEXT),
+          Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore(name, ms(node, "history")))
+              .withKeySerde(TEXT).withValueSerde(TEXT)));
+      case "global_table" -> globals.put(id, builder.globalTable(node.get("topic").asText(), Consumed.with(TEXT, TEXT),
+          rows(node, TEXT)));
+      case "to_table" -> tables.put(id, from.toTable(Named.as(name + "-by"), rows(node, TEXT)));
       case "filter" -> streams.put(id, from.filter((k, v) -> passes(fn, k, v)));
       case "map_values" -> streams.put(id, from.mapValues((k, v) -> mapped(fn, k, v)));
       case "map_key" -> streams.put(id, from.selectKey((k, v) -> rekeyed(fn, k, v)));
@@ -346,10 +435,6 @@ public class StreamScripts {
         String[] uses = node.has("store") ? new String[] {node.get("store").asText()} : new String[0];
         streams.put(id, from.process(() -> new Own(node), Named.as(name), uses));
       }
-      case "join" -> streams.put(id, from.join(tables.get(of.get(1).asInt()),
-          (l, r) -> tail(l + "|" + r), Joined.with(TEXT, TEXT, TEXT).withName(name)));
-      case "left_join" -> streams.put(id, from.leftJoin(tables.get(of.get(1).asInt()),
-          (l, r) -> tail(l + "|" + shown(r)), Joined.with(TEXT, TEXT, TEXT).withName(name)));
       case "count" -> counts.put(id, grouped(node).count(rows(node, Serdes.Long())));
       case "reduce" -> tables.put(id, grouped(node).reduce((a, b) -> tail(a + b), rows(node, TEXT)));
       case "aggregate" -> tables.put(id, grouped(node).aggregate(() -> "",
@@ -364,8 +449,33 @@ public class StreamScripts {
       case "sliding_count" -> windowCounts.put(id, inSliding(node).count(windowRows(node, Serdes.Long())));
       case "sliding_aggregate" -> windows.put(id,
           inSliding(node).aggregate(() -> "", (k, v, all) -> aggregated("append", v, all), windowRows(node, TEXT)));
+      case "to_stream" -> streams.put(id, asStream(of.get(0).asInt()));
+      case "to" -> from.to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
+      case "write_table" -> tables.get(of.get(0).asInt()).toStream().to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
+      default -> throw new IllegalArgumentException(op);
+    }
+  }
+
+  /** Of a stream with whatever it is joined with. */
+  private void addJoin(JsonNode node) {
+    int id = node.get("id").asInt(), with = node.get("of").get(1).asInt();
+    String op = node.get("op").asText(), name = node.get("name").asText();
+    String fn = node.has("fn") ? node.get("fn").asText() : "";
+    KStream<String, String> from = streams.get(node.get("of").get(0).asInt());
+    switch (op) {
+      case "join" -> streams.put(id, from.join(tables.get(with),
+          (l, r) -> tail(l + "|" + r), Joined.with(TEXT, TEXT, TEXT).withName(name)));
+      case "left_join" -> streams.put(id, from.leftJoin(tables.get(with),
+          (l, r) -> tail(l + "|" + shown(r)), Joined.with(TEXT, TEXT, TEXT).withName(name)));
+      case "version_join" -> streams.put(id, from.join(tables.get(with), (l, r) -> tail(l + "|" + r), waiting(node)));
+      case "version_left_join" -> streams.put(id,
+          from.leftJoin(tables.get(with), (l, r) -> tail(l + "|" + shown(r)), waiting(node)));
+      case "global_join" -> streams.put(id, from.join(globals.get(with), (k, v) -> rekeyed(fn, k, v),
+          (l, r) -> tail(l + "*" + r), Named.as(name)));
+      case "global_left_join" -> streams.put(id, from.leftJoin(globals.get(with), (k, v) -> rekeyed(fn, k, v),
+          (l, r) -> tail(l + "*" + shown(r)), Named.as(name)));
       case "stream_join_inner", "stream_join_left", "stream_join_outer" -> {
-        KStream<String, String> other = streams.get(of.get(1).asInt());
+        KStream<String, String> other = streams.get(with);
         JoinWindows within = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(100), ms(node, "grace"))
             .before(ms(node, "before")).after(ms(node, "after"));
         StreamJoined<String, String, String> how = StreamJoined.with(TEXT, TEXT, TEXT).withName(name).withStoreName(name);
@@ -376,11 +486,13 @@ public class StreamScripts {
           default -> from.outerJoin(other, joiner, within, how);
         });
       }
-      case "to_stream" -> streams.put(id, asStream(of.get(0).asInt()));
-      case "to" -> from.to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
-      case "write_table" -> tables.get(of.get(0).asInt()).toStream().to(node.get("topic").asText(), Produced.with(TEXT, TEXT));
       default -> throw new IllegalArgumentException(op);
     }
+  }
+
+  private Joined<String, String, String> waiting(JsonNode node) {
+    Joined<String, String, String> how = Joined.with(TEXT, TEXT, TEXT).withName(node.get("name").asText());
+    return node.get("grace").asLong() > 0 ? how.withGracePeriod(ms(node, "grace")) : how;
   }
 
   /** With keys of text; so it has changed the key. */
@@ -398,6 +510,9 @@ public class StreamScripts {
     settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
     settings.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, script.get("cached").asBoolean() ? 10_000_000 : 0);
+    // What is made of tables has no serdes of its own.
+    settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
+    settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
     // Emission on close asks no clock.
     settings.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0);
     settings.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0);

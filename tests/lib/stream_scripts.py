@@ -2,7 +2,8 @@
 
 A script is JSON that tests/java/StreamScripts.java and tests/stream_scripts.cc build and play:
 
-    {"seed", "style", "in_memory", "cached",      # Kafka Streams' stores, and whether a cache stands in front of them
+    {"seed", "style", "in_memory", "cached",      # Kafka Streams' stores, and whether a cache stands in front of them;
+                                                  # theirs alone is "retention" of nodes too, but of sessions
      "stores": [name, ...],                       # of processors
      "nodes": [{"id", "op", "name", "of": [id, ...], ...}, ...],   # in the order in which they are built
      "topics": [name, ...],                       # that are written
@@ -14,6 +15,8 @@ here; each says why.
 """
 import random
 
+from lib.stream_script_tables import TableSteps
+
 STYLES = ("plain", "clock", "cached", "partitions", "chain", "clock")
 LONGEST, WIDEST = 15, 4
 PREDICATES = ("has_value", "even", "key_a", "not_b", "short")
@@ -23,20 +26,28 @@ NEVER_LATE_MS = 1_000_000
 MOST_CLOCKS = 2  # of punctuations of a kind; of more that are due at one time Kafka Streams calls any first
 
 
+NO_TABLE = {"kept": False, "history": None, "phantom": False, "other_old": None}
+
+
 class Head:
     """A stream or a table of text, open for further operators.
 
     ways: of each origin of its records ("advance" for the wall clock) the repartitions on their way, in order.
     changed: the key may not be that of the partition. many: one record of the input may give several in one sub-topology.
-    spread: in several partitions. place: its sub-topology, of Places.
+    spread: in several partitions. place: its sub-topology, of Places. Of tables also kept, history, phantom, other_old: see TableSteps.
     """
 
-    def __init__(self, node, ways, place, changed=False, many=False, spread=False):
+    def __init__(self, node, ways, place, changed=False, many=False, spread=False, **of_tables):
         self.node, self.ways, self.place, self.changed, self.many, self.spread = node, ways, place, changed, many, spread
+        self.kept = self.history = self.phantom = self.other_old = None
+        vars(self).update(of_tables)
 
     def on(self, node, **changes):
-        return Head(node, **{"ways": self.ways, "place": self.place, "changed": self.changed, "many": self.many,
-                             "spread": self.spread, **changes})
+        return Head(**{**vars(self), "node": node, **changes})
+
+    def as_stream(self, node):
+        """Of a table, whose keys become text."""
+        return self.on(node, changed=True, **NO_TABLE)
 
 
 class Places:
@@ -57,6 +68,12 @@ class Places:
         while self.same[place] != place:
             place = self.same[place]
         return place
+
+    def answer(self, asking, asked):
+        """One lies before the other and behind it."""
+        if self.of(asking) != self.of(asked):
+            self.behind[self.of(asking)].add(self.of(asked))
+            self.behind[self.of(asked)].add(self.of(asking))
 
     def above(self, place):
         """All that lie before it."""
@@ -80,21 +97,22 @@ class Places:
         return True
 
 
-class Maker:
+class Maker(TableSteps):
     """Draws one topology.
 
     plain: anything but punctuations by stream time. clock: with them, see stays(). cached: with caches in Kafka Streams.
     partitions: what it gives for a key does not depend on the number of partitions. chain: one stream through many operators.
     """
 
-    STEPS = {"filter": 6, "map_values": 8, "map_key": 5, "map": 3, "flat_map": 3, "flat_map_values": 3, "peek": 1, "split": 3,
+    WIDEST = WIDEST
+    STEPS = {**TableSteps.WEIGHTS, "filter": 6, "map_values": 8, "map_key": 5, "map": 3, "flat_map": 3, "flat_map_values": 3, "peek": 1, "split": 3,
              "merge": 6, "repartition": 3, "process": 14, "join": 10, "aggregate": 9, "window": 9, "session": 5, "sliding": 4,
              "stream_join": 8}
 
     def __init__(self, rng, style):
         self.rng, self.style = rng, style
         self.nodes, self.stores, self.topics, self.kept = [], [], [], []
-        self.heads, self.tables, self.inputs = [], [], []
+        self.heads, self.tables, self.globals, self.inputs = [], [], [], []
         self.places, self.clocks = Places(), {"wall": 0, "stream": 0}
         self.next_id = 0
         # With the style clock either repartitions, or what brings a later time than that of the sources.
@@ -104,11 +122,15 @@ class Maker:
         streams = self.rng.randint(1, 1 if self.style == "chain" else 2 if self.style == "clock" else 3)
         for _ in range(streams):
             self.heads.append(self.source("stream"))
-        for _ in range(self.rng.choice((0, 1, 1, 2))):
-            self.tables.append(self.source("table"))
+        for _ in range(self.rng.choice((0, 1, 2, 2))):
+            self.tables.append(self.source("table", kept=True, phantom=True))
+        if self.rng.random() < 0.25:
+            history = NEVER_LATE_MS if self.style == "partitions" else self.rng.choice((5, 20, 200))
+            self.tables.append(self.source("versioned_table", {"history": history}, kept=True, history=history))
         if self.style == "clock":
             self.tie()
-        sources = list(self.tables)
+        if self.rng.random() < 0.25:
+            self.globals.append(self.source("global_table"))
         left = LONGEST if self.style == "chain" else self.rng.randint(4, LONGEST)
         for _ in range(10 * left):
             head = self.rng.choice(self.heads)
@@ -117,7 +139,7 @@ class Maker:
                 continue
             if self.style == "chain":
                 made = made[-1:]
-            elif len(self.heads) < WIDEST and self.rng.random() < 0.25:
+            elif head not in made and len(self.heads) < WIDEST and self.rng.random() < 0.25:
                 made = [head, *made]
             self.heads = [h for h in self.heads if h is not head] + made
             left -= 1
@@ -126,8 +148,7 @@ class Maker:
         for head in self.heads:
             self.add("to", [head], topic=self.output())
         for table in self.tables:
-            # A cache does not tell that a row is deleted that was not there.
-            if self.rng.random() < 0.4 and not (self.style == "cached" and table in sources):
+            if self.rng.random() < 0.4 and not self.hides(table):
                 self.add("write_table", [table], topic=self.output())
 
     def add(self, op, of=(), name=None, **more):
@@ -136,10 +157,10 @@ class Maker:
         self.nodes.append({"id": number, "op": op, "name": name or f"n{number}", "of": [head.node for head in of], **more})
         return number
 
-    def source(self, kind):
+    def source(self, kind, more=None, **known):
         topic = f"in{len(self.inputs)}"
         self.inputs.append(topic)
-        return Head(self.add(kind, topic=topic), {topic: ()}, self.places.new())
+        return Head(self.add(kind, topic=topic, **(more or {})), {topic: ()}, self.places.new(), **known)
 
     def meet(self, a, b):
         """The ways of what two heads give to one node, which makes their sub-topologies one; None if they may not.
@@ -274,7 +295,7 @@ class Maker:
     def join(self, head):
         left = self.through(head, f"n{self.next_id}") if head.changed else head
         for table in self.rng.sample(self.tables, len(self.tables) if left else 0):
-            ways = self.meet(left, table)
+            ways = self.meet(left, table) if table.kept else None
             if ways is not None:
                 return [left.on(self.add(self.rng.choice(("join", "left_join")), [head, table]), ways=ways)]
         return None
@@ -288,9 +309,10 @@ class Maker:
         return by, read
 
     def table_of(self, op, head, read, **more):
-        table = read.on(self.add(op, [head], **more))
-        stream = table.on(self.add("to_stream", [table]), changed=True)
-        return table, [stream]
+        table = read.on(self.add(op, [head], **more), kept=True, other_old="first" if op == "aggregate" else None)
+        closes = "on_close" in more
+        shown = self.suppressed(table, not more.get("on_close") and self.rng.random() < (0.35 if closes else 0.15), closes)
+        return table, [shown.as_stream(self.add("to_stream", [shown]))]
 
     def aggregate(self, head):
         how = self.grouped(head)
@@ -323,7 +345,6 @@ class Maker:
         more |= {"size": size, "advance": advance, "grace": grace, "on_close": on_close}
         return self.table_of(op, head, read, **how[0], **more)[1]
 
-
     def uncached(self, head):
         """How a node groups whose updates of one record a cache would make one, so that there may be none."""
         return None if self.style == "cached" else self.grouped(head)
@@ -341,7 +362,7 @@ class Maker:
         if how is None or self.holds("show_headers"):
             return None
         op = self.rng.choice(("session_count", "session_aggregate"))
-        on_close = self.style != "partitions" and self.rng.random() < 0.3
+        on_close = self.style != "partitions" and self.rng.random() < 0.45
         more = {"gap": self.rng.choice((2, 5, 12)), "grace": self.grace(), "on_close": on_close}
         if on_close:
             more["retention"] = NEVER_LATE_MS
@@ -352,7 +373,9 @@ class Maker:
         if how is None:
             return None
         op = self.rng.choice(("sliding_count", "sliding_aggregate"))
-        more = {"difference": self.rng.choice((3, 8)), "grace": self.grace()}
+        on_close = self.style != "partitions" and self.rng.random() < 0.45
+        # Where a later window has begun, Kafka Streams forgets windows that a record still follows.
+        more = {"difference": self.rng.choice((3, 8)), "grace": self.grace(), "on_close": on_close, "retention": 2 * NEVER_LATE_MS}
         return self.table_of(op, head, how[1].on(None, many=True), **how[0], **more)[1]
 
     def stream_join(self, head):

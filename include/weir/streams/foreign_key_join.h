@@ -69,7 +69,7 @@ auto Table<K, V>::join_foreign(const Table<FK, W>& other, Extract extract, Fn fn
        .role = detail::Role::sink,
        .repartition = registration},
       detail::Writer<BytesOrNone, View>(&view_codec, &view_codec, nullptr),
-      typename detail::Sink<BytesOrNone, View>::Ways{});
+      typename detail::Sink<BytesOrNone, View>::Ways{.keeps_null_keys = left});
   // It is answered, now and whenever its partner changes.
   const auto registered =
       source(registration, name + "-registration-source", std::type_identity<BytesOrNone>());
@@ -77,8 +77,7 @@ auto Table<K, V>::join_foreign(const Table<FK, W>& other, Extract extract, Fn fn
       detail::add_node<detail::ForeignKeyAnswer<W>>(graph, registered,
                                                     {.name = name + "-answer",
                                                      .operation = "foreign_key_answer",
-                                                     .stores = {subscriptions, other.store_},
-                                                     .takes_null_keys = left},
+                                                     .stores = {subscriptions, other.store_}},
                                                     subscriptions, other.table_store(), partner);
   const auto notify = detail::add_node<detail::ForeignKeyNotify<FK, W>>(
       graph, other.handle_.node,

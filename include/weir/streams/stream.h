@@ -536,11 +536,11 @@ class Table {
   /// Those rows for which `fn` says so: `bool` of the value, or of key and value.
   template <class Fn>
   Table filter(Fn fn, std::string name = {}) const {
-    return made<V>(
+    return with_history(made<V>(
         add<detail::FilterTable<K, V, Fn>>(
             {.name = std::move(name), .operation = "filter", .needs_old = true, .passes_old = true},
             std::move(fn), history_ms_.has_value()),
-        handle_.value);
+        handle_.value));
   }
   /// Another value for each; std::optional of one may be absent, then there is no row.
   template <class Fn>
@@ -548,10 +548,11 @@ class Table {
     using VOut = detail::Bare<detail::Gives<Fn, K, V>>;
     const Codec<VOut>* codec = nullptr;
     if constexpr (std::is_same_v<VOut, V>) codec = handle_.value;
-    return made<VOut>(add<detail::MapTable<K, V, VOut, Fn>>(
-                          {.name = std::move(name), .operation = "map_values", .passes_old = true},
-                          std::move(fn)),
-                      codec);
+    return with_history(
+        made<VOut>(add<detail::MapTable<K, V, VOut, Fn>>(
+                       {.name = std::move(name), .operation = "map_values", .passes_old = true},
+                       std::move(fn)),
+                   codec));
   }
   /// Its rows kept in a store of their own, with a changelog: what a join or a processor looks up.
   Table materialized(std::string store, const Codec<V>* codec = nullptr) const {
@@ -655,6 +656,12 @@ class Table {
                            .inner = handle_.inner},
                           {}, close_);
   }
+  /// Each row of it is a version still, though it is not kept.
+  template <class VOut>
+  Table<K, VOut> with_history(Table<K, VOut> table) const {
+    table.history_ms_ = history_ms_;
+    return table;
+  }
   template <detail::TableJoin kind, class VOther, class Fn>
   auto join_tables(const Table<K, VOther>& other, Fn fn, std::string name) const;
   template <bool left, class FK, class W, class Extract, class Fn>
@@ -721,7 +728,7 @@ auto Stream<K, V>::join_global(const GlobalTable<KTable, VTable>& table, KeyOf k
       {.name = std::move(name),
        .operation = left ? "global_left_join" : "global_join",
        .globals = {table.store()},
-       .takes_null_keys = true},
+       .takes_null_keys = left},
       table.store(), table.key_, std::move(key_of), std::move(joiner)));
 }
 

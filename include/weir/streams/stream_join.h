@@ -53,19 +53,20 @@ auto Stream<K, V>::join_stream(const Stream<K, VOther>& other, Fn fn, const Join
     graph.add_store({.name = parts.parked_store, .value = {}, .kind = detail::StoreKind::waiting});
     stores.push_back(parts.parked_store);
   }
-  const auto side = [&](const char* which, bool takes_null_keys) {
+  // Records without a key move the time on, on the right side of a left join too.
+  const auto side = [&](const char* which) {
     return detail::NodeSpec{.name = name + "-" + which + "-join",
                             .operation = "stream_join",
                             .stores = stores,
-                            .takes_null_keys = takes_null_keys,
+                            .takes_null_keys = kind != StreamJoin::inner,
                             .details = windows.describe()};
   };
   const auto left_node =
       detail::add_node<detail::StreamJoinSide<K, V, VLeft, VRight, R, kind, true, Joiner>>(
-          graph, left.handle_.node, side("left", kind != StreamJoin::inner), parts, joiner);
+          graph, left.handle_.node, side("left"), parts, joiner);
   const auto right_node =
       detail::add_node<detail::StreamJoinSide<K, VOther, VLeft, VRight, R, kind, false, Joiner>>(
-          graph, right.handle_.node, side("right", kind == StreamJoin::outer), parts, joiner);
+          graph, right.handle_.node, side("right"), parts, joiner);
   graph.must_be_copartitioned(name, {left.handle_.node, right.handle_.node});
   detail::NodeSpec both{.name = name, .operation = "merge"};
   both.prototype = std::make_unique<detail::Pass<K, R>>();

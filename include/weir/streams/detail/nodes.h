@@ -189,6 +189,8 @@ class Sink final : public Receiver<K, V> {
   struct Ways {
     TopicChooser<K, V> topic = {};  // absent: that of the spec
     Partitioner<K, V> partition = {};
+    /// Records without a key go through a repartition whatever is behind it.
+    bool keeps_null_keys = false;
   };
   Sink(Writer<K, V> writer, Ways ways) : writer_(std::move(writer)), ways_(std::move(ways)) {}
   std::unique_ptr<Node> clone() const override { return std::make_unique<Sink>(*this); }
@@ -219,7 +221,8 @@ class Sink final : public Receiver<K, V> {
  private:
   void on_open() override {
     const auto& repartition = this->spec().repartition;
-    drops_null_keys_ = repartition && !this->task().passes_null_keys(*repartition);
+    drops_null_keys_ =
+        repartition && !ways_.keeps_null_keys && !this->task().passes_null_keys(*repartition);
   }
 
   Writer<K, V> writer_;
