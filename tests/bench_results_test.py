@@ -10,7 +10,8 @@ from lib import avro, kafka, proc
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
-from common import machine, results  # noqa: E402
+from common import chart, machine, results  # noqa: E402
+import nexmark  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
 GOOD = {"machine": "2 cores", "versions": {"weir": "1"}, "settings": {"size": "tiny"}, "date": "2026-01-01",
@@ -22,6 +23,16 @@ class ResultsFiles(unittest.TestCase):
         for path in sorted((ROOT / "bench" / "results").glob("*.json")):
             with self.subTest(path.name):
                 self.assertEqual(results.faults(path.stem, json.loads(path.read_text())), [])
+
+    def test_the_chart_of_nexmark_shows_its_results(self):
+        for path in (ROOT / "bench" / "results").glob("nexmark.json"):
+            self.assertEqual(path.with_suffix(".svg").read_text(), nexmark.picture(json.loads(path.read_text())["rows"]))
+
+    def test_a_chart_has_a_bar_for_each_number(self):
+        drawn = chart.draw("a < b", [("q0", [4.0, None]), ("q1", [None, 2.0])], ("one", "two"), [(5, "5")])
+        self.assertIn("a &lt; b", drawn)
+        self.assertEqual(drawn.count('height="12"'), 2 + 2)  # two of the legend
+        self.assertIn(">4.0<", drawn)
 
     def test_a_complete_file_has_no_faults(self):
         self.assertEqual(results.faults("broker", GOOD), [])

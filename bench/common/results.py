@@ -115,6 +115,7 @@ def finish(name, arguments, settings, rows, short):
         settings = {"note": arguments.note, **settings}
     path = write(name, machine.description(), versions(), settings, rows, folder)
     print(f"\nresults: {os.path.relpath(path, ROOT)}")
+    return path
 
 
 def versions():
