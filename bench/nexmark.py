@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Nexmark on weir's streams and on Kafka Streams, on one broker (weir's), the results compared for equality.
 
-usage: nexmark.py [--quick | --tiny] [--queries NAMES] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
+usage: nexmark.py [--quick | --tiny] [--queries NAMES] [--runs N] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
 
 The events (nexmark/generator.h) are written once, into eight partitions. Each query (nexmark/queries.cc, nexmark/Nexmark.java)
 reads them and writes a topic; both run alone, in turns, one thread each, with one commit interval and one size of cache. A quarter
@@ -203,8 +203,12 @@ def picture(rows):
 
 
 def main():
-    arguments = script.parse(__doc__, more=lambda parser: parser.add_argument("--queries", help="comma-separated; absent: all"))
+    def more(parser):
+        parser.add_argument("--queries", help="comma-separated; absent: all")
+        parser.add_argument("--runs", type=int, help="of each, whose medians count (3; short sizes 1)")
+    arguments = script.parse(__doc__, more=more)
     size = SIZES[arguments.which]
+    size = (arguments.runs or size[0], *size[1:])
     queries = arguments.queries.split(",") if arguments.queries else size[4]
     if unknown := [query for query in queries if query not in QUERIES]:
         raise SystemExit(f"--queries: no {', '.join(unknown)}; there are {', '.join(QUERIES)}")
