@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Nexmark on weir's streams and on Kafka Streams, on one broker (weir's), the results compared for equality.
 
-usage: nexmark.py [--quick | --tiny] [--queries NAMES] [--runs N] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
+usage: nexmark.py [--quick | --tiny] [--queries NAMES] [--runs N] [--onto FILE] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
 
 The events (nexmark/generator.h) are written once, into eight partitions. Each query (nexmark/queries.cc, nexmark/Nexmark.java)
 reads them and writes a topic; both run alone, in turns, one thread each, with one commit interval and one size of cache. A quarter
@@ -12,10 +12,12 @@ each key where updates are told. A run of all queries draws results/nexmark.svg.
 """
 import collections
 import contextlib
+import json
 import struct
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 from common import brokers, chart, machine, results, script
 from common.results import median
@@ -162,14 +164,16 @@ def differing(weir, java):
     return f"{len(a - b)} of {len(a)} of weir's, {len(b - a)} of {len(b)} of Kafka Streams': {sorted(a ^ b)[:4]}"
 
 
-def measure(apps, target, topics, folder, size, queries):
+def measure(apps, target, topics, folder, size, queries, before):
+    """Rows, and what was measured: of each case of each application every run, those of `before` included."""
     runs, events, warm, guarantees, _ = size
     rows, observed = [], {}
-    topics.create(INPUT, partitions=PARTITIONS)
+    topics.create(INPUT, partitions=PARTITIONS, settings={"retention.ms": "-1"})  # the events are of 2015
     proc.run([apps.cost, "fill", target.address, str(events)], deadline_s=DEADLINE_S)
     for query in queries:
         for guarantee in guarantees:
-            figures = {"java": [], "weir": []}
+            title = f"{query}, {guarantee.replace('_', ' ')}"
+            figures = {which: list(before.get(title, {}).get(which, ())) for which in ("java", "weir")}
             for number in range(runs):
                 found = {}
                 for which in figures:
@@ -182,8 +186,8 @@ def measure(apps, target, topics, folder, size, queries):
                 if found["weir"] != found["java"] or not (found["weir"] or query == "q5"):
                     raise SystemExit(f"{query}, {guarantee}: the results differ: {differing(found['weir'], found['java'])}")
             middle = {which: {key: median([r[key] for r in all_runs]) for key in all_runs[0]} for which, all_runs in figures.items()}
-            title = f"{query}, {guarantee.replace('_', ' ')}"
-            observed[title] = {which: {k: results.rounded(v) for k, v in m.items()} for which, m in middle.items()}
+            observed[title] = {which: [{k: results.rounded(v) for k, v in one.items()} for one in all_runs]
+                               for which, all_runs in figures.items()}
             # A tiny run may be over before its first look.
             for key, metric in (("cpu_per_million", "cpu_s_per_million"), ("records_per_s", "records_per_s"), ("peak_mib", "rss_mib")):
                 if middle["weir"][key] > 0 and middle["java"][key] > 0:
@@ -191,6 +195,14 @@ def measure(apps, target, topics, folder, size, queries):
             print(f"{title}: equal; {results.number(middle['weir']['cpu_per_million'])} CPU s a million, Kafka Streams "
                   f"{results.number(middle['java']['cpu_per_million'])}", flush=True)
     return rows, observed
+
+
+def runs_of(path, size):
+    """What a run before has measured: it must be of as many events."""
+    settings = json.loads(Path(path).read_text())["settings"]
+    if (settings["events"], settings["events to warm up"]) != (size[1], size[2]):
+        raise SystemExit(f"--onto {path}: is of {settings['events']} events, this run is of {size[1]}")
+    return settings["observed"]
 
 
 def picture(rows):
@@ -206,6 +218,7 @@ def main():
     def more(parser):
         parser.add_argument("--queries", help="comma-separated; absent: all")
         parser.add_argument("--runs", type=int, help="of each, whose medians count (3; short sizes 1)")
+        parser.add_argument("--onto", help="a results file of the same settings, whose runs count too")
     arguments = script.parse(__doc__, more=more)
     size = SIZES[arguments.which]
     size = (arguments.runs or size[0], *size[1:])
@@ -216,10 +229,11 @@ def main():
         print(machine.description(), flush=True)
         apps = Applications(stack.enter_context(tempfile.TemporaryDirectory()), "nexmark/Nexmark.java", "nexmark_cost")
         target = stack.enter_context(brokers.Weir(folder / "weir"))
-        rows, observed = measure(apps, target, brokers.Topics(target), folder, size, queries)
+        before = runs_of(arguments.onto, size) if arguments.onto else {}
+        rows, observed = measure(apps, target, brokers.Topics(target), folder, size, queries, before)
     print()
     results.print_rows(rows)
-    settings = {"size": arguments.which, "runs": size[0], "events": size[1], "events to warm up": size[2], "partitions": PARTITIONS, "threads": THREADS,
+    settings = {"size": arguments.which, "runs": max(len(one["weir"]) for one in observed.values()), "events": size[1], "events to warm up": size[2], "partitions": PARTITIONS, "threads": THREADS,
                 "cache bytes": CACHE_BYTES, "commit ms": COMMIT_MS, "state": "RocksDB", "java heap": "1 GiB", "observed": observed}
     path = results.finish("nexmark", arguments, settings, rows, arguments.which in ("quick", "tiny") or bool(arguments.queries))
     path.with_suffix(".svg").write_text(picture(rows))

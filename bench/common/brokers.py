@@ -111,9 +111,9 @@ class Topics:
         from confluent_kafka.admin import AdminClient
         self._target, self._admin = target, AdminClient({"bootstrap.servers": target.address, "log_level": 2})
 
-    def create(self, name, replicas=1, partitions=PARTITIONS):
+    def create(self, name, replicas=1, partitions=PARTITIONS, settings=None):
         from confluent_kafka.admin import NewTopic
-        topic = NewTopic(name, partitions, replicas, config=self._target.topic_settings)
+        topic = NewTopic(name, partitions, replicas, config={**self._target.topic_settings, **(settings or {})})
         for made in self._admin.create_topics([topic], operation_timeout=30).values():
             made.result()
 
