@@ -131,7 +131,7 @@ struct TestDriver::Impl final : Outputs {
     open_tasks();
   }
 
-  ~Impl() { readable->close(); }
+  ~Impl() override { readable->close(); }
 
   void create_topics() {
     const auto create = [&](const std::string& topic) {

@@ -97,7 +97,7 @@ class JoinModel {
     if (!met && at + apart_ms + grace_ms < time_) {
       tell_alone(told, {at, left, key, value});
     } else if (!met) {
-      waiting_.push_back({at, left, key, value});
+      waiting_.push_back({at, left, key, value, ++came_});
     }
     own.time = std::max(own.time, at);
     if (at > own.time - retention_ms) own.kept.emplace(at, std::pair(key, value));
@@ -116,6 +116,7 @@ class JoinModel {
     bool left = false;
     std::string key;
     std::string value;
+    std::uint64_t number = 0;  // in the order in which they came
   };
   static void tell(Lines& told, const std::string& key, const std::string& left,
                    const std::string& right, std::int64_t at) {
@@ -141,6 +142,7 @@ class JoinModel {
   Side sides_[2];  // right, left
   std::vector<Waiting> waiting_;
   std::int64_t time_ = -1;
+  std::uint64_t came_ = 0;
   std::uint64_t joined_ = 0;
   std::uint64_t alone_ = 0;
 };

@@ -423,8 +423,7 @@ class Instance {
 class Feeder {
  public:
   explicit Feeder(Run& run)
-      : run_(run),
-        application_(run.world, "feeder"),
+      : application_(run.world, "feeder"),
         core_(application_.loop(), application_.transport(), application_.rng(),
               application_.cluster(), application_.producer()) {}
   /// All but one letter.
@@ -479,7 +478,6 @@ class Feeder {
   }
   static Timestamp at(std::int64_t ms) { return Timestamp(std::chrono::milliseconds(ms)); }
 
-  Run& run_;
   NativeApplication application_;
   client::ProducerCore core_;
   std::int64_t time_ms_ = 0;
