@@ -134,8 +134,9 @@ class JoinModel {
       over.push_back(one);
       return true;
     });
-    std::ranges::stable_sort(
-        over, {}, [](const Waiting& one) { return std::tuple(one.at, one.left, one.key); });
+    std::ranges::sort(over, {}, [](const Waiting& one) {
+      return std::tuple(one.at, one.left, one.key, one.number);
+    });
     for (const Waiting& one : over) tell_alone(told, one);
   }
 
