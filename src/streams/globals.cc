@@ -51,7 +51,7 @@ Result<void> Globals::apply(const std::string& store, std::span<const ChangelogR
   }
   if (auto written = into.database->write(batch); !written) return written;
   ++into.version;
-  into.records += records.size();
+  into.records += batch.size();
   return {};
 }
 
