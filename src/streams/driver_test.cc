@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <vector>
 
 namespace weir::streams {
 namespace {
@@ -538,6 +539,18 @@ TEST(driver, a_custom_store_is_made_anew_of_what_was_committed) {
   ASSERT_EQ(log.size(), 6U) << "5 and 7; 9 for 5; 8 for 7";
   EXPECT_EQ(log[0].key, "a");
   EXPECT_EQ(log[0].value, "5");
+}
+
+TEST(driver, what_makes_a_custom_store_is_copied_for_each_task) {
+  std::vector<int> made;
+  Topology topology("app");
+  topology.add_custom_store("largest", [&made, times = 0]() mutable {
+    made.push_back(++times);
+    return std::make_unique<Largest>();
+  });
+  topology.stream(in).process([] { return std::make_unique<Rank>(); }, "rank", {"largest"}).to(out);
+  TestDriver driver(topology, {.partitions = 3});
+  EXPECT_EQ(made, (std::vector<int>{1, 1, 1}));
 }
 
 TEST(driver, a_custom_store_that_does_not_open_ends_the_task) {

@@ -173,6 +173,9 @@ TEST_F(ReaderTest, what_cannot_be_read_is_said) {
     }
   };
   using Ref = TableRef<Text, Text>;
+  EXPECT_EQ(refusal(Ref{"kept", nullptr, &string_codec}),
+            "kept: no codec is known for its key; give the reference one, or specialise "
+            "default_codec");
   EXPECT_EQ(refusal(Ref{"other", &string_codec, &string_codec}),
             "other: the topology has no such store");
   EXPECT_EQ(refusal(Ref{"windows", &string_codec, &string_codec}),

@@ -120,7 +120,8 @@ CustomStore& Task::custom_store(std::string_view store) {
     const detail::StoreSpec* spec = world_.graph.find_store(store);
     if (spec == nullptr || !spec->make_custom)
       throw std::invalid_argument("the store '" + std::string(store) + "' is no custom one");
-    found = custom_.emplace(std::string(store), spec->make_custom()).first;
+    auto make = spec->make_custom;  // each task has a copy of each function
+    found = custom_.emplace(std::string(store), make()).first;
     auto opened = found->second->open(StoreRows(*this, state_->key_value(store)));
     if (!opened)
       throw TaskFailure(Error(opened.error().code(),

@@ -143,15 +143,17 @@ class Application {
   /// round.
   std::string metrics() const;
   /// Reads what a table holds, beside the processing; see reader.h. Errc::not_found: the topology
-  /// has no such store.
+  /// has no such store; invalid_argument: it is of another kind, or a codec is missing.
   template <class K, class V>
   Result<TableReader<K, V>> read(TableRef<K, V> ref) const {
+    if (auto good = detail::must_have_codecs(ref); !good) return fail(std::move(good.error()));
     auto opened = access(ref.store, detail::Readable::table);
     if (!opened) return fail(std::move(opened.error()));
     return TableReader<K, V>(std::move(ref), *std::move(opened));
   }
   template <class K, class V>
   Result<WindowReader<K, V>> read(WindowsRef<K, V> ref) const {
+    if (auto good = detail::must_have_codecs(ref); !good) return fail(std::move(good.error()));
     auto opened = access(ref.store, detail::Readable::windows);
     if (!opened) return fail(std::move(opened.error()));
     return WindowReader<K, V>(std::move(ref), *std::move(opened));

@@ -128,6 +128,15 @@ struct KeyRange {
 
 enum class Readable : std::uint8_t { table, windows };
 
+/// Errc::invalid_argument: a type of the reference has no codec that is known.
+template <class Ref>
+Result<void> must_have_codecs(const Ref& ref) {
+  if (ref.key != nullptr && ref.value != nullptr) return {};
+  return fail(Errc::invalid_argument, ref.store + ": no codec is known for its " +
+                                          (ref.key == nullptr ? "key" : "value") +
+                                          "; give the reference one, or specialise default_codec");
+}
+
 /// A store that is read, without types.
 class StateAccess {
  public:

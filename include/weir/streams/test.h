@@ -108,11 +108,15 @@ class TestDriver {
   /// As Application::read(): what is committed.
   template <class K, class V>
   TableReader<K, V> read(TableRef<K, V> ref) const {
+    if (const auto good = detail::must_have_codecs(ref); !good)
+      throw std::runtime_error(good.error().message());
     auto opened = access(ref.store, detail::Readable::table);
     return TableReader<K, V>(std::move(ref), std::move(opened));
   }
   template <class K, class V>
   WindowReader<K, V> read(WindowsRef<K, V> ref) const {
+    if (const auto good = detail::must_have_codecs(ref); !good)
+      throw std::runtime_error(good.error().message());
     auto opened = access(ref.store, detail::Readable::windows);
     return WindowReader<K, V>(std::move(ref), std::move(opened));
   }
