@@ -12,6 +12,7 @@ from transactions_test import read
 
 DEADLINE_S = 60
 TRANSACTIONAL = 0x10
+UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER = 3, 6
 
 
 class Owner:
@@ -55,6 +56,16 @@ class Owner:
         self.sequence += 1
         return answer["responses"][0]["partition_responses"][0]["error_code"]
 
+    def first(self, topic, partition):
+        """The error code of the first batch of a partition, asked again while its broker does not lead it yet: that a
+        topic is made is answered before."""
+        def taken():
+            self.sequence = 0
+            self.code = self.produce(topic, partition=partition)
+            return self.code not in (UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER)
+        poll_until(taken, DEADLINE_S, f"a leader of {topic}:{partition}")
+        return self.code
+
 
 class TransactionCommands:
     """What must be so whoever the broker is: `address` and `port` are its; hang() leaves a transaction open that no
@@ -74,10 +85,9 @@ class TransactionCommands:
         self.weir("topic", "create", topic, "--partitions", partitions)
         owner = Owner(self.port, name)
         self.addCleanup(owner.client.__exit__)
-        self.assertEqual(owner.add(topic, *range(partitions)), 0)
+        poll_until(lambda: owner.add(topic, *range(partitions)) != UNKNOWN_TOPIC_OR_PARTITION, DEADLINE_S, topic)
         for partition in range(partitions):
-            owner.sequence = 0
-            self.assertEqual(owner.produce(topic, partition=partition), 0)
+            self.assertEqual(owner.first(topic, partition), 0)
         return owner
 
     def test_what_is_open_is_listed_described_and_seen_in_its_partitions(self):
