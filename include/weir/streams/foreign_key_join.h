@@ -1,8 +1,8 @@
-// Foreign-key joins of tables. Included by stream.h.
+// Foreign-key joins of tables.
 #pragma once
 
 #include <weir/streams/detail/foreign_key_nodes.h>
-#include <weir/streams/stream.h>
+#include <weir/streams/table.h>
 
 #include <memory>
 #include <string>

@@ -1,8 +1,9 @@
-// Streams grouped by key, and by windows of time: counts, reductions, aggregates. Included by
-// stream.h.
+// Streams grouped by key, and by windows of time: counts, reductions, aggregates.
 #pragma once
 
+#include <weir/streams/detail/window_nodes.h>
 #include <weir/streams/stream.h>
+#include <weir/streams/table.h>
 
 #include <memory>
 #include <optional>

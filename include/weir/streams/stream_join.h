@@ -1,4 +1,4 @@
-// Joins of two streams. Included by stream.h.
+// Joins of two streams.
 #pragma once
 
 #include <weir/streams/stream.h>

@@ -9,7 +9,11 @@
 // streams that it keeps for itself ("delays-planes-changelog").
 #pragma once
 
+#include <weir/streams/foreign_key_join.h>
+#include <weir/streams/grouped.h>
 #include <weir/streams/stream.h>
+#include <weir/streams/stream_join.h>
+#include <weir/streams/table.h>
 
 #include <chrono>
 #include <memory>
