@@ -137,17 +137,29 @@ def in_parallel(jobs, workers):
     """Runs callables that give outcomes, `workers` at a time, and says each as it ends."""
     outcomes = []
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(job) for job in jobs]):
-            outcomes += say(done.result())
+        for done in concurrent.futures.as_completed([pool.submit(timed, job) for job in jobs]):
+            outcomes += say(*done.result())
     return outcomes
 
 
-def say(outcomes):
+def timed(job):
+    """What `job` gives, and the seconds that it took: those of a program, with what its tests share."""
+    started = time.monotonic()
+    return job(), time.monotonic() - started
+
+
+def stage(name, job):
+    """The outcomes of a stage; says how long it was."""
+    outcomes, seconds = timed(job)
+    print(f"stage {name}: {seconds:.0f} s", flush=True)
+    return outcomes
+
+
+def say(outcomes, seconds):
     """One line a program or file; a line more for each failure."""
     if outcomes:
         program = ".".join(outcomes[0].name.split(".")[:1])
         failed = sum(o.status == "failed" for o in outcomes)
-        seconds = sum(o.seconds for o in outcomes)
         print(f"  {'FAILED' if failed else 'ok    '} {program}: {len(outcomes)} tests, {seconds:.1f} s", flush=True)
         for o in outcomes:
             if o.status == "failed":
@@ -169,7 +181,7 @@ def system_stage(names):
             lanes[path.name in patient].append(path)
 
     def run_lane(lane):
-        return [outcome for path in lane for outcome in say(run_system(path, names))]
+        return [outcome for path in lane for outcome in say(*timed(lambda: run_system(path, names)))]
     with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
         return [outcome for outcomes in pool.map(run_lane, lanes) for outcome in outcomes]
 
@@ -182,7 +194,7 @@ def proof_stage(names):
             there = {"seconds", "date", "counters"} <= known.get(name, {}).keys()
             detail = "" if there else f"docs/proofs.json lacks it: run ./run test --long {name}"
             outcomes.append(Outcome(f"proof:{name}", "passed" if there else "failed", detail))
-    return say(outcomes)
+    return say(outcomes, 0)
 
 
 def sanitizer_stages():
@@ -207,10 +219,9 @@ def bench_stage():
     outcomes = []
     for name, path in house.programs("dev", "bench").items():
         if name.endswith("_bench"):
-            started = time.monotonic()
-            code, output = house.run([path, "--benchmark_min_time=0.0001"], PROGRAM_TIMEOUT_S)
+            (code, output), seconds = timed(lambda: house.run([path, "--benchmark_min_time=0.0001"], PROGRAM_TIMEOUT_S))
             status = "passed" if code == 0 and "ERROR OCCURRED" not in output else "failed"
-            outcomes += say([Outcome(f"bench:{name}", status, output[-4000:], time.monotonic() - started)])
+            outcomes += say([Outcome(f"bench:{name}", status, output[-4000:], seconds)], seconds)
     return outcomes
 
 
@@ -221,9 +232,7 @@ def run_fuzz(target, path):
         checks[".coverage"] = lambda: fuzz.coverage_problem(target, path)
     outcomes = []
     for name, check in checks.items():
-        started = time.monotonic()
-        problem = check()
-        seconds = time.monotonic() - started
+        problem, seconds = timed(check)
         outcomes.append(Outcome(f"fuzz:{target}{name}", "failed" if problem else "passed", problem, seconds))
     return outcomes
 
@@ -244,16 +253,14 @@ def long_proofs(names):
         if names and not any(n in name for n in names):
             continue
         print(f"proof: {name}: {command}", flush=True)
-        started = time.monotonic()
-        code, output = house.run(shlex.split(command), PROOF_TIMEOUT_S)
-        seconds = time.monotonic() - started
+        (code, output), seconds = timed(lambda: house.run(shlex.split(command), PROOF_TIMEOUT_S))
         counters = re.findall(r"^counters: (\{.*\})$", output, re.M)
         if code == 0 and counters:
             known[name] = {"seconds": round(seconds, 1), "date": datetime.date.today().isoformat(),
                            "counters": json.loads(counters[-1])}
             PROOFS.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
         status = "passed" if code == 0 and counters else "failed"
-        outcomes += say([Outcome(f"proof:{name}", status, f"exit code {code}\n{output[-8000:]}", seconds)])
+        outcomes += say([Outcome(f"proof:{name}", status, f"exit code {code}\n{output[-8000:]}", seconds)], seconds)
     return outcomes
 
 
@@ -288,10 +295,11 @@ def main():
     args = parser.parse_args()
     if args.long:
         return report(long_proofs(args.names))
-    house.build("dev")
-    outcomes = unit_stage(args.names) + system_stage(args.names) + proof_stage(args.names)
+    stage("build", lambda: house.build("dev"))
+    outcomes = stage("unit", lambda: unit_stage(args.names))
+    outcomes += stage("system", lambda: system_stage(args.names)) + proof_stage(args.names)
     if not args.quick and not args.names:
-        outcomes += bench_stage() + sanitizer_stages() + fuzz_stage()
+        outcomes += stage("bench", bench_stage) + stage("sanitizers", sanitizer_stages) + stage("fuzz", fuzz_stage)
     if os.environ.get("CI") == "true":
         refuse_skips(outcomes)
     return report(outcomes)
