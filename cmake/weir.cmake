@@ -20,7 +20,6 @@
 option(WEIR_FUZZ "build the fuzz targets (needs clang)" OFF)
 option(WEIR_TESTS "build the tests" ON)
 set(WEIR_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize=")
-set(WEIR_MUTANT "" CACHE STRING "a planted bug, for the proof that the simulator finds it")
 
 set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -65,9 +64,6 @@ if(WEIR_FUZZ)
   target_compile_options(weir_options INTERFACE -fsanitize=fuzzer-no-link
     -fprofile-instr-generate=/dev/null -fcoverage-mapping -fcoverage-compilation-dir=.)
   target_link_options(weir_options INTERFACE -fprofile-instr-generate=/dev/null)
-endif()
-if(WEIR_MUTANT)
-  target_compile_definitions(weir_options INTERFACE WEIR_MUTANT_${WEIR_MUTANT}=1)
 endif()
 find_program(WEIR_MOLD mold)
 find_program(WEIR_LLD ld.lld-19)
