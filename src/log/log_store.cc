@@ -68,7 +68,18 @@ void LogStore::gather(Append append) {
   pacing_.arriving(runtime_.loop().now(), gathering_bytes_);
   gathering_bytes_ += append.bytes.size();
   gathering_.push_back(std::move(append));
-  if (!cycle_running_) start_cycle();
+  if (!cycle_running_) plan_cycle();
+}
+
+// Behind what the loop has read by now: what the other partitions of a request and other requests
+// bring is in the same cycle.
+void LogStore::plan_cycle() {
+  if (std::exchange(cycle_planned_, true)) return;
+  runtime_.loop().post([this, alive = std::weak_ptr<const bool>(alive_)] {
+    if (alive.expired()) return;
+    cycle_planned_ = false;
+    start_cycle();
+  });
 }
 
 void LogStore::start_cycle() {

@@ -190,6 +190,7 @@ class LogStore {
   // log_store.cc: cycles
   std::optional<Error> refuse_append() const;
   void gather(Append append);
+  void plan_cycle();
   void start_cycle();
   void cycle_done(std::vector<Append> appends, const Result<void>& result);
   void undo(std::vector<Append>& failed, const Error& error);
@@ -286,6 +287,7 @@ class LogStore {
 
   std::vector<Append> gathering_;
   std::uint64_t gathering_bytes_ = 0;
+  bool cycle_planned_ = false;
   bool cycle_running_ = false;
   MonoTime cycle_began_{};
   Pacing pacing_;
@@ -320,6 +322,7 @@ class LogStore {
   MonoTime clock_anchor_{};
   std::int64_t wall_anchor_ms_ = 0;
   bool time_retention_stopped_ = false;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);  // for posted tasks
 
   // Destroyed first: completions under way touch the rest.
   std::unique_ptr<io::Worker> cleaner_;  // made when it is needed first

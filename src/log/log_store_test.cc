@@ -142,6 +142,52 @@ TEST(log_store, segments_roll_and_are_read_across) {
   EXPECT_GT(machine.files_ending(".log"), 5U);
 }
 
+TEST(log_store, what_one_turn_of_the_loop_appends_is_in_one_cycle) {
+  LogMachine machine(4);
+  machine.open();
+  ASSERT_TRUE(machine.append(0, "before"));
+  const auto before = machine.store().counters();
+  int acknowledged = 0;
+  for (int p = 0; p < 3; ++p)
+    for (int i = 0; i < 2; ++i)
+      machine.partition(p).append(make_batch("x", 1),
+                                  [&](Result<Appended> r) { acknowledged += r ? 1 : 0; });
+  machine.until([&] { return acknowledged == 6; });
+  EXPECT_EQ(machine.store().counters().batches - before.batches, 6U);
+  EXPECT_EQ(machine.store().counters().cycles - before.cycles, 1U);
+}
+
+TEST(log_store, every_offset_and_time_is_found_in_an_index_of_several_blocks) {
+  constexpr std::int64_t batches = 2400;  // each second one is indexed, 512 entries are a block
+  constexpr std::int64_t first_ms = 1'700'000'000'000;
+  LogMachine machine(3);
+  machine.settings.index_interval_bytes = 100;
+  machine.options.tail_cache_bytes = 0;
+  machine.open();
+  for (std::int64_t i = 0; i < batches; ++i)
+    ASSERT_TRUE(machine.append(0, std::string(20, '.'), 1, first_ms + 10 * i));
+  ASSERT_TRUE(machine.checkpoint());
+  const auto expect_all_found = [&] {
+    for (std::int64_t i = 0; i < batches; ++i) {
+      const std::string bytes = machine.read(0, Offset(i), 200).value();
+      ASSERT_EQ(BatchHeader(bytes).base_offset(), Offset(i));
+      ASSERT_EQ(bytes.size(),
+                std::min<std::int64_t>(2, batches - i) * BatchHeader(bytes).total_bytes());
+      const std::int64_t found = i % 16 == 0 ? machine.offset_for(0, first_ms + 10 * i - 5) : i;
+      ASSERT_EQ(found, i);
+    }
+  };
+  expect_all_found();
+  machine.close();
+  machine.open();
+  expect_all_found();
+  machine.close();
+  const auto index = machine.world().files().open("data/t-0/" + segment_name(Offset(0)) + ".index",
+                                                  io::OpenMode::read);
+  ASSERT_TRUE(index);
+  EXPECT_GT((*index)->size().value(), 2 * 4096U);
+}
+
 TEST(log_store, a_segment_that_a_start_has_removed_does_not_come_back_after_a_checkpoint) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     LogMachine machine(seed);

@@ -135,7 +135,7 @@ void LogStore::remove_later(std::vector<Removal> files_to_go) {
 void LogStore::delete_later(std::vector<std::string> renamed, Duration delay) {
   if (renamed.empty()) return;
   runtime_.loop().call_after(
-      delay, [this, alive = std::weak_ptr<PartitionLog>(metadata_), names = std::move(renamed)] {
+      delay, [this, alive = std::weak_ptr<const bool>(alive_), names = std::move(renamed)] {
         if (alive.expired()) return;
         background_->run(
             [names, &files = runtime_.files()] {
