@@ -62,7 +62,6 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
 
   Duration max_wait() const { return std::chrono::milliseconds(request_.max_wait_ms); }
 
-  /// Reads the partitions in order, each with what the ones before left, and answers.
   void read_all() {
     if (answered) return;
     answered = true;
@@ -71,7 +70,7 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
       reply_.note_wait(waited);
       broker_.traffic().fetch_wait.observe(waited);
     }
-    read_from(0);
+    read_on();
   }
 
   /// It cannot be answered at once.
@@ -133,35 +132,53 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
     return {};
   }
 
-  void read_from(std::size_t at) {
-    for (; at < parts_.size(); ++at) {
-      Part& part = parts_[at];
-      auto* log = log_of(part);
-      if (log == nullptr) {
-        if (part.error == Errc::none) part.error = Errc::unknown_topic_or_partition;
-        continue;
-      }
-      part.error = check_epoch(*log, part.target);
-      if (part.error != Errc::none || diverging(*log, part.target).epoch.value >= 0) continue;
-      const auto most = static_cast<std::uint64_t>(std::max(part.target.max_bytes, 0));
-      if (bytes_left_ == 0 && any_bytes_) continue;
-      enum class State : std::uint8_t { calling, done_at_once, waiting };
-      auto state = std::make_shared<State>(State::calling);
-      log->read(Offset(part.target.fetch_offset),
-                {.max_bytes = std::min(most, bytes_left_),
-                 .at_least_one = !any_bytes_,
-                 .isolation = isolation()},
-                [self = shared_from_this(), at, state](Result<log::ReadData> data) {
-                  self->note(self->parts_[at], std::move(data));
-                  if (*state == State::waiting) return self->read_from(at + 1);
-                  *state = State::done_at_once;
-                });
-      if (*state == State::calling) {
-        *state = State::waiting;
-        return;
-      }
+  /// Asks the partitions in order and answers; each may take what those before it have left
+  /// (KIP-74). As long as their own limits fit together they are asked at once: who looks into
+  /// segments is woken once then, and not for each.
+  void read_on() {
+    asking_ = true;
+    while (next_ < parts_.size() && !waits_for_others(parts_[next_])) ask(next_++);
+    asking_ = false;
+    if (reading_ > 0) return;
+    // The one that was to give a batch of any size gave none. Now each may, in turn.
+    if (!any_bytes_ && overlapped_ && !one_by_one_) {
+      one_by_one_ = true;
+      next_ = 0;
+      return read_on();
     }
     answer();
+  }
+
+  bool waits_for_others(const Part& part) const {
+    return reading_ > 0 && (one_by_one_ || own_limit(part) > bytes_free());
+  }
+  static std::uint64_t own_limit(const Part& part) {
+    return static_cast<std::uint64_t>(std::max(part.target.max_bytes, 0));
+  }
+  std::uint64_t bytes_free() const { return bytes_left_ - std::min(bytes_left_, bytes_asked_); }
+
+  void ask(std::size_t at) {
+    Part& part = parts_[at];
+    auto* log = log_of(part);
+    if (log == nullptr) {
+      if (part.error == Errc::none) part.error = Errc::unknown_topic_or_partition;
+      return;
+    }
+    part.error = check_epoch(*log, part.target);
+    if (part.error != Errc::none || diverging(*log, part.target).epoch.value >= 0) return;
+    if (bytes_left_ == 0 && any_bytes_) return;
+    const std::uint64_t most = std::min(own_limit(part), bytes_free());
+    const bool at_least_one = !any_bytes_ && reading_ == 0;
+    overlapped_ = ++reading_ > 1 || overlapped_;
+    bytes_asked_ += most;
+    log->read(Offset(part.target.fetch_offset),
+              {.max_bytes = most, .at_least_one = at_least_one, .isolation = isolation()},
+              [self = shared_from_this(), at, most](Result<log::ReadData> data) {
+                --self->reading_;
+                self->bytes_asked_ -= most;
+                self->note(self->parts_[at], std::move(data));
+                if (!self->asking_) self->read_on();
+              });
   }
 
   void note(Part& part, Result<log::ReadData> data) {
@@ -245,6 +262,12 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
   Reply<kafka::FetchResponse> reply_;
   std::vector<Part> parts_;
   std::uint64_t bytes_left_ = 0;
+  std::uint64_t bytes_asked_ = 0;  // limits of the reads under way
+  std::size_t next_ = 0;           // of parts_, to be asked
+  std::size_t reading_ = 0;        // reads under way
+  bool asking_ = false;            // in read_on()
+  bool overlapped_ = false;        // two reads were under way at once
+  bool one_by_one_ = false;
   bool any_bytes_ = false;
   std::optional<MonoTime> wait_began_;
 };
