@@ -38,6 +38,8 @@ SegmentView Segment::view() const {
           .time_index_entries = time_index_entries,
           .max_timestamp = max_timestamp,
           .log = log,
+          .index = index,
+          .time_index = time_index,
           .damage = damage,
           .checked = checked};
 }
@@ -130,34 +132,64 @@ Result<std::optional<SegmentScanner::Found>> SegmentScanner::next(bool whole) {
 
 namespace {
 
-/// Binary search over fixed-size index entries in a file. `before` says whether an entry is at or
-/// before what is looked for; gives the last such entry, or nothing.
-template <std::size_t entry_bytes, class Before>
-Result<std::optional<std::string>> last_entry(io::FileSystem& files, const std::string& path,
-                                              std::uint64_t count, const Before& before) {
-  if (count == 0) return std::optional<std::string>();
-  auto file = files.open(path, io::OpenMode::read);
-  if (!file) {
-    // An index is a cache: without one the whole segment is searched.
-    if (file.error().code() == Errc::not_found) return std::optional<std::string>();
-    return fail(file.error());
-  }
-  std::optional<std::string> best;
-  std::uint64_t low = 0;
-  std::uint64_t high = count;
-  while (low < high) {
-    const std::uint64_t middle = (low + high) / 2;
-    std::string entry(entry_bytes, '\0');
-    auto got = (*file)->read_at(middle * entry_bytes, entry.data(), entry.size());
-    if (!got) return fail(got.error());
-    if (*got == entry.size() && before(entry)) {
-      best = std::move(entry);
-      low = middle + 1;
-    } else {
-      high = middle;
+/// An index file in a look-up: opened once, when it is asked first.
+class IndexFile {
+ public:
+  /// `file`: if it is open already.
+  IndexFile(io::FileSystem& files, const std::string& stem, const char* suffix,
+            std::shared_ptr<io::File> file, std::uint64_t entries)
+      : files_(files), stem_(stem), suffix_(suffix), file_(std::move(file)), entries_(entries) {}
+
+  /// The last entry of which `before` is true, as it is of all in front of it; nothing if there is
+  /// none. Searches blocks first: a block costs as much as one of its entries.
+  template <std::size_t entry_bytes, class Before>
+  Result<std::optional<std::string>> last(const Before& before) {
+    if (entries_ == 0) return std::optional<std::string>();
+    if (file_ == nullptr) {
+      auto opened = files_.open(stem_ + suffix_, io::OpenMode::read);
+      // An index is a cache: without one the whole segment is searched.
+      if (!opened && opened.error().code() == Errc::not_found) return std::optional<std::string>();
+      if (!opened) return fail(opened.error());
+      file_ = std::move(*opened);
     }
+    constexpr std::uint64_t block_entries = 4096 / entry_bytes;
+    std::optional<std::string> best;
+    std::uint64_t low = 0;
+    std::uint64_t high = (entries_ + block_entries - 1) / block_entries;
+    while (low < high) {
+      const std::uint64_t middle = (low + high) / 2;
+      const std::uint64_t first = middle * block_entries;
+      std::string block(std::min(block_entries, entries_ - first) * entry_bytes, '\0');
+      auto got = file_->read_at(first * entry_bytes, block.data(), block.size());
+      if (!got) return fail(got.error());
+      block.resize(*got - *got % entry_bytes);
+      if (!block.empty() && before(block.data())) {
+        best = std::move(block);
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    if (!best) return best;
+    std::size_t in = 0;
+    std::size_t out = best->size() / entry_bytes;
+    while (out - in > 1) {
+      const std::size_t middle = (in + out) / 2;
+      (before(best->data() + middle * entry_bytes) ? in : out) = middle;
+    }
+    return best->substr(in * entry_bytes, entry_bytes);
   }
-  return best;
+
+ private:
+  io::FileSystem& files_;
+  const std::string& stem_;
+  const char* const suffix_;
+  std::shared_ptr<io::File> file_;
+  const std::uint64_t entries_;
+};
+
+IndexFile index_of(io::FileSystem& files, const SegmentView& segment) {
+  return {files, segment.stem, ".index", segment.index, segment.index_entries};
 }
 
 Result<std::shared_ptr<io::File>> open_log(io::FileSystem& files, const SegmentView& segment) {
@@ -182,12 +214,11 @@ Result<std::uint64_t> checked_position(const io::File& log, const SegmentView& s
 }
 
 /// Where the first batch begins whose base is at or behind `end`, or the end of the segment.
-Result<std::uint64_t> position_of(io::FileSystem& files, const io::File& log,
-                                  const SegmentView& segment, Offset end) {
+Result<std::uint64_t> position_of(IndexFile& index, const io::File& log, const SegmentView& segment,
+                                  Offset end) {
   if (end >= segment.next) return segment.readable_bytes;
-  auto entry = last_entry<index_entry_bytes>(
-      files, segment.stem + ".index", segment.index_entries,
-      [&](const std::string& e) { return segment.base + load_be<std::int32_t>(e.data()) < end; });
+  auto entry = index.last<index_entry_bytes>(
+      [&](const char* e) { return segment.base + load_be<std::int32_t>(e) < end; });
   if (!entry) return fail(entry.error());
   auto position = checked_position(log, segment, *entry, end - 1);
   if (!position) return fail(position.error());
@@ -201,13 +232,12 @@ Result<std::uint64_t> position_of(io::FileSystem& files, const io::File& log,
 }
 
 /// Extends `range`, which holds one batch, to the last whole batch at or before `limit`.
-Result<void> extend_range(io::FileSystem& files, const SegmentView& segment, std::uint64_t limit,
+Result<void> extend_range(IndexFile& index, const SegmentView& segment, std::uint64_t limit,
                           SegmentRange& range) {
   const io::File& log = *range.range.file;
   const std::uint64_t from = range.range.offset + range.range.size;
-  auto entry = last_entry<index_entry_bytes>(
-      files, segment.stem + ".index", segment.index_entries,
-      [&](const std::string& e) { return load_be<std::uint32_t>(e.data() + 4) <= limit; });
+  auto entry = index.last<index_entry_bytes>(
+      [&](const char* e) { return load_be<std::uint32_t>(e + 4) <= limit; });
   if (!entry) return fail(entry.error());
   auto position = checked_position(log, segment, *entry, Offset(INT64_MAX));
   if (!position) return fail(position.error());
@@ -239,10 +269,9 @@ Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segmen
                                 const RangeLimits& limits) {
   auto log = open_log(files, segment);
   if (!log) return fail(log.error());
-  auto entry = last_entry<index_entry_bytes>(
-      files, segment.stem + ".index", segment.index_entries, [&](const std::string& e) {
-        return segment.base + load_be<std::int32_t>(e.data()) <= offset;
-      });
+  IndexFile index = index_of(files, segment);
+  auto entry = index.last<index_entry_bytes>(
+      [&](const char* e) { return segment.base + load_be<std::int32_t>(e) <= offset; });
   if (!entry) return fail(entry.error());
   auto start = checked_position(**log, segment, *entry, offset);
   if (!start) return fail(start.error());
@@ -269,12 +298,12 @@ Result<SegmentRange> find_range(io::FileSystem& files, const SegmentView& segmen
     out.range.size = first_bytes;
     out.next = header.last_offset() + 1;
     if (!fits) return out;
-    auto end = position_of(files, **log, segment, limits.end);
+    auto end = position_of(index, **log, segment, limits.end);
     if (!end) return fail(end.error());
     const std::uint64_t most = segment.readable_bytes - at;
     const std::uint64_t limit =
         std::min({*end, at + std::min(most, limits.max_bytes), next_damage(segment, at)});
-    if (auto r = extend_range(files, segment, limit, out); !r) return fail(r.error());
+    if (auto r = extend_range(index, segment, limit, out); !r) return fail(r.error());
     return out;
   }
 }
@@ -285,17 +314,17 @@ Result<std::optional<std::string>> find_batch_by_time(io::FileSystem& files,
   auto log = open_log(files, segment);
   if (!log) return fail(log.error());
   // Every batch up to the offset of this entry has timestamps below what is looked for.
-  auto time_entry = last_entry<time_index_entry_bytes>(
-      files, segment.stem + ".timeindex", segment.time_index_entries,
-      [&](const std::string& e) { return load_be<std::int64_t>(e.data()) < timestamp; });
+  auto time_entry =
+      IndexFile(files, segment.stem, ".timeindex", segment.time_index, segment.time_index_entries)
+          .last<time_index_entry_bytes>(
+              [&](const char* e) { return load_be<std::int64_t>(e) < timestamp; });
   if (!time_entry) return fail(time_entry.error());
   const Offset after =
       *time_entry ? std::max(from, segment.base + load_be<std::int32_t>((*time_entry)->data() + 8))
                   : from;
-  auto entry = last_entry<index_entry_bytes>(
-      files, segment.stem + ".index", segment.index_entries, [&](const std::string& e) {
-        return segment.base + load_be<std::int32_t>(e.data()) <= after;
-      });
+  auto entry = index_of(files, segment).last<index_entry_bytes>([&](const char* e) {
+    return segment.base + load_be<std::int32_t>(e) <= after;
+  });
   if (!entry) return fail(entry.error());
   auto start = checked_position(**log, segment, *entry, after);
   if (!start) return fail(start.error());

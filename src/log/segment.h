@@ -41,6 +41,7 @@ struct SegmentView {
   std::uint64_t time_index_entries = 0;
   std::int64_t max_timestamp = -1;
   std::shared_ptr<io::File> log;  // null: open it
+  std::shared_ptr<io::File> index, time_index;
   std::vector<DamagedBytes> damage;
   std::shared_ptr<CheckedBytes> checked;
 };
