@@ -138,6 +138,8 @@ void Broker::accept_stream(std::size_t listener, std::unique_ptr<io::Stream> str
   }
   const auto limit =
       static_cast<std::size_t>(options_.settings.get_int("socket.request.max.bytes"));
+  if (const auto buffer = options_.settings.get_int("socket.send.buffer.bytes"); buffer > 0)
+    stream->set_send_buffer(static_cast<std::size_t>(buffer));
   add(io::make_stream_channel(runtime_.loop(), std::move(stream), limit), listener);
 }
 

@@ -322,6 +322,13 @@ constexpr Setting rows[] = {
      .min = 1024,
      .max = 104857600,
      .fixed = true},
+    {.name = "socket.send.buffer.bytes",
+     .type = SettingType::int32,
+     .default_value = "262144",
+     .doc = "What may wait in the kernel for a client that reads slowly (SO_SNDBUF); -1: as the "
+            "system has it.",
+     .min = -1,
+     .fixed = true},
     {.name = "transaction.max.timeout.ms",
      .type = SettingType::int32,
      .default_value = "900000",

@@ -65,6 +65,9 @@ class Stream {
   /// Queues a piece; it leaves in order, soon. Bounded by the caller: see queued_bytes().
   virtual void write(OutPiece piece) = 0;
   virtual std::size_t queued_bytes() const = 0;
+  /// So many bytes, about, wait in the network at most (SO_SNDBUF). Otherwise the system decides,
+  /// and may give a busy stream megabytes.
+  virtual void set_send_buffer(std::size_t) {}
   virtual Endpoint peer() const = 0;
   virtual Endpoint local() const = 0;
   /// Ends it now; what is queued is dropped.

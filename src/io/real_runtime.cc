@@ -36,8 +36,10 @@ using ErrorCode = boost::system::error_code;
 
 // Tasks that one drive() runs at most, so that its caller's other work gets its turn.
 constexpr std::size_t drive_tasks = 1000;
-// Bytes of a file sent in one go; between two goes other connections get their turn.
-constexpr std::size_t file_chunk_bytes = 256U * 1024;
+// Bytes of a file that are offered in one go; the socket takes what it has room for.
+constexpr std::uint64_t file_chunk_bytes = 1U << 20U;
+// Before they are sent one byte in so many is asked for; if it is not in memory, so many are read.
+constexpr std::uint64_t warm_step = 256U << 10U;
 constexpr auto accept_retry = std::chrono::milliseconds(100);
 
 class RealLoop final : public Loop {
@@ -209,6 +211,10 @@ class RealStream final : public Stream, public std::enable_shared_from_this<Real
   }
 
   std::size_t queued_bytes() const override { return queued_bytes_; }
+  void set_send_buffer(std::size_t bytes) override {
+    ErrorCode ignored;
+    socket_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(bytes)), ignored);
+  }
   Endpoint peer() const override { return peer_; }
   Endpoint local() const override { return local_; }
 
@@ -301,13 +307,14 @@ class RealStream final : public Stream, public std::enable_shared_from_this<Real
     auto& range = std::get<FileRange>(queue_.front());
     const auto* file = dynamic_cast<const NativeFile*>(range.file.get());
     check(file != nullptr, "a range of a file that is not the machine's");
-    const std::size_t want = std::min<std::uint64_t>(range.size, file_chunk_bytes);
-    if (!warm(*file, range.offset + want - 1)) {
-      fetch_cold(range.file, range.offset, want);
+    const std::uint64_t want = std::min(range.size, file_chunk_bytes);
+    const std::uint64_t there = warm_bytes(*file, range.offset, want);
+    if (there == 0) {
+      fetch_cold(range.file, range.offset, std::min(want, warm_step));
       return cold;
     }
     auto offset = static_cast<off_t>(range.offset);
-    const ssize_t n = ::sendfile(socket_.native_handle(), file->descriptor(), &offset, want);
+    const ssize_t n = ::sendfile(socket_.native_handle(), file->descriptor(), &offset, there);
     if (n > 0) {
       const auto sent = static_cast<std::size_t>(n);
       queued_bytes_ -= sent;
@@ -316,6 +323,17 @@ class RealStream final : public Stream, public std::enable_shared_from_this<Real
       if (range.size == 0) queue_.pop_front();
     }
     return n;
+  }
+
+  /// How many of the next `want` bytes are in memory.
+  static std::uint64_t warm_bytes(const NativeFile& file, std::uint64_t at, std::uint64_t want) {
+    std::uint64_t there = 0;
+    while (there < want) {
+      const std::uint64_t next = std::min(there + warm_step, want);
+      if (!warm(file, at + next - 1)) break;
+      there = next;
+    }
+    return there;
   }
 
   static bool warm(const NativeFile& file, std::uint64_t last_byte) {
@@ -375,6 +393,7 @@ class StreamHandle final : public Stream {
   void set_reading(bool on) override { stream_->set_reading(on); }
   void write(OutPiece piece) override { stream_->write(std::move(piece)); }
   std::size_t queued_bytes() const override { return stream_->queued_bytes(); }
+  void set_send_buffer(std::size_t bytes) override { stream_->set_send_buffer(bytes); }
   Endpoint peer() const override { return stream_->peer(); }
   Endpoint local() const override { return stream_->local(); }
   void close() override { stream_->close(); }

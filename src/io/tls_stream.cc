@@ -122,6 +122,7 @@ class OpenSslStream final : public TlsStream, private StreamHandler {
   }
   void write(OutPiece piece) override;
   std::size_t queued_bytes() const override { return queued_bytes_ + below_->queued_bytes(); }
+  void set_send_buffer(std::size_t bytes) override { below_->set_send_buffer(bytes); }
   Endpoint peer() const override { return below_->peer(); }
   Endpoint local() const override { return below_->local(); }
   void close() override {
