@@ -4,7 +4,9 @@
 
 #include <weir/topic.h>
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -12,14 +14,19 @@
 
 namespace weir::nexmark {
 
+/// There and back.
+inline std::uint64_t big_endian(std::uint64_t number) {
+  return std::endian::native == std::endian::little ? std::byteswap(number) : number;
+}
+
 /// Appends what a row is made of.
 class RowWriter {
  public:
   explicit RowWriter(std::string& out) : out_(out) {}
   RowWriter& operator<<(std::int64_t number) {
-    char bytes[8];
-    for (unsigned i = 0; i < sizeof bytes; ++i)
-      bytes[i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (56 - 8 * i));
+    const std::uint64_t word = big_endian(static_cast<std::uint64_t>(number));
+    char bytes[sizeof word];
+    std::memcpy(bytes, &word, sizeof word);
     out_.append(bytes, sizeof bytes);
     return *this;
   }
@@ -49,10 +56,10 @@ class RowReader {
  public:
   explicit RowReader(std::string_view bytes) : rest_(bytes) {}
   RowReader& operator>>(std::int64_t& number) {
-    std::uint64_t value = 0;
-    for (const char byte : take(sizeof number))
-      value = value << 8U | static_cast<unsigned char>(byte);
-    number = static_cast<std::int64_t>(value);
+    std::uint64_t word = 0;
+    const std::string_view bytes = take(sizeof word);
+    if (!bytes.empty()) std::memcpy(&word, bytes.data(), sizeof word);
+    number = static_cast<std::int64_t>(big_endian(word));
     return *this;
   }
   RowReader& operator>>(std::string_view& text) {
