@@ -48,7 +48,8 @@ Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback&
 }
 
 Accumulator::TopicQueue& Accumulator::topic_queue(std::string_view name) {
-  if (last_topic_ != nullptr && last_topic_->name == name) return *last_topic_;
+  for (TopicQueue* recent : recent_topics_)
+    if (recent != nullptr && recent->name == name) return *recent;
   auto found = topics_.find(name);
   if (found == topics_.end()) {
     found = topics_.emplace(std::string(name), std::make_unique<TopicQueue>()).first;
@@ -56,8 +57,9 @@ Accumulator::TopicQueue& Accumulator::topic_queue(std::string_view name) {
     new_topics_.push_back(found->first);
     wake_needed_ = true;
   }
-  last_topic_ = found->second.get();
-  return *last_topic_;
+  TopicQueue& queue = *found->second;
+  recent_topics_[next_recent_++ % recent_topics_.size()] = &queue;
+  return queue;
 }
 
 bool Accumulator::has_room(std::size_t charge) {

@@ -3,6 +3,7 @@
 
 #include <weir/producer.h>
 
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -150,7 +151,8 @@ class Accumulator {
   std::uint64_t flush_id_ = 0;
   std::set<std::uint64_t> incomplete_;
   std::unordered_map<std::string, std::unique_ptr<TopicQueue>, TextHash, std::equal_to<>> topics_;
-  TopicQueue* last_topic_ = nullptr;
+  std::array<TopicQueue*, 4> recent_topics_{};  // looked at before topics_
+  std::size_t next_recent_ = 0;
   std::vector<std::string> new_topics_;
   std::vector<PartitionQueue*> active_;
   std::size_t first_active_ = 0;
