@@ -18,14 +18,19 @@ constexpr std::size_t smallest_record_bytes = 16;
 }  // namespace
 
 Accumulator::Accumulator(const ProducerOptions& options, const Clock& clock, std::uint64_t seed,
-                         std::function<void()> wake)
-    : options_(options), clock_(clock), wall_time_(clock), wake_(std::move(wake)), rng_(seed) {}
+                         std::function<void()> wake, Senders senders)
+    : options_(options),
+      clock_(clock),
+      wall_time_(clock),
+      wake_(std::move(wake)),
+      senders_(senders),
+      rng_(seed) {}
 
 Result<void> Accumulator::append(const ProducerRecord& record, DeliveryCallback& done, Room room) {
   Result<void> result;
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const auto lock = locked();
     if (closed_) return fail(*closed_);
     if (refused_) return fail(*refused_);
     Piece piece{record.key, record.value, {}, record.partition, 0};
@@ -181,43 +186,44 @@ Result<void> Accumulator::wait_for_topic(TopicQueue& topic, const Piece& piece,
 }
 
 void Accumulator::wait_for_room(std::chrono::nanoseconds timeout) {
+  check(senders_ == Senders::any_thread, "the loop never waits for room");
   std::unique_lock lock(mutex_);
   room_.wait_for(lock, timeout, [this] { return !starved_ || closed_ || refused_; });
 }
 
 std::size_t Accumulator::used_bytes() const {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   return used_;
 }
 
 void Accumulator::close(Error why) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   if (!closed_) closed_ = std::move(why);
   room_.notify_all();
 }
 
 void Accumulator::refuse(std::optional<Error> why) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   refused_ = std::move(why);
   if (refused_) room_.notify_all();
 }
 
 std::vector<std::string> Accumulator::take_new_topics() {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   woken_ = false;
   looks_at_ = MonoTime::max();  // what comes while it looks, it may not see
   return std::exchange(new_topics_, {});
 }
 
 void Accumulator::looks_at(MonoTime when) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   looks_at_ = when;
 }
 
 std::vector<FailedRecord> Accumulator::set_partitions(
     const std::string& name, std::size_t count, const std::vector<std::int32_t>& with_leader) {
   std::vector<FailedRecord> failed;
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   const auto found = topics_.find(name);
   if (found == topics_.end() || count == 0) return failed;
   TopicQueue& topic = *found->second;
@@ -247,7 +253,7 @@ std::vector<FailedRecord> Accumulator::set_partitions(
 
 std::vector<FailedRecord> Accumulator::take_waiting(const std::string* only, MonoTime now) {
   std::vector<FailedRecord> taken;
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   for (auto& [name, topic] : topics_) {
     if (only != nullptr && name != *only) continue;
     while (!topic->waiting.empty() && (only != nullptr || topic->waiting.front().deadline <= now)) {
@@ -260,7 +266,7 @@ std::vector<FailedRecord> Accumulator::take_waiting(const std::string* only, Mon
 }
 
 MonoTime Accumulator::next_waiting_deadline() const {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   MonoTime next = MonoTime::max();
   for (const auto& [name, topic] : topics_)
     if (!topic->waiting.empty()) next = std::min(next, topic->waiting.front().deadline);
@@ -268,7 +274,7 @@ MonoTime Accumulator::next_waiting_deadline() const {
 }
 
 void Accumulator::activate(PartitionQueue& queue) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   activate_locked(queue);
 }
 
@@ -294,31 +300,31 @@ std::unique_ptr<ProducerBatch> Accumulator::take_front(PartitionQueue& queue) {
 }
 
 void Accumulator::complete(const ProducerBatch& batch) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   incomplete_.erase(batch.id);
   for (const std::uint64_t id : batch.inherited_ids) incomplete_.erase(id);
 }
 
 void Accumulator::complete_waiting(const FailedRecord& record) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   incomplete_.erase(record.id);
 }
 
 void Accumulator::release(std::size_t charge) {
   if (charge == 0) return;
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   check(charge <= used_, "accumulator: more given back than taken");
   used_ -= charge;
   if (std::exchange(starved_, false)) room_.notify_all();
 }
 
 std::uint64_t Accumulator::flush() {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   return flush_id_ = last_id_;
 }
 
 bool Accumulator::is_flushed(std::uint64_t id) const {
-  const std::lock_guard lock(mutex_);
+  const auto lock = locked();
   return incomplete_.empty() || *incomplete_.begin() > id;
 }
 

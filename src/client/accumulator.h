@@ -25,10 +25,12 @@ namespace weir::client {
 /// Threads: any, but for what says "loop".
 class Accumulator {
  public:
+  /// Who calls append(). With `loop` there is no lock: all is on the loop.
+  enum class Senders : std::uint8_t { any_thread, loop };
   /// `wake` is called, from any thread and without the lock, when the loop should look again; once
   /// until it has.
   Accumulator(const ProducerOptions& options, const Clock& clock, std::uint64_t seed,
-              std::function<void()> wake);
+              std::function<void()> wake, Senders senders = Senders::any_thread);
 
   /// Whether a record may take more than `buffer_bytes`: `beyond` is for a caller that has its own
   /// bound and must not be refused in the middle of what it does.
@@ -37,7 +39,7 @@ class Accumulator {
   /// given to close(). `done` is taken only if the record is.
   Result<void> append(const ProducerRecord& record, DeliveryCallback& done,
                       Room room = Room::bounded);
-  /// Waits until there may be room for a record again, or for `timeout`.
+  /// Not the loop. Waits until there may be room for a record again, or for `timeout`.
   void wait_for_room(std::chrono::nanoseconds timeout);
   std::size_t used_bytes() const;
 
@@ -62,7 +64,7 @@ class Accumulator {
   /// Loop. Calls `look(partition)` for each partition with batches, in turn; the lock is held.
   template <class Look>
   void each_active(Look look) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = locked();
     const std::size_t count = active_.size();
     if (count == 0) return;
     first_active_ = (first_active_ + 1) % count;
@@ -122,6 +124,9 @@ class Accumulator {
     std::int64_t timestamp_ms;
   };
 
+  std::unique_lock<std::mutex> locked() const {
+    return senders_ == Senders::loop ? std::unique_lock<std::mutex>() : std::unique_lock(mutex_);
+  }
   TopicQueue& topic_queue(std::string_view name);
   Result<void> place(TopicQueue& topic, const Piece& piece, DeliveryCallback& done, bool may_exceed,
                      std::uint64_t inherited_id);
@@ -136,6 +141,7 @@ class Accumulator {
   const Clock& clock_;
   WallTime wall_time_;
   std::function<void()> wake_;
+  const Senders senders_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
   // All below: under the mutex.

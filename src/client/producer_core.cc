@@ -51,12 +51,13 @@ Result<ProducerOptions> checked(ProducerOptions options) {
 
 ProducerCore::ProducerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
                            ProducerOptions options,
-                           const std::optional<std::string>& transactional_id)
+                           const std::optional<std::string>& transactional_id,
+                           Accumulator::Senders senders)
     : loop_(loop),
       options_(options),
       idempotent_(options.idempotent.value_or(true)),
       cluster_(loop, transport, rng, cluster_options(std::move(cluster), options)),
-      accumulator_(options_, loop.clock(), rng.next(), [this] { wake_soon(); }) {
+      accumulator_(options_, loop.clock(), rng.next(), [this] { wake_soon(); }, senders) {
   cluster_.on_show(
       [this](Telemetry::Gauges& gauges) { gauges.buffered_bytes += accumulator_.used_bytes(); });
   if (transactional_id) transactions_ = std::make_unique<Transactions>(*this, *transactional_id);

@@ -42,12 +42,14 @@ class ProducerCore {
  public:
   /// `options` went through checked().
   ProducerCore(io::Loop& loop, Transport& transport, Rng& rng, ClusterOptions cluster,
-               ProducerOptions options, const std::optional<std::string>& transactional_id = {});
+               ProducerOptions options, const std::optional<std::string>& transactional_id = {},
+               Accumulator::Senders senders = Accumulator::Senders::any_thread);
   /// Everything that is not delivered fails with Errc::closed before this returns.
   ~ProducerCore();
   ProducerCore(const ProducerCore&) = delete;
 
-  /// Threads: any. Never waits; queue_full if the buffer is full.
+  /// Threads: any, or the loop's alone with Senders::loop. Never waits; queue_full if the buffer is
+  /// full.
   Result<void> send(const ProducerRecord& record, DeliveryCallback done = {}) {
     return accumulator_.append(record, done);
   }

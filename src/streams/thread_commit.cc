@@ -30,7 +30,8 @@ void StreamThread::open_producer() {
   producer_ = std::make_unique<client::ProducerCore>(
       world_.loop, world_.transport, world_.rng, world_.cluster,
       client::checked(options_.producer).value(),
-      exactly_once() ? std::optional(options_.transactional_id) : std::nullopt);
+      exactly_once() ? std::optional(options_.transactional_id) : std::nullopt,
+      client::Accumulator::Senders::loop);
   const auto ready = [this] {
     producer_ready_ = true;
     if (phase_ == Phase::starting) phase_ = Phase::running;
