@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """weir's broker against Apache Kafka: throughput, CPU and latency of producing and consuming, acks=-1.
 
-usage: broker.py [--full | --quick | --tiny] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
+usage: broker.py [--full | --quick | --tiny] [--cases TEXT] [--folder DIR] [--out DIR] [--note TEXT] [--preset NAME]
 
 weir syncs before every acknowledgement. The peers, from weaker to stronger promises:
     page cache      Kafka with its defaults: acknowledged before it is on the disk
@@ -16,7 +16,8 @@ from the start of a run until half a second after it, and of the whole machine l
 
 default: about 12 minutes. --full: 100 B and 1 KiB at both rates, 1 and 100 partitions too. --quick: one short run of each
 after the first, 4 minutes.
---tiny: proves that this runs; its numbers mean nothing.
+--tiny: proves that this runs; its numbers mean nothing. --cases: only those with TEXT in their names; in the results file
+the others stay as they are, and it says of which commit.
 """
 import contextlib
 import os
@@ -52,8 +53,8 @@ class Case:
 class Bench:
     """The targets, the sizes of this run, and what was measured."""
 
-    def __init__(self, size, targets):
-        self.size, self.targets = size, targets
+    def __init__(self, size, targets, only=""):
+        self.size, self.targets, self.only = size, targets, only
         self.topics = {t.name: brokers.Topics(t) for t in targets}
         self.made, self.rows, self.observed, self.full = 0, [], {}, {}
 
@@ -120,7 +121,9 @@ class Bench:
         return run
 
     def measure(self, case):
-        """Runs a case on its targets in turn and prints what came out."""
+        """Runs a case on its targets in turn and prints what came out: what was not asked for gives nothing."""
+        if self.only not in case.name:
+            return {}
         began = time.monotonic()
         targets = case.targets or self.targets
         runs = {t.name: [] for t in targets}
@@ -213,7 +216,8 @@ def idle_draw(targets, seconds):
 
 
 def main():
-    arguments = script.parse(__doc__, ("full", "quick", "tiny"))
+    arguments = script.parse(__doc__, ("full", "quick", "tiny"), lambda parser: parser.add_argument(
+        "--cases", default="", help="only those with this in their names"))
     which = arguments.which
     with script.folder(arguments, "broker") as folder:
         kind, options = machine.file_system(folder)
@@ -226,14 +230,19 @@ def main():
             targets = start_targets(stack, folder, which)
             idle = idle_draw(targets, 0.5 if which == "tiny" else 5)
             print("idle, in thousandths of a core: " + ", ".join(f"{name} {draw}" for name, draw in idle.items()), flush=True)
-            bench = Bench(SIZES[which], targets)
+            bench = Bench(SIZES[which], targets, arguments.cases)
             run_cases(bench, which)
+    if not bench.rows:
+        raise SystemExit(f"--cases {arguments.cases}: no case has that in its name")
     print()
     results.print_rows(bench.rows)
+    rows, observed, note = bench.rows, bench.observed, {}
+    if arguments.cases and which == "default":
+        rows, observed, note = results.keep_others("broker", arguments.cases, rows, observed)
     settings = {"size": which, **SIZES[which], "partitions": brokers.PARTITIONS, "acks": "all",
                 "kafka heap": "1 GiB for one broker, 512 MiB each for three", "file system": kind,
-                "write and fdatasync of 4 KiB": probe, "idle, thousandths of a core": idle, "observed": bench.observed}
-    results.finish("broker", arguments, settings, bench.rows, which in ("quick", "tiny"))
+                "write and fdatasync of 4 KiB": probe, "idle, thousandths of a core": idle, "observed": observed, **note}
+    results.finish("broker", arguments, settings, rows, which in ("quick", "tiny"))
 
 
 if __name__ == "__main__":

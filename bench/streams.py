@@ -14,7 +14,6 @@ and 60 operators take to compile without optimisation, beside an empty one that 
 whose name has that word are measured; in the results file the others stay as they are, and it says of which commit.
 """
 import contextlib
-import json
 import re
 import resource
 import subprocess
@@ -250,16 +249,6 @@ def compile_cost(folder, sizes):
     return {str(size): round(cost, 2) for size, cost in costs.items()}
 
 
-def keep_others(arguments, rows, observed):
-    """Rows and observations of the results file whose cases were not measured now, in front of those that were."""
-    before = json.loads((results.RESULTS / "streams.json").read_text())
-    old = before["settings"]["observed"]
-    kept = {"rows": [row for row in before["rows"] if arguments.cases not in row["case"]],
-            "observed": {case: found for case, found in old.items() if arguments.cases not in case}}
-    note = {"cases of this run": arguments.cases, "commit of the others": before["versions"]["commit"]}
-    return [*kept["rows"], *rows], {**kept["observed"], **observed}, note
-
-
 def main():
     arguments = script.parse(__doc__, more=lambda parser: parser.add_argument("--cases", help="measure those whose name has this"))
     size = list(SIZES[arguments.which])
@@ -279,7 +268,7 @@ def main():
     results.print_rows(rows)
     note = {}
     if arguments.cases and arguments.which == "default":
-        rows, observed, note = keep_others(arguments, rows, observed)
+        rows, observed, note = results.keep_others("streams", arguments.cases, rows, observed)
     settings = {"size": arguments.which, "runs": size[0], "records to warm up": size[1], "records of a count": size[2], "records without state": 3 * size[2], "seconds paced": size[3],
                 "partitions": brokers.PARTITIONS, "threads": THREADS, "cache bytes": CACHE_BYTES, "commit ms": COMMIT_MS,
                 "value bytes": 100, "key bytes": 8, "state": "RocksDB", "java heap": "1 GiB",

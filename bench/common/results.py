@@ -118,6 +118,15 @@ def finish(name, arguments, settings, rows, short):
     return path
 
 
+def keep_others(name, cases, rows, observed):
+    """Rows and observations of the results file of `name`, those with `cases` in their names as they are given; and what the
+    settings say of that."""
+    before = json.loads((RESULTS / f"{name}.json").read_text())
+    others = {case: found for case, found in before["settings"]["observed"].items() if cases not in case}
+    note = {"cases of this run": cases, "commit of the others": before["versions"]["commit"]}
+    return [row for row in before["rows"] if cases not in row["case"]] + rows, {**others, **observed}, note
+
+
 def versions():
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     java = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr.split("\n", 1)[0].strip()
