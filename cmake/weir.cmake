@@ -46,6 +46,9 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # At -O2 g++ 12 sees uninitialised members in every std::variant that it inlines; ASan and clang look for real ones.
   target_compile_options(weir_options INTERFACE -Wno-maybe-uninitialized)
+  # Its heap is collected at a gigabyte instead of 128 MiB, which hardly a source reaches: a tenth to a fifth less time. The output
+  # is the same, so CMakePresets.json leaves this out of what ccache compares.
+  target_compile_options(weir_options INTERFACE --param=ggc-min-heapsize=1000000)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_definitions(weir_options INTERFACE _FORTIFY_SOURCE=2)
