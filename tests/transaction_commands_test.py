@@ -85,7 +85,7 @@ class TransactionCommands:
         self.weir("topic", "create", topic, "--partitions", partitions)
         owner = Owner(self.port, name)
         self.addCleanup(owner.client.__exit__)
-        poll_until(lambda: owner.add(topic, *range(partitions)) != UNKNOWN_TOPIC_OR_PARTITION, DEADLINE_S, topic)
+        poll_until(lambda: owner.add(topic, *range(partitions)) == 0, DEADLINE_S, f"{topic} in a transaction")
         for partition in range(partitions):
             self.assertEqual(owner.first(topic, partition), 0)
         return owner

@@ -134,7 +134,8 @@ class PendingFetch : public std::enable_shared_from_this<PendingFetch> {
 
   /// Asks the partitions in order and answers; each may take what those before it have left
   /// (KIP-74). As long as their own limits fit together they are asked at once: who looks into
-  /// segments is woken once then, and not for each.
+  /// segments is woken once then, and not for each. A first batch beyond its own limit may so take
+  /// the whole beyond `max_bytes`, by itself at most.
   void read_on() {
     asking_ = true;
     while (next_ < parts_.size() && !waits_for_others(parts_[next_])) ask(next_++);
