@@ -92,6 +92,17 @@ class Inputs(unittest.TestCase):
             for path in (ROOT / "tests" / folder).iterdir():
                 self.assertIn(path.name, targets)
 
+    def test_every_function_that_a_row_names_is_in_its_source(self):
+        for target, row in tomllib.loads(fuzz.DECODERS.read_text()).items():
+            for source, names in row.items():
+                path = ROOT / source
+                if not path.is_file():  # generated, or a row's other key
+                    continue
+                text = path.read_text()
+                for name in names["without"] if isinstance(names, dict) else [] if names == "all" else names:
+                    for part in name.split("::"):
+                        self.assertRegex(text, rf"\b{part}\b", f"{target}: {source} has no {name}")
+
     def test_the_corpora_of_the_tree_stay_small(self):
         for target in (ROOT / "tests" / "corpus").iterdir():
             files = list(target.iterdir())
