@@ -5,6 +5,7 @@
 #     DEPS base io kafka               # other modules; checked against layers.txt by tools/tidy.py
 #     LIBS Boost::headers              # libraries of the field, private to this module
 #     TESTS segment_test.cc            # one test program, log_test
+#     ALONE wal_test.cc                # those of the tests that are never compiled together with others, see weir_together
 #     TEST_DEPS sim                    # further modules that only the tests use
 #     FUZZ batch_fuzz.cc               # one fuzz target a file, in the fuzz preset; see tests/fuzz/harness.h
 #     BENCH batch_bench.cc)            # one benchmark program, log_bench
@@ -19,6 +20,7 @@
 
 option(WEIR_FUZZ "build the fuzz targets (needs clang)" OFF)
 option(WEIR_TESTS "build the tests" ON)
+set(WEIR_TOGETHER 0 CACHE STRING "how many sources of a test are compiled as one; 0: each by itself")
 set(WEIR_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize=")
 
 set(CMAKE_CXX_STANDARD 23)
@@ -33,8 +35,10 @@ set(CMAKE_CXX_FLAGS_DEV "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 
 add_library(weir_options INTERFACE)
+# Of sources that are compiled as one, a local name may be that of another, and what looks like a header has an unnamed namespace.
+set(shadow $<IF:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>,-Wno-subobject-linkage,-Wshadow>)
 target_compile_options(weir_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Werror
+  -Wall -Wextra -Wpedantic -Wconversion ${shadow} -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Werror
   -fno-omit-frame-pointer -fstack-protector-strong -fvisibility=hidden
   -fdebug-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 target_include_directories(weir_options INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
@@ -80,6 +84,16 @@ if(WEIR_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
+# Compiles the sources of a test some at a time, as one: most of what such a source costs is the headers, which they share. None
+# that is named after the target: what these have in unnamed namespaces is called as something of another source of the target.
+# Never a library: what is linked with it would have to be linked with what its neighbours need.
+function(weir_together target)
+  if(WEIR_TOGETHER)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${WEIR_TOGETHER})
+    set_property(SOURCE ${ARGN} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
+endfunction()
+
 function(weir_register kind target)
   set_property(GLOBAL APPEND PROPERTY WEIR_PROGRAMS "${kind} ${target} $<TARGET_FILE:${target}>\n")
   if(kind STREQUAL "test")
@@ -94,7 +108,7 @@ function(weir_write_programs)
 endfunction()
 
 function(weir_module)
-  cmake_parse_arguments(M "" "NAME" "SOURCES;DEPS;LIBS;TESTS;TEST_DEPS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
+  cmake_parse_arguments(M "" "NAME" "SOURCES;DEPS;LIBS;TESTS;ALONE;TEST_DEPS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
   list(TRANSFORM M_DEPS PREPEND weir_ OUTPUT_VARIABLE deps)
   list(TRANSFORM M_TEST_DEPS PREPEND weir_ OUTPUT_VARIABLE test_deps)
   add_library(weir_${M_NAME} STATIC ${M_SOURCES})
@@ -105,6 +119,7 @@ function(weir_module)
     target_compile_options(${M_NAME}_test PRIVATE -O0)
     target_compile_definitions(${M_NAME}_test PRIVATE WEIR_SOURCE_DIR=".")
     target_link_libraries(${M_NAME}_test PRIVATE weir_${M_NAME} ${test_deps} ${M_TEST_LIBS} GTest::gtest_main Threads::Threads)
+    weir_together(${M_NAME}_test ${M_ALONE})
     weir_register(test ${M_NAME}_test)
   endif()
   if(WEIR_FUZZ)
@@ -123,7 +138,7 @@ function(weir_module)
 endfunction()
 
 function(weir_program)
-  cmake_parse_arguments(P "" "NAME;KIND" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(P "" "NAME;KIND" "SOURCES;ALONE;DEPS;LIBS" ${ARGN})
   if(NOT P_KIND)
     set(P_KIND program)
   elseif((P_KIND STREQUAL "test" AND NOT WEIR_TESTS) OR (P_KIND STREQUAL "fuzz" AND NOT WEIR_FUZZ))
@@ -136,6 +151,7 @@ function(weir_program)
     target_compile_options(${P_NAME} PRIVATE -O0)
     target_compile_definitions(${P_NAME} PRIVATE WEIR_SOURCE_DIR=".")
     target_link_libraries(${P_NAME} PRIVATE GTest::gtest_main)
+    weir_together(${P_NAME} ${P_ALONE})
   elseif(P_KIND STREQUAL "fuzz")
     target_link_libraries(${P_NAME} PRIVATE weir_fuzz_harness)
   endif()

@@ -98,7 +98,14 @@ def check_format(files, clean, everything):
 
 
 def compile_commands():
-    return json.loads((ROOT / "build" / "dev" / "compile_commands.json").read_text())
+    """How each source is compiled, also those that the dev preset compiles some at a time."""
+    commands = []
+    for entry in json.loads((ROOT / "build" / "dev" / "compile_commands.json").read_text()):
+        file, inside = entry["file"], []
+        if "/Unity/unity_" in file:
+            inside = re.findall(r'^#include "(.+)"$', (ROOT / file).read_text(), re.M)
+        commands += [{**entry, "file": one, "command": entry["command"].replace(file, one)} for one in inside or [file]]
+    return commands
 
 
 def prepare():
@@ -146,7 +153,9 @@ def touched():
 
 
 def check_lint(files, clean, everything):
-    built = {os.path.relpath(entry["file"], ROOT) for entry in compile_commands()}
+    commands = compile_commands()
+    built = {os.path.relpath(entry["file"], ROOT) for entry in commands}
+    (ROOT / "build" / "compile_commands.json").write_text(json.dumps(commands, indent=1))  # in build/, clangd finds it too
     recent = None if everything else touched()
     rules = digest(clean.file(".clang-tidy"))
 
@@ -154,7 +163,7 @@ def check_lint(files, clean, everything):
         key, state = f"lint {path}", digest(rules, clean.file(path))
         if clean.known.get(key) == state:
             return []
-        command = ["clang-tidy-19", "-p", "build/dev", "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+        command = ["clang-tidy-19", "-p", "build", "--quiet", "--extra-arg=-Wno-unknown-warning-option",
                    "--extra-arg=-Wno-unused-command-line-argument", path]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
