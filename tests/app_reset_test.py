@@ -53,6 +53,12 @@ class ResetCase(WithBroker):
         self.wait_for(LETTERS, len(WORDS), process)
         self.assertEqual(process.terminate(DEADLINE_S), 0, process.output())
 
+    def member(self, *args):
+        """It runs, and is a member of its group, which it joins once it runs."""
+        process = self.running(*args)
+        poll_until(lambda: "with 1 member" in self.reset(expect=None).err, DEADLINE_S, "a member of the group")
+        return process
+
     def run_again(self, count, **kwargs):
         """Starts it, waits until `letters` has so many records, ends it."""
         process = self.running(**kwargs)
@@ -134,7 +140,7 @@ class Reset(ResetCase):
 
     def test_members_are_in_the_way_unless_they_are_forced_out(self):
         self.counted()
-        process = self.running("--commit-interval-ms", 100)
+        process = self.member("--commit-interval-ms", 100)
         refused = self.reset("--execute", "--yes", expect=1)
         self.assertRegex(refused.err, r"group counter: is \w+ with 1 member; stop them first, or --force removes them")
         self.assertIn("WEIR-0068", refused.err)
@@ -258,7 +264,7 @@ class OwnProgram(ResetCase):
 
     def test_a_running_instance_is_in_the_way(self):
         self.counted()
-        process = self.running()
+        process = self.member()
         self.assertRegex(self.own("--execute", "--yes", expect=1).err, r"is \w+ with 1 member")
         self.assertIn("another process has this folder open", self.own("--force", expect=1).err)
         self.own("--force", "--execute", "--yes", state="none")
@@ -289,7 +295,7 @@ class OnApacheKafka(ResetCase):
         self.create_topics()
         self.count_words()
         self.check_a_reset()
-        process = self.running()
+        process = self.member()
         self.assertRegex(self.reset(expect=1).err, r"is \w+ with 1 member")
         self.reset("--force", "--execute", "--yes", "--output-topic", LETTERS, "--outputs", "tombstone")
         self.assertEqual(process.wait(DEADLINE_S), 1, process.output())

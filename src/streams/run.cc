@@ -336,7 +336,7 @@ Result<void> run_until_told(Application& application, const std::string& name) {
   runtime->on_signal(SIGTERM, stop);
   runtime->on_signal(SIGINT, stop);
   // Whoever reads this may send a signal.
-  std::fprintf(stderr, "%s: runs; it is a member of the group %s\n", name.c_str(), name.c_str());
+  std::fprintf(stderr, "%s: runs in the group %s\n", name.c_str(), name.c_str());
   if (const auto port = application.monitor_port(); port != 0)
     std::fprintf(stderr, "%s: /metrics, /livez and /readyz are on port %d\n", name.c_str(), port);
   std::function<void()> look = [&] {

@@ -17,7 +17,7 @@ IN, LETTERS, HITS = "in", "letters", "hits"
 REPARTITION = f"{NAME}-by-letter-repartition"
 LETTERS_LOG, HITS_LOG = f"{NAME}-letters-changelog", f"{NAME}-hits-changelog"
 WINDOW_MS, GRACE_MS = 1000, 1000
-RUNS = r"counter: runs; it is a member of the group counter"
+RUNS = r"counter: runs in the group counter"
 
 Record = collections.namedtuple("Record", "key value timestamp")  # bytes, bytes or None, ms
 

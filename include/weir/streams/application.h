@@ -112,7 +112,7 @@ struct ApplicationOptions {
 class Application {
  public:
   enum class State : std::uint8_t {
-    running,  // its threads are members of the group; tasks may be on their way
+    running,  // its threads are members of the group or join it; tasks may be on their way
     stopping,
     stopped,
     failed,  // error() says why
