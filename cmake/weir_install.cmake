@@ -1,6 +1,6 @@
 # What `cmake --install` puts where, and what find_package(weir) finds: one archive a component, of the objects of its modules.
 #
-#   client     <weir/client.h> and what it needs: no broker, no RocksDB, no protobuf
+#   client     <weir/client.h> and what it needs, and what all others share: no broker, no RocksDB, no protobuf
 #   contract   <weir/avro.h>, <weir/json_schema.h>, <weir/protobuf.h>, and weir_contracts(); what parses schemas of Protobuf needs libprotobuf
 #   serde      <weir/serde.h> and <weir/schema_registry.h>
 #   embed      <weir/embed.h> and <weir/embed_registry.h>
@@ -56,7 +56,7 @@ list(FILTER contract_headers INCLUDE REGEX "^(avro|json|protobuf)")
 list(FILTER client_headers EXCLUDE REGEX "^(avro|json|protobuf|embed|serde|schema_registry|streams)")
 
 weir_component(client
-  MODULES base io json compress config metrics sasl kafka client
+  MODULES base io json compress config metrics sasl kafka http client
   HEADERS ${client_headers}
   LIBS fmt::fmt ZLIB::ZLIB OpenSSL::SSL OpenSSL::Crypto PkgConfig::zstd PkgConfig::lz4 PkgConfig::snappy PkgConfig::re2 Threads::Threads)
 weir_component(contract
@@ -64,7 +64,7 @@ weir_component(contract
   HEADERS ${contract_headers}
   LIBS weir_component_client PkgConfig::protobuf)
 weir_component(serde
-  MODULES http serde
+  MODULES serde
   HEADERS readers.h serde.h schema_registry.h
   LIBS weir_component_contract)
 weir_component(embed

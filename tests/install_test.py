@@ -55,6 +55,7 @@ class Installed(unittest.TestCase):
         self.assertEqual(proc.run([out / "alone"]).out, "1 topic\n")
         self.assertEqual(proc.run([out / "typed"]).out, "o-17 costs 1999 cents\n")
         self.assertEqual(proc.run([out / "letters"]).out, "a 2\n")
+        self.assertIn("--bootstrap", proc.run([out / "letters", "--help"]).out)
 
     def test_what_is_missing_is_named(self):
         prefix = self.folder / "contract"

@@ -1,10 +1,12 @@
-// A stream application's topology in its test, against an installed weir.
+// A stream application against an installed weir: with arguments it runs (--help shows them),
+// without it tests its topology.
 #include <weir/streams.h>
 #include <weir/streams/test.h>
 
 #include <cstdio>
+#include <utility>
 
-int main() {
+int main(int argc, char** argv) {
   using namespace weir::streams;
   const weir::Topic<std::string, std::string> words{"words", &weir::string_codec,
                                                     &weir::string_codec};
@@ -15,6 +17,7 @@ int main() {
       .group_by([](const std::string& word) { return word.substr(0, 1); }, "by-letter")
       .count("letters")
       .to(letters);
+  if (argc > 1) return run(std::move(topology), argc, argv);
   TestDriver driver{topology, {.partitions = 3}};
   for (const char* word : {"apple", "avocado"})
     driver.pipe<std::string, std::string>(words, "k", word, weir::Timestamp());
