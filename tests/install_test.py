@@ -55,7 +55,12 @@ class Installed(unittest.TestCase):
         self.assertEqual(proc.run([out / "alone"]).out, "1 topic\n")
         self.assertEqual(proc.run([out / "typed"]).out, "o-17 costs 1999 cents\n")
         self.assertEqual(proc.run([out / "letters"]).out, "a 2\n")
-        self.assertIn("--bootstrap", proc.run([out / "letters", "--help"]).out)
+        with tempfile.TemporaryDirectory() as data, WeirBroker(f"{data}/broker") as broker:
+            for topic in ("words", "letters"):
+                proc.run([prefix / "bin" / "weir", "topic", "create", topic, "--bootstrap", broker.address])
+            with proc.Process([out / "letters", "--bootstrap", broker.address, "--state-dir", f"{data}/state"]) as letters:
+                letters.wait_for_line("letters: runs in the group letters", 30, "err")
+                self.assertEqual(letters.terminate(30), 0, letters.output())
 
     def test_what_is_missing_is_named(self):
         prefix = self.folder / "contract"
